@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench format pins setup-run setup-dev
+
+help: ## Show what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: setup-run ## Set up, then replay the sample city
+	.venv/bin/nearcast replay data/scenario.yaml --pings data/pings.parquet --out replay-out
+
+test: setup-dev ## Set up, then run every test
+	.venv/bin/python -m pytest --cov --cov-report=term
+
+check: setup-dev ## Format, lint, types, imports, unit and property tests
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python -m pytest -q -m "not e2e"
+
+bench: setup-run ## Measure matching against what you would use instead
+	.venv/bin/nearcast bench match --kind mixed --fences 10000 --pings 200000
+	.venv/bin/nearcast bench match --kind shops --fences 10000 --pings 200000
+
+format: setup-dev ## Format the code
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+pins: setup-dev ## Pin the newest packages that pyproject.toml allows
+	.venv/bin/pip-compile -q --upgrade $(PINNED) -o .requirements/run.txt pyproject.toml
+	.venv/bin/pip-compile -q --upgrade $(PINNED) --extra dev -c .requirements/run.txt -o .requirements/dev.txt pyproject.toml
+
+PINNED := --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+setup-run:
+	@bash .ci/setup run
+
+setup-dev:
+	@bash .ci/setup dev

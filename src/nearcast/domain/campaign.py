@@ -1,0 +1,137 @@
+"""A campaign: which offer goes to whom, where, when, and how often."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import CampaignId, GeofenceId, ShopId
+from nearcast.domain.local_time import LocalHours
+from nearcast.domain.policy import FrequencyCap, Holdout
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_.]+)\}")
+_OFFER_NAMES = ("expires_at", "shop.name")
+
+
+class Trigger(StrEnum):
+    """What makes an opportunity: a transition of that kind, or a due run."""
+
+    ENTER = "enter"
+    DWELL = "dwell"
+    EXIT = "exit"
+    SCHEDULE = "schedule"
+
+
+class CampaignState(StrEnum):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class CampaignClass(StrEnum):
+    """Competing campaigns rank by class first; set by the operator."""
+
+    SERVICE = "service"
+    LOYALTY = "loyalty"
+    PROMO = "promo"
+
+
+class WhenHeld(StrEnum):
+    """What becomes of a message that may not go now."""
+
+    DROP = "drop"
+    DEFER = "defer"
+
+
+_LIFECYCLE = {
+    "activate": ({CampaignState.DRAFT, CampaignState.PAUSED}, CampaignState.ACTIVE),
+    "pause": ({CampaignState.ACTIVE}, CampaignState.PAUSED),
+    "end": ({CampaignState.DRAFT, CampaignState.ACTIVE, CampaignState.PAUSED}, CampaignState.ENDED),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The text, with {expires_at}, {shop.name} and {customer.…} filled in, and how long it holds after the decision."""
+
+    text: str
+    expires_after_s: float = 1200.0
+
+    def __post_init__(self) -> None:
+        if self.expires_after_s <= 0:
+            raise InvalidInput(f"expires_after_s {self.expires_after_s} is not above 0")
+        for name in _PLACEHOLDER.findall(self.text):
+            if name not in _OFFER_NAMES and not name.startswith("customer."):
+                raise InvalidInput(f"offer text: {{{name}}} is none of {', '.join(_OFFER_NAMES)}, customer.…")
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """The text as sent; a customer attribute that is not known leaves nothing."""
+        return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Runs at the due instants of `cron` in `zone`, for customers seen at most `seen_within_s` ago and within
+    `within_m` metres of the shop. A run missed by more than `catch_up_s` is not made up for.
+    """
+
+    cron: str
+    zone: ZoneInfo
+    seen_within_s: float | None = None
+    within_m: float | None = None
+    catch_up_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """`geofence_ids` None means every fence of the shop; window bounds None are open; `active_until` is exclusive."""
+
+    id: CampaignId
+    shop_id: ShopId
+    trigger: Trigger
+    channel: str
+    sender: str
+    offer: Offer
+    geofence_ids: frozenset[GeofenceId] | None = None
+    state: CampaignState = CampaignState.ACTIVE
+    active_from: datetime | None = None
+    active_until: datetime | None = None
+    dayparts: LocalHours | None = None
+    schedule: Schedule | None = None
+    audience_any: frozenset[str] = frozenset()
+    audience_all: frozenset[str] = frozenset()
+    audience_none: frozenset[str] = frozenset()
+    priority: int = 0
+    klass: CampaignClass = CampaignClass.PROMO
+    re_eligibility_s: float = 0.0
+    fence_cooldown_s: float = 0.0
+    caps: tuple[FrequencyCap, ...] = ()
+    budget_messages: int | None = None
+    holdout: Holdout | None = None
+    on_cap: WhenHeld = WhenHeld.DROP
+    on_quiet: WhenHeld = WhenHeld.DROP
+
+    def __post_init__(self) -> None:
+        if (self.trigger is Trigger.SCHEDULE) and self.schedule is None:
+            raise InvalidInput(f"campaign {self.id}: trigger schedule needs a schedule")
+        if self.active_from and self.active_until and self.active_from >= self.active_until:
+            raise InvalidInput(f"campaign {self.id}: active until is not after active from")
+
+    def targets(self, geofence_id: GeofenceId, shop_id: ShopId | None) -> bool:
+        """Whether that fence of that shop is one of the campaign's."""
+        return geofence_id in self.geofence_ids if self.geofence_ids is not None else shop_id == self.shop_id
+
+    def after(self, action: str) -> "Campaign":
+        """The campaign after `activate`, `pause` or `end`; repeating one changes nothing, an ended one stays ended."""
+        if action not in _LIFECYCLE:
+            raise InvalidInput(f"{action!r} is none of {', '.join(_LIFECYCLE)}")
+        sources, target = _LIFECYCLE[action]
+        if self.state is target:
+            return self
+        if self.state not in sources:
+            raise InvalidInput(f"campaign {self.id} is {self.state.value} and cannot {action}")
+        return replace(self, state=target)

@@ -1,0 +1,127 @@
+"""Consent as a fold over ledger events, per purpose, channel and sender. Unknown means no.
+
+`location.matching` is live once granted; every other purpose once confirmed (double opt-in). A confirmation counts
+directly after a grant, or as the first event (an imported proof). After a withdrawal both are needed again.
+Source of the rules: CONTRACT, "Consent"; GDPR Art. 7; § 7 UWG.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import CustomerId
+
+LOCATION = "location.matching"
+NEARBY = "marketing.nearby"
+
+
+class ConsentAction(StrEnum):
+    GRANTED = "granted"
+    CONFIRMED = "confirmed"
+    WITHDRAWN = "withdrawn"
+
+
+class ConsentStatus(StrEnum):
+    MISSING = "missing"
+    UNCONFIRMED = "unconfirmed"
+    LIVE = "live"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentEvent:
+    """One line of the ledger. A withdrawal without channel or sender covers all of them.
+
+    `valid_until` is the first instant at which the consent no longer holds.
+    """
+
+    event_id: str
+    customer_id: CustomerId
+    purpose: str
+    action: ConsentAction
+    at: datetime
+    channel: str | None = None
+    sender: str | None = None
+    valid_until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.action is ConsentAction.WITHDRAWN:
+            return
+        if self.sender is None:
+            raise InvalidInput(f"a consent that is {self.action.value} needs a sender")
+        if self.purpose != LOCATION and self.channel is None:
+            raise InvalidInput(f"a consent to {self.purpose} that is {self.action.value} needs a channel")
+
+    def covers(self, purpose: str, channel: str | None, sender: str | None) -> bool:
+        """Whether this event speaks of that consent; None asks for any channel or sender."""
+        return self.purpose == purpose and all(
+            asked is None or mine == asked or (mine is None and self.action is ConsentAction.WITHDRAWN)
+            for mine, asked in ((self.channel, channel), (self.sender, sender))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """What the ledger says at one instant; `event_ids` are the lines it rests on, `since` when it became live."""
+
+    status: ConsentStatus
+    event_ids: tuple[str, ...] = ()
+    valid_until: datetime | None = None
+    since: datetime | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.status is ConsentStatus.LIVE
+
+
+NO_CONSENT = ConsentState(ConsentStatus.MISSING)
+
+
+def in_ledger_order(events: Iterable[ConsentEvent]) -> list[ConsentEvent]:
+    """By their own instant; at one instant withdrawals last, so that they win."""
+    return sorted(events, key=lambda event: (event.at, event.action is ConsentAction.WITHDRAWN))
+
+
+def consent_state(
+    events: Sequence[ConsentEvent],
+    purpose: str,
+    *,
+    channel: str | None = None,
+    sender: str | None = None,
+    now: datetime,
+) -> ConsentState:
+    """The state of one consent at `now`; `events` are one customer's, in ledger order; later ones do not count yet."""
+    state = NO_CONSENT
+    for event in events:
+        if event.at > now:
+            break
+        if event.covers(purpose, channel, sender):
+            state = _after(_expired(state, event.at), event)
+    return _expired(state, now)
+
+
+def _expired(state: ConsentState, at: datetime) -> ConsentState:
+    ends = state.valid_until
+    if state.status in (ConsentStatus.LIVE, ConsentStatus.UNCONFIRMED) and ends is not None and at >= ends:
+        return ConsentState(ConsentStatus.EXPIRED, state.event_ids, ends)
+    return state
+
+
+def _after(state: ConsentState, event: ConsentEvent) -> ConsentState:
+    if event.action is ConsentAction.WITHDRAWN:
+        return ConsentState(ConsentStatus.WITHDRAWN, (event.event_id,))
+    if event.action is ConsentAction.CONFIRMED:
+        if state.status is ConsentStatus.MISSING:
+            return ConsentState(ConsentStatus.LIVE, (event.event_id,), event.valid_until, event.at)
+        if state.status in (ConsentStatus.UNCONFIRMED, ConsentStatus.LIVE):
+            ends = event.valid_until or state.valid_until
+            return ConsentState(ConsentStatus.LIVE, (*state.event_ids, event.event_id), ends, state.since or event.at)
+        return state
+    if event.purpose == LOCATION:
+        return ConsentState(ConsentStatus.LIVE, (event.event_id,), event.valid_until, state.since or event.at)
+    if state.is_live:
+        return state
+    return ConsentState(ConsentStatus.UNCONFIRMED, (event.event_id,), event.valid_until)

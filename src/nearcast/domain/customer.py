@@ -1,0 +1,40 @@
+"""The two sides of a message: the customer who may get it and the shop that it comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from nearcast.domain.ids import CustomerId, ShopId
+from nearcast.domain.local_time import ALL_DAY, LocalHours
+from nearcast.domain.opening_hours import OpeningHours
+from nearcast.domain.position import Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who may get messages. `suppressed` holds the channels on whose suppression list the address stands."""
+
+    id: CustomerId
+    zone: ZoneInfo | None = None
+    tags: frozenset[str] = frozenset()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    suppressed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """Where it stands and when it is open; no opening hours means that they are no rule. `zone` reads all its hours."""
+
+    id: ShopId
+    name: str
+    zone: ZoneInfo
+    position: Position | None = None
+    opening_hours: OpeningHours | None = None
+    closed_on: frozenset[date] = frozenset()
+
+    @property
+    def hours(self) -> LocalHours:
+        """When it is open; a shop without opening hours is open all day except on `closed_on`."""
+        windows = self.opening_hours.windows if self.opening_hours else (ALL_DAY,)
+        return LocalHours(windows, self.closed_on)

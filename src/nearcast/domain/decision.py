@@ -1,0 +1,193 @@
+"""Decide: may this customer get this offer now? One pure function for every way a message can come about.
+
+`decide` takes all candidates of one customer at one instant. Each goes through the rule book; those that pass compete,
+at most one wins; the hold-out comes last, so that a ghost is exactly someone who would have been sent something.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from nearcast.domain.campaign import CampaignClass
+from nearcast.domain.ids import CampaignId
+from nearcast.domain.policy import Policy
+from nearcast.domain.reason import Reason
+from nearcast.domain.rules import RULES, Candidate, Case, Facts, Finding, Gate, Send, ZoneSource, findings_of
+
+_CLASS_ORDER = (CampaignClass.SERVICE, CampaignClass.LOYALTY, CampaignClass.PROMO)
+_MAX_STEPS = 200
+
+
+class Outcome(StrEnum):
+    SEND = "send"
+    DEFER = "defer"
+    SUPPRESS = "suppress"
+    HOLDOUT = "holdout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What becomes of one candidate and why: `findings` in rule order, `reason` the first that refuses, or that holds.
+
+    `not_before` is set for DEFER; `expires_at` is when the offer ends, exclusive.
+    """
+
+    candidate: Candidate
+    outcome: Outcome
+    reason: Reason | None
+    findings: tuple[Finding, ...]
+    expires_at: datetime
+    timezone: str
+    zone_source: ZoneSource
+    not_before: datetime | None = None
+    would_have_sent: bool = False
+    winner_campaign_id: CampaignId | None = None
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """Every reason against sending now, in rule order."""
+        return [finding.reason for finding in self.findings if finding.reason is not None]
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What each rule saw, with the reason where it refused or held."""
+        return {f.rule: {**f.detail, **({"reason": f.reason} if f.reason else {})} for f in self.findings}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdicts in the order of the candidates, and the facts after them, reservations included."""
+
+    verdicts: tuple[Verdict, ...]
+    facts: Facts
+
+
+def decide(
+    candidates: Sequence[Candidate], facts: Facts, policy: Policy, now: datetime, gate: Gate = Gate.QUEUE
+) -> Decision:
+    """Verdicts for all candidates of one customer at `now`.
+
+    At gate DISPATCH each candidate stands for a queued message and nobody competes.
+    """
+    cases = [Case(candidate=c, facts=facts, policy=policy, now=now, gate=gate) for c in candidates]
+    verdicts = [judge(case) for case in cases]
+    if gate is Gate.DISPATCH:
+        return Decision(tuple(verdicts), facts)
+    fit = [n for n, verdict in enumerate(verdicts) if verdict.outcome in (Outcome.SEND, Outcome.DEFER)]
+    taken_by = next((send.campaign_id for send in facts.sends if send.decided_at == now), None)
+    if not fit or taken_by is not None:
+        lost = [_lost(v, taken_by) if taken_by and n in fit else v for n, v in enumerate(verdicts)]
+        return Decision(tuple(lost), facts)
+    best = min(fit, key=lambda n: _rank(cases[n]))
+    winner = _after_holdout(cases[best], verdicts[best])
+    after = _reserve(facts, winner, now)
+    for n in fit:
+        if n == best:
+            verdicts[n] = winner
+            continue
+        loser = verdicts[n]
+        if _source(cases[n].candidate) != _source(winner.candidate):
+            # another ping's opportunity: decided one after the other it would have met the winner's reservation
+            loser = judge(replace(cases[n], facts=after))
+        verdicts[n] = _lost(loser, winner.candidate.campaign.id)
+    return Decision(tuple(verdicts), after)
+
+
+def judge(case: Case) -> Verdict:
+    """One candidate before the rule book alone, without competitors and hold-out."""
+    findings = tuple(finding for rule in RULES for finding in findings_of(rule, case))
+    refused = next((f for f in findings if f.reason and not f.holds), None)
+    held = [f for f in findings if f.reason and f.holds]
+    decisive = refused or next(iter(held), None)
+    outcome = Outcome.SUPPRESS if refused else Outcome.DEFER if held else Outcome.SEND
+    zone, source = (decisive and decisive.zone) or case.zones[0]
+    return Verdict(
+        candidate=case.candidate,
+        outcome=outcome,
+        reason=decisive.reason if decisive else None,
+        findings=findings,
+        expires_at=case.expires_at,
+        timezone=zone.key,
+        zone_source=source,
+        not_before=max(f.until for f in held if f.until) if outcome is Outcome.DEFER else None,
+        would_have_sent=outcome is not Outcome.SUPPRESS,
+    )
+
+
+def earliest_send(case: Case) -> datetime | None:
+    """The first instant from `case.now` on at which every rule but those about the ping would pass, if nothing else
+    happens; None where that takes somebody's act (a consent, a longer budget, an opportunity's return).
+    """
+    candidate = replace(case.candidate, ping=None, no_opportunity=None)
+    at = case.now
+    for _ in range(_MAX_STEPS):
+        against = [f for f in judge(replace(case, candidate=candidate, now=at)).findings if f.reason]
+        if not against:
+            return at
+        if any(f.until is None or f.until <= at for f in against):
+            return None
+        at = max(f.until for f in against if f.until)
+    return None
+
+
+def _rank(case: Case) -> tuple[Any, ...]:
+    """The total order of competitors, best first. Source: campaigns reference §5.4."""
+    candidate, campaign = case.candidate, case.campaign
+    served = max((s.at for s in case.facts.sends if s.shop_id == campaign.shop_id and not s.is_ghost), default=None)
+    whole_mm = float("inf") if candidate.distance_m is None else round(candidate.distance_m * 1000)
+    return (
+        _CLASS_ORDER.index(campaign.klass),
+        -campaign.priority,
+        whole_mm,
+        served.timestamp() if served else float("-inf"),
+        campaign.id,
+        candidate.geofence_id or "",
+        candidate.opportunity_id,
+    )
+
+
+def _source(candidate: Candidate) -> str | None:
+    return candidate.ping.key if candidate.ping else None
+
+
+def _after_holdout(case: Case, verdict: Verdict) -> Verdict:
+    if case.held_out_by is None:
+        return verdict
+    holdout, reason = case.held_out_by
+    bucket = holdout.bucket(case.facts.customer.id)
+    finding = Finding("holdout", {"salt": holdout.salt, "percent": holdout.percent, "bucket": bucket}, reason)
+    return replace(
+        verdict, outcome=Outcome.HOLDOUT, reason=reason, findings=(*verdict.findings, finding), not_before=None
+    )
+
+
+def _lost(verdict: Verdict, winner: CampaignId | None) -> Verdict:
+    finding = Finding("arbitration", {"winner_campaign_id": winner}, Reason.LOST_ARBITRATION)
+    return replace(
+        verdict,
+        outcome=Outcome.SUPPRESS,
+        reason=verdict.reason if verdict.outcome is Outcome.SUPPRESS else Reason.LOST_ARBITRATION,
+        findings=(*verdict.findings, finding),
+        not_before=None,
+        would_have_sent=False,
+        winner_campaign_id=winner,
+    )
+
+
+def _reserve(facts: Facts, winner: Verdict, now: datetime) -> Facts:
+    candidate = winner.candidate
+    is_ghost = winner.outcome is Outcome.HOLDOUT
+    campaign = candidate.campaign
+    send = Send(
+        campaign_id=campaign.id,
+        at=now,
+        shop_id=campaign.shop_id,
+        geofence_id=candidate.geofence_id,
+        channel=campaign.channel,
+        is_ghost=is_ghost,
+        decided_at=now,
+    )
+    used = facts.budget_used.get(campaign.id, 0) + (0 if is_ghost else 1)
+    return replace(facts, sends=(*facts.sends, send), budget_used={**facts.budget_used, campaign.id: used})

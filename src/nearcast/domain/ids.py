@@ -1,0 +1,46 @@
+"""Typed names. Ids that nearcast makes itself are uuid5, so that the same input has the same ids for ever."""
+
+import uuid
+from datetime import datetime
+from typing import NewType
+
+TenantId = NewType("TenantId", str)
+CustomerId = NewType("CustomerId", str)
+ShopId = NewType("ShopId", str)
+GeofenceId = NewType("GeofenceId", str)
+CampaignId = NewType("CampaignId", str)
+VisitId = NewType("VisitId", str)
+DecisionId = NewType("DecisionId", str)
+MessageId = NewType("MessageId", str)
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "nearcast")
+
+
+def _uuid5(kind: str, *parts: str) -> str:
+    # the lengths keep ("a", "bc") and ("ab", "c") apart
+    return str(uuid.uuid5(_NAMESPACE, kind + "".join(f"|{len(part)}:{part}" for part in parts)))
+
+
+def visit_id(tenant: TenantId, customer: CustomerId, geofence: GeofenceId, entered_at: datetime) -> VisitId:
+    return VisitId(_uuid5("visit", tenant, customer, geofence, entered_at.isoformat()))
+
+
+def transition_opportunity(visit: VisitId, kind: str) -> str:
+    """What a transition offers: one customer, one visit, one kind."""
+    return _uuid5("transition", visit, kind)
+
+
+def run_opportunity(tenant: TenantId, campaign: CampaignId, customer: CustomerId, due_at: datetime) -> str:
+    """What a due run offers: one customer, one campaign, one due instant."""
+    return _uuid5("run", tenant, campaign, customer, due_at.isoformat())
+
+
+def decision_id(opportunity: str, campaign: CampaignId) -> DecisionId:
+    return DecisionId(_uuid5("decision", opportunity, campaign))
+
+
+def message_id(
+    tenant: TenantId, campaign: CampaignId, customer: CustomerId, opportunity: str, channel: str
+) -> MessageId:
+    """One message per campaign, customer, opportunity and channel, however often the work is repeated."""
+    return MessageId(_uuid5("message", tenant, campaign, customer, opportunity, channel))

@@ -1,0 +1,85 @@
+"""A message on its way, and what may become of it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, VisitId
+
+
+class MessageStatus(StrEnum):
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    HELD = "held"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+_NEXT = {
+    MessageStatus.QUEUED: {MessageStatus.CLAIMED, MessageStatus.CANCELLED, MessageStatus.EXPIRED},
+    MessageStatus.CLAIMED: {
+        MessageStatus.QUEUED,
+        MessageStatus.SENDING,
+        MessageStatus.CANCELLED,
+        MessageStatus.EXPIRED,
+    },
+    MessageStatus.SENDING: {MessageStatus.ACCEPTED, MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.QUEUED},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One offer to one customer. It takes up caps and budget from `queued_at` until it is cancelled, expires, or fails
+    before a channel accepted it. `not_before` is when the dispatcher may take it.
+    """
+
+    id: MessageId
+    decision_id: DecisionId
+    customer_id: CustomerId
+    campaign_id: CampaignId
+    shop_id: ShopId
+    geofence_id: GeofenceId | None
+    visit_id: VisitId | None
+    channel: str
+    text: str
+    status: MessageStatus
+    queued_at: datetime
+    not_before: datetime
+    expires_at: datetime
+    is_deferred: bool = False
+    sent_at: datetime | None = None
+    reason: str | None = None
+
+    def to(
+        self,
+        status: MessageStatus,
+        *,
+        reason: str | None = None,
+        sent_at: datetime | None = None,
+        not_before: datetime | None = None,
+    ) -> "Message":
+        """The message in its next status; InvalidInput for a step that its state machine does not have."""
+        if status not in _NEXT.get(self.status, ()):
+            raise InvalidInput(f"message {self.id} is {self.status.value} and cannot become {status.value}")
+        return replace(
+            self,
+            status=status,
+            reason=reason,
+            sent_at=sent_at or self.sent_at,
+            not_before=not_before or self.not_before,
+            is_deferred=self.is_deferred or not_before is not None,
+        )
+
+    @property
+    def takes_slot(self) -> bool:
+        """Whether it counts against caps, cooldowns and budget."""
+        freed = (MessageStatus.CANCELLED, MessageStatus.EXPIRED)
+        return self.status not in freed and not (self.status is MessageStatus.FAILED and self.sent_at is None)
