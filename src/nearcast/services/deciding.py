@@ -1,0 +1,186 @@
+"""Opportunities become verdicts; every one leaves a row, and the one that wins a message."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from nearcast.domain.campaign import Campaign, Trigger
+from nearcast.domain.customer import Shop
+from nearcast.domain.decision import Outcome, Verdict, decide
+from nearcast.domain.ids import CustomerId, DecisionId, decision_id, message_id, run_opportunity, transition_opportunity
+from nearcast.domain.local_time import local_day
+from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.rules import Candidate, PingEvidence, Send
+from nearcast.domain.visit import Transition, TransitionKind
+from nearcast.geo.geodesy import distance_m
+from nearcast.services.world import World, zone_of
+
+_TRIGGERS = {
+    TransitionKind.ENTER: Trigger.ENTER,
+    TransitionKind.DWELL: Trigger.DWELL,
+    TransitionKind.EXIT: Trigger.EXIT,
+}
+
+
+def transition_candidates(world: World, transition: Transition) -> list[Candidate]:
+    """One candidate for each campaign that this transition concerns."""
+    trigger = _TRIGGERS.get(transition.kind)
+    geofence = world.geofences.at(transition.geofence_id, transition.at)
+    if trigger is None or geofence is None:
+        return []
+    opportunity = transition_opportunity(transition.visit_id, transition.kind)
+    return [
+        Candidate(
+            campaign=campaign,
+            shop=world.shops[campaign.shop_id],
+            opportunity_id=opportunity,
+            trigger=trigger,
+            at=transition.at,
+            geofence_id=geofence.id,
+            visit_id=transition.visit_id,
+            ping=_evidence(transition.fix) if transition.fix else None,
+            distance_m=_distance_m(world.shops[campaign.shop_id], transition.fix),
+        )
+        for campaign in world.campaigns.triggered(trigger, geofence)
+    ]
+
+
+def run_candidate(
+    world: World, campaign: Campaign, customer_id: CustomerId, due_at: datetime, seen: Fix, distance_m: float | None
+) -> Candidate:
+    """A due run's entry for one customer, last seen at that fix."""
+    return Candidate(
+        campaign=campaign,
+        shop=world.shops[campaign.shop_id],
+        opportunity_id=run_opportunity(world.tenant.id, campaign.id, customer_id, due_at),
+        trigger=Trigger.SCHEDULE,
+        at=due_at,
+        ping=PingEvidence(key="run", recorded_at=seen.at, accuracy_m=seen.accuracy_m, zone=None),
+        distance_m=distance_m,
+    )
+
+
+def decide_and_keep(
+    world: World, customer_id: CustomerId, candidates: Sequence[Candidate], now: datetime
+) -> list[Message]:
+    """Decide all candidates of one customer at `now`; keep the rows, the reservations and the message, if one won.
+
+    A candidate is decided once: a transition that was taken back and is found again gives no second row.
+    """
+    candidates = [candidate for candidate in candidates if _decision_id(candidate) not in world.decided]
+    if not candidates:
+        return []
+    world.decided |= {_decision_id(candidate) for candidate in candidates}
+    facts = world.facts(customer_id, {candidate.campaign.id for candidate in candidates}, now)
+    queued = []
+    for verdict in decide(candidates, facts, world.tenant.policy, now).verdicts:
+        message = None
+        if verdict.outcome in (Outcome.SEND, Outcome.DEFER):
+            message = _message(world, customer_id, verdict, now)
+            world.keep(message)
+            queued.append(message)
+        elif verdict.outcome is Outcome.HOLDOUT:
+            world.other_sends[customer_id].append(_ghost(verdict.candidate, now))
+        world.rows.append(_row(customer_id, verdict, message, now))
+    return queued
+
+
+def _evidence(fix: Fix) -> PingEvidence:
+    return PingEvidence(
+        key=f"{fix.at.isoformat()} {fix.device_id or ''}",
+        recorded_at=fix.at,
+        accuracy_m=fix.accuracy_m,
+        zone=zone_of(fix.position),
+    )
+
+
+def _distance_m(shop: Shop, fix: Fix | None) -> float | None:
+    return None if shop.position is None or fix is None else distances_m(shop.position, [fix.position])[0]
+
+
+def distances_m(origin: Position, positions: Iterable[Position]) -> list[float]:
+    """WGS 84 geodesic distances from one place to many."""
+    lat_deg, lon_deg = np.array([(p.lat_deg, p.lon_deg) for p in positions]).reshape(-1, 2).T
+    here = np.full(len(lat_deg), origin.lat_deg), np.full(len(lat_deg), origin.lon_deg)
+    found: list[float] = distance_m(*here, lat_deg, lon_deg).tolist()
+    return found
+
+
+def _decision_id(candidate: Candidate) -> DecisionId:
+    return decision_id(candidate.opportunity_id, candidate.campaign.id)
+
+
+def _message(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime) -> Message:
+    candidate, campaign = verdict.candidate, verdict.candidate.campaign
+    deferred = verdict.outcome is Outcome.DEFER
+    reached_at = now + timedelta(seconds=world.tenant.dispatch_delay_s)
+    return Message(
+        id=message_id(world.tenant.id, campaign.id, customer_id, candidate.opportunity_id, campaign.channel),
+        decision_id=_decision_id(candidate),
+        customer_id=customer_id,
+        campaign_id=campaign.id,
+        shop_id=campaign.shop_id,
+        geofence_id=candidate.geofence_id,
+        visit_id=candidate.visit_id,
+        channel=campaign.channel,
+        text=_text(world, customer_id, candidate, verdict.expires_at, now),
+        status=MessageStatus.QUEUED,
+        queued_at=now,
+        not_before=max(verdict.not_before or now, reached_at),
+        expires_at=verdict.expires_at,
+        is_deferred=deferred,
+    )
+
+
+def _text(world: World, customer_id: CustomerId, candidate: Candidate, expires_at: datetime, now: datetime) -> str:
+    """The offer as the customer reads it; instants in the shop's wall-clock time, dated if it is another day."""
+    shop = candidate.shop
+    local = expires_at.astimezone(shop.zone)
+    same_day = local.date() == local_day(now, shop.zone)
+    customer = world.customers.get(customer_id)
+    values = {f"customer.{key}": value for key, value in (customer.attributes if customer else {}).items()}
+    values |= {"shop.name": shop.name, "expires_at": f"{local:%H:%M}" if same_day else f"{local:%Y-%m-%d %H:%M}"}
+    return candidate.campaign.offer.render(values)
+
+
+def _ghost(candidate: Candidate, now: datetime) -> Send:
+    campaign = candidate.campaign
+    return Send(
+        campaign_id=campaign.id,
+        at=now,
+        shop_id=campaign.shop_id,
+        geofence_id=candidate.geofence_id,
+        channel=campaign.channel,
+        is_ghost=True,
+        decided_at=now,
+    )
+
+
+def _row(customer_id: CustomerId, verdict: Verdict, message: Message | None, now: datetime) -> dict[str, Any]:
+    """A match-log row (CONTRACT, `match_log.ndjson`)."""
+    candidate = verdict.candidate
+    return {
+        "decision_id": _decision_id(candidate),
+        "customer_id": customer_id,
+        "campaign_id": candidate.campaign.id,
+        "geofence_id": candidate.geofence_id,
+        "shop_id": candidate.campaign.shop_id,
+        "trigger": candidate.trigger,
+        "at": candidate.at,
+        "decided_at": now,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "reasons": verdict.reasons,
+        "detail": verdict.detail,
+        "not_before": verdict.not_before,
+        "expires_at": verdict.expires_at,
+        "tz_used": verdict.timezone,
+        "tz_source": verdict.zone_source,
+        "would_have_sent": verdict.would_have_sent,
+        "winner_campaign_id": verdict.winner_campaign_id,
+        "message_id": message.id if message else None,
+    }

@@ -1,0 +1,95 @@
+"""Queued messages leave, wait on, or are cancelled; each is decided again, on fresh facts, just before it is sent."""
+
+from datetime import datetime
+
+from nearcast.domain.campaign import Trigger
+from nearcast.domain.consent import LOCATION, NEARBY, consent_state
+from nearcast.domain.decision import Outcome, decide
+from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, decision_id
+from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.reason import Reason, at_dispatch
+from nearcast.domain.rules import Candidate, Gate
+from nearcast.domain.visit import Transition
+from nearcast.services.ports import Channel, SendOutcome
+from nearcast.services.world import World
+
+
+def dispatch(world: World, channel: Channel, message_id: MessageId, now: datetime) -> Message:
+    """Send a due message, or put it off, or end it; the message as it is then.
+
+    A message that is no longer queued, or not due yet, is left alone.
+    """
+    message = world.messages[message_id]
+    if message.status is not MessageStatus.QUEUED or message.not_before > now:
+        return message
+    if now >= message.expires_at:
+        return _keep(world, message.to(MessageStatus.EXPIRED, reason=Reason.EXPIRED))
+    campaign = world.campaigns.by_id[message.campaign_id]
+    candidate = Candidate(
+        campaign=campaign,
+        shop=world.shops[campaign.shop_id],
+        opportunity_id=message.decision_id,
+        trigger=campaign.trigger,
+        at=message.queued_at,
+        geofence_id=message.geofence_id,
+        visit_id=message.visit_id,
+        message_id=message.id,
+        expires_at=message.expires_at,
+    )
+    facts = world.facts(message.customer_id, [campaign.id], now)
+    (verdict,) = decide([candidate], facts, world.tenant.policy, now, Gate.DISPATCH).verdicts
+    if verdict.outcome is Outcome.DEFER:
+        claimed = message.to(MessageStatus.CLAIMED)
+        return _keep(world, claimed.to(MessageStatus.QUEUED, reason=verdict.reason, not_before=verdict.not_before))
+    if verdict.reason is not None:
+        return _cancel(world, message, at_dispatch(verdict.reason))
+    sending = message.to(MessageStatus.CLAIMED).to(MessageStatus.SENDING)
+    match channel.send(sending):
+        case SendOutcome.ACCEPTED:
+            return _keep(world, sending.to(MessageStatus.ACCEPTED, sent_at=now))
+        case SendOutcome.FAILED:
+            return _keep(world, sending.to(MessageStatus.FAILED))
+        case SendOutcome.UNKNOWN:
+            return _keep(world, sending.to(MessageStatus.UNKNOWN))
+
+
+def cancel_without_consent(world: World, customer_id: CustomerId, now: datetime) -> None:
+    """Cancel what is queued for a customer and no longer agreed to."""
+    events = world.consents.get(customer_id, ())
+    may_locate = consent_state(events, LOCATION, now=now).is_live
+    for message in world.queued(customer_id):
+        sender = world.campaigns.by_id[message.campaign_id].sender
+        may_send = consent_state(events, NEARBY, channel=message.channel, sender=sender, now=now).is_live
+        if not (may_locate and may_send):
+            _cancel(world, message, Reason.CANCELLED_CONSENT)
+
+
+def cancel_after_exit(world: World, customer_id: CustomerId, exit_: Transition) -> None:
+    """Cancel what was put off for a visit that is over; an offer for having left is none of it."""
+    for message in world.queued(customer_id):
+        is_for_leaving = world.campaigns.by_id[message.campaign_id].trigger is Trigger.EXIT
+        if message.visit_id == exit_.visit_id and message.is_deferred and not is_for_leaving:
+            _cancel(world, message, Reason.CANCELLED_LEFT)
+
+
+def cancel_opportunity(world: World, customer_id: CustomerId, opportunity_id: str) -> None:
+    """Cancel what is queued on a transition that has been taken back."""
+    for message in world.queued(customer_id):
+        if message.decision_id == decision_id(opportunity_id, message.campaign_id):
+            _cancel(world, message, Reason.CANCELLED_NO_TRANSITION)
+
+
+def cancel_for_geofence(world: World, geofence_id: GeofenceId) -> None:
+    """Cancel what is queued for a geofence that is gone."""
+    for message in list(world.messages.values()):
+        if message.geofence_id == geofence_id and message.status is MessageStatus.QUEUED:
+            _cancel(world, message, Reason.CANCELLED_LEFT)
+
+
+def _cancel(world: World, message: Message, reason: Reason) -> Message:
+    return _keep(world, message.to(MessageStatus.CANCELLED, reason=reason))
+
+
+def _keep(world: World, message: Message) -> Message:
+    world.keep(message)
+    return message

@@ -1,0 +1,93 @@
+"""Documents that people write by hand: JSON and YAML 1.2, with errors that lead to the line."""
+
+import json
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nearcast.domain.errors import InvalidInput
+
+
+def read_document(path: Path) -> Any:
+    """The decoded YAML or JSON of a file, by its ending.
+
+    YAML is read as YAML 1.2 has it: `on` is a word, 21:00 is text, and instants stay text until a field says that it
+    is one. Duplicate keys are refused. InvalidInput names the file and the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}", place=str(path)
+        ) from error
+    except OSError as error:
+        raise InvalidInput(f"cannot be read: {error.strerror}", place=str(path)) from error
+    try:
+        return _read_json(text) if path.suffix.lower() in (".json", ".geojson") else _read_yaml(text)
+    except InvalidInput as error:
+        raise error.within(str(path)) from error
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"is not JSON: {error.msg}", place=f"line {error.lineno}, column {error.colno}") from error
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise InvalidInput(f"key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return found
+
+
+class _Yaml12Loader(yaml.CSafeLoader):
+    """PyYAML reads YAML 1.1, where `on` is true and 21:00 is 1260; this keeps to the core schema of 1.2."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable) or key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is there twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_CORE_SCHEMA = (
+    ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        "-+.0123456789",
+    ),
+    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
+)
+
+
+def _install_core_schema() -> None:
+    for tag, pattern, first in _CORE_SCHEMA:
+        letters = ["" if letter == "\0" else letter for letter in first]
+        _Yaml12Loader.add_implicit_resolver(tag, re.compile(pattern), letters)
+
+
+_install_core_schema()
+
+
+def _read_yaml(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InvalidInput(f"is not YAML: {error.problem}", place=where) from error
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"is not YAML: {error}") from error

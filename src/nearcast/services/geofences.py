@@ -1,0 +1,147 @@
+"""The geofences of a tenant with all their revisions: who is inside now, and who was inside then."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from nearcast.domain.geofence import Geofence
+from nearcast.domain.ids import GeofenceId, ShopId
+from nearcast.domain.local_time import LocalHours
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.visit import TransitionReason
+from nearcast.geo import oracle
+from nearcast.geo.batch import Floats
+from nearcast.geo.geodesy import distance_m
+from nearcast.geo.matcher import FenceIndex
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+class GeofenceBook:
+    """Edits happen in time order. What it says of an instant takes the revisions in force at that instant."""
+
+    def __init__(self, geofences: Iterable[Geofence], zone_of_shop: Callable[[ShopId | None], ZoneInfo]) -> None:
+        first = list(geofences)
+        self._index = FenceIndex(first)
+        self._zone_of_shop = zone_of_shop
+        self._revisions: dict[GeofenceId, list[tuple[datetime, Geofence | None]]] = {
+            geofence.id: [(BEGINNING, geofence)] for geofence in first
+        }
+        self._edits: list[tuple[datetime, GeofenceId]] = []
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __contains__(self, geofence_id: GeofenceId) -> bool:
+        return geofence_id in self._revisions
+
+    def all_revisions(self) -> Iterator[Geofence]:
+        """Every geofence there ever was, each revision once."""
+        return (geofence for known in self._revisions.values() for _, geofence in known if geofence is not None)
+
+    def put(self, geofence: Geofence, at: datetime) -> None:
+        """A new geofence, or the next revision of one."""
+        known = self._revisions.setdefault(geofence.id, [])
+        last = max((revision.revision for _, revision in known if revision is not None), default=0)
+        revision = replace(geofence, revision=last + 1)
+        known.append((at, revision))
+        self._edits.append((at, geofence.id))
+        self._index.put(revision)
+
+    def delete(self, geofence_id: GeofenceId, at: datetime) -> bool:
+        """Whether there was one to delete."""
+        if self.at(geofence_id, at) is None:
+            return False
+        self._revisions[geofence_id].append((at, None))
+        self._edits.append((at, geofence_id))
+        self._index.delete(geofence_id)
+        return True
+
+    def at(self, geofence_id: GeofenceId, instant: datetime) -> Geofence | None:
+        found: Geofence | None = None
+        for since, geofence in self._revisions.get(geofence_id, ()):
+            if since > instant:
+                break
+            found = geofence
+        return found
+
+    def ended(
+        self, geofence_id: GeofenceId, after: datetime, until: datetime
+    ) -> tuple[datetime, TransitionReason] | None:
+        revisions = self._revisions.get(geofence_id, [])
+        if len(revisions) == 1 and revisions[0][1] is not None and revisions[0][1].active_hours is None:
+            return None
+        ends = [
+            (since, TransitionReason.FENCE_DELETED)
+            for since, geofence in revisions
+            if geofence is None and after < since <= until
+        ]
+        inactive_at = self.inactive_from(geofence_id, after)
+        if inactive_at is not None and inactive_at <= until:
+            ends.append((inactive_at, TransitionReason.INACTIVE))
+        return min(ends, default=None)
+
+    def inactive_from(self, geofence_id: GeofenceId, at: datetime) -> datetime | None:
+        """When the active hours that hold at `at` end; None for a geofence that is always active, or not active."""
+        geofence = self.at(geofence_id, at)
+        if geofence is None or geofence.active_hours is None:
+            return None
+        return LocalHours(geofence.active_hours.windows).until(at, self._zone_of_shop(geofence.shop_id))
+
+    def covers(self, geofence: Geofence, position: Position) -> bool:
+        return oracle.covers(geofence, position)
+
+    def crossed(self, start: Fix, end: Fix, within_m: float) -> list[tuple[GeofenceId, float]]:
+        a, b = start.position, end.position
+        way_m = distance_m(*(np.array([value]) for value in (a.lat_deg, a.lon_deg, b.lat_deg, b.lon_deg)))[0]
+        if way_m > within_m:
+            return []
+        found = []
+        for geofence in self._index.between(a, b):
+            span = oracle.crossing(geofence, a, b)
+            if span is not None and geofence.id not in start.inside | end.inside:
+                found.append((geofence.id, sum(span) / 2))
+        return sorted(found)
+
+    def inside(
+        self, lat_deg: Floats, lon_deg: Floats, instants: Sequence[datetime]
+    ) -> dict[int, frozenset[GeofenceId]]:
+        """For each row that lies inside any geofence in force at its instant: which."""
+        pairs = self._index.match(lat_deg, lon_deg)
+        found: dict[int, set[GeofenceId]] = {}
+        for row, slot in zip(pairs.ping_row.tolist(), pairs.slot.tolist(), strict=True):
+            found.setdefault(row, set()).add(self._index.geofence(slot).id)
+        if self._edits:
+            self._as_of_then(found, lat_deg, lon_deg, instants)
+        return {row: kept for row, ids in found.items() if (kept := self._active(ids, instants[row]))}
+
+    def _as_of_then(
+        self, found: dict[int, set[GeofenceId]], lat_deg: Floats, lon_deg: Floats, instants: Sequence[datetime]
+    ) -> None:
+        last_edit_at = self._edits[-1][0]
+        for row, instant in enumerate(instants):
+            if instant >= last_edit_at:
+                continue
+            first = bisect_right(self._edits, instant, key=lambda edit: edit[0])
+            for geofence_id in {edited for _, edited in self._edits[first:]}:
+                then = self.at(geofence_id, instant)
+                ids = found.setdefault(row, set())
+                if then is not None and self.covers(then, Position(float(lat_deg[row]), float(lon_deg[row]))):
+                    ids.add(geofence_id)
+                else:
+                    ids.discard(geofence_id)
+
+    def _active(self, ids: set[GeofenceId], instant: datetime) -> frozenset[GeofenceId]:
+        return frozenset(geofence_id for geofence_id in ids if self._is_active(geofence_id, instant))
+
+    def _is_active(self, geofence_id: GeofenceId, instant: datetime) -> bool:
+        geofence = self.at(geofence_id, instant)
+        if geofence is None or geofence.active_hours is None:
+            return geofence is not None
+        hours = LocalHours(geofence.active_hours.windows)
+        return hours.covers(instant, self._zone_of_shop(geofence.shop_id))

@@ -1,0 +1,353 @@
+"""Replay a scenario: its events in order, due work at its own instant, the whole engine in between.
+
+CONTRACT, "Clock" and "Order", is what this file does: at one instant consents come first, then edits, prior sends, due
+work, pings; the clock stops at the last event.
+"""
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+from functools import partial
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+
+from nearcast.domain.campaign import Campaign, Trigger
+from nearcast.domain.consent import LOCATION, ConsentEvent, consent_state, in_ledger_order
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.geofence import Geofence
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
+from nearcast.domain.message import MessageStatus
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.rules import Candidate, Send
+from nearcast.geo.batch import Floats, PingBatch, Texts
+from nearcast.geo.validate import geofence_from_feature
+from nearcast.services.assembly import consent_event
+from nearcast.services.deciding import decide_and_keep
+from nearcast.services.delivery import cancel_for_geofence, cancel_without_consent, dispatch
+from nearcast.services.ingest import EPOCH, Door, as_instant, as_us, in_order_of_arrival
+from nearcast.services.matching import forget_customer, let_time_pass, take_fix
+from nearcast.services.ports import Channel, Progress
+from nearcast.services.runs import next_due, run_candidates
+from nearcast.services.scenario import EventShape, PriorSendShape, ScenarioShape, placed
+from nearcast.services.world import World
+
+_MATCH_ROWS = 65_536
+_NEVER_COUNT = ("transactional", "cancelled", "expired", "failed")
+
+
+class Due(IntEnum):
+    """Work that comes by itself, in the order in which it is done at one instant."""
+
+    CONSENT = 0
+    VISITS = 1
+    MESSAGE = 2
+    RUN = 3
+
+
+@dataclass(slots=True)
+class Agenda:
+    """Due work by instant, kind and subject; the same work is kept once."""
+
+    _heap: list[tuple[datetime, Due, str]] = field(default_factory=list)
+    _known: set[tuple[datetime, Due, str]] = field(default_factory=set)
+
+    def add(self, at: datetime, kind: Due, subject: str) -> None:
+        entry = (at, kind, subject)
+        if entry not in self._known:
+            self._known.add(entry)
+            heapq.heappush(self._heap, entry)
+
+    def take(self, until: datetime, *, and_at: bool) -> Iterator[tuple[datetime, Due, list[str]]]:
+        """Work due before `until`, or at it as well, in batches of one instant and kind; more may come meanwhile."""
+        while self._heap and (self._heap[0][0] < until or (and_at and self._heap[0][0] == until)):
+            at, kind = self._heap[0][:2]
+            subjects = []
+            while self._heap and self._heap[0][:2] == (at, kind):
+                entry = heapq.heappop(self._heap)
+                self._known.discard(entry)
+                subjects.append(entry[2])
+            yield at, kind, subjects
+
+
+Action: TypeAlias = Callable[[], None]
+
+
+class Replay:
+    """One run through one scenario, from the instant `since` of its first event to `until`, by default its last."""
+
+    def __init__(
+        self,
+        world: World,
+        shape: ScenarioShape,
+        pings: Sequence[PingBatch],
+        channel: Channel,
+        *,
+        note: Callable[[str], None],
+        repair: bool = False,
+        until: datetime | None = None,
+    ) -> None:
+        self.world, self.channel, self.note, self.repair = world, channel, note, repair
+        self.agenda, self.door = Agenda(), Door(world)
+        max_future_s = world.tenant.policy.ping_rules.max_future_s
+        self.arrivals = in_order_of_arrival([ping_batch(shape.events), *pings], max_future_s)
+        self.received_us = self.arrivals.batch.received_at_us
+        instants = [event.at for event in shape.events]
+        instants += [as_instant(int(us)) for us in self.received_us[[0, -1]]] if len(self.arrivals) else []
+        self.since, self.until = min(instants, default=until), until or max(instants, default=None)
+        self.now = self.since or EPOCH
+        self.actions = sorted(self._actions(shape), key=lambda action: action[:2])
+        edits = [event.at for event in shape.events if event.geofence_put or event.geofence_delete]
+        self.edits_us = np.array(sorted(as_us(at) for at in edits), dtype=np.int64)
+        self.inside: dict[int, frozenset[GeofenceId]] = {}
+        self.visits_end: dict[CustomerId, datetime] = {}
+        self.matched_until = 0
+
+    def run(self, progress: Progress) -> None:
+        """Through all events to the last one."""
+        if self.since is None or self.until is None:
+            return
+        for campaign in self.world.campaigns.by_id.values():
+            if campaign.trigger is Trigger.SCHEDULE:
+                self._plan_run(campaign, self.since - timedelta(microseconds=1))
+        coming = deque(self.actions)
+        starts = np.flatnonzero(np.diff(self.received_us, prepend=self.received_us[:1] - 1)).tolist()
+        for start, stop in pairwise([*starts, len(self.arrivals)]):
+            instant = as_instant(int(self.received_us[start]))
+            self._act(coming, instant)
+            self._work(instant)
+            self.now = instant
+            self._pings(range(start, stop))
+            progress(stop, len(self.arrivals))
+        self._act(coming, self.until)
+        self._work(self.until)
+
+    def _act(self, coming: deque[tuple[datetime, int, Action]], until: datetime) -> None:
+        """The actions that come by `until`, each after all work that is due before it."""
+        while coming and coming[0][0] <= until:
+            at, _, action = coming.popleft()
+            self._work(at, and_at=False)
+            self.now = max(self.now, at)
+            action()
+
+    def _work(self, until: datetime, *, and_at: bool = True) -> None:
+        for due_at, kind, subjects in self.agenda.take(until, and_at=and_at):
+            self.now = max(self.now, due_at)
+            match kind:
+                case Due.CONSENT:
+                    for subject in subjects:
+                        self._apply_consent(CustomerId(subject))
+                case Due.VISITS:
+                    for subject in subjects:
+                        self._end_visits(CustomerId(subject), due_at)
+                case Due.MESSAGE:
+                    for subject in subjects:
+                        self._dispatch(MessageId(subject))
+                case Due.RUN:
+                    self._run([CampaignId(subject) for subject in subjects], due_at)
+
+    def _actions(self, shape: ScenarioShape) -> Iterator[tuple[datetime, int, Action]]:
+        """Everything but pings, with the rank that it has at its instant."""
+        tenant = self.world.tenant.id
+        for n, listed in enumerate(shape.consents):
+            given = consent_event(listed, tenant, f"consents[{n}]", place=f"consents[{n}]")
+            yield given.at, 0, partial(self._consent, given)
+        for n, event in enumerate(shape.events):
+            place = f"events[{n}]"
+            if event.consent is not None:
+                dated = event.consent.model_copy(update={"at": event.consent.at or event.at})
+                given = consent_event(dated, tenant, place, place=f"{place}.consent")
+                yield event.at, 0, partial(self._consent, given)
+            elif event.geofence_put is not None:
+                place = f"{place}.geofence_put"
+                geofence = geofence_from_feature(event.geofence_put, place=place, repair=self.repair, note=self.note)
+                yield event.at, 1, partial(self._put_geofence, geofence)
+            elif event.geofence_delete is not None:
+                gone = GeofenceId(event.geofence_delete)
+                yield event.at, 1, partial(self._delete_geofence, gone, f"{place}.geofence_delete")
+            elif event.campaign is not None:
+                changed = CampaignId(event.campaign.id)
+                yield event.at, 1, partial(self._change_campaign, changed, event.campaign.action, f"{place}.campaign")
+            elif event.prior_send is not None:
+                yield event.at, 2, partial(self._prior_send, event.prior_send, event.at)
+
+    def _consent(self, given: ConsentEvent) -> None:
+        customer_id = given.customer_id
+        ledger = self.world.consents.setdefault(customer_id, [])
+        ledger[:] = in_ledger_order([*ledger, given])
+        self.door.consent_changed(customer_id)
+        for at in (given.at, given.valid_until):
+            if at is not None and at > self.now:
+                self.agenda.add(at, Due.CONSENT, customer_id)
+        self._apply_consent(customer_id)
+
+    def _apply_consent(self, customer_id: CustomerId) -> None:
+        if not consent_state(self.world.consents.get(customer_id, ()), LOCATION, now=self.now).is_live:
+            forget_customer(self.world, customer_id, self.now)
+        cancel_without_consent(self.world, customer_id, self.now)
+
+    def _put_geofence(self, geofence: Geofence) -> None:
+        self.world.geofences.put(geofence, self.now)
+
+    def _delete_geofence(self, geofence_id: GeofenceId, place: str) -> None:
+        if not self.world.geofences.delete(geofence_id, self.now):
+            raise InvalidInput(f"there is no geofence {geofence_id!r}", place=place)
+        for customer_id, track in sorted(self.world.tracks.items()):
+            if any(visit.geofence_id == geofence_id for visit in track.open_visits):
+                self._let_time_pass(customer_id)
+        cancel_for_geofence(self.world, geofence_id)
+
+    def _change_campaign(self, campaign_id: CampaignId, action: str, place: str) -> None:
+        campaign = self.world.campaigns.by_id.get(campaign_id)
+        if campaign is None:
+            raise InvalidInput(f"there is no campaign {campaign_id!r}", place=f"{place}.id")
+        self.world.campaigns.by_id[campaign_id] = placed(place, lambda: campaign.after(action))
+
+    def _prior_send(self, prior: PriorSendShape, at: datetime) -> None:
+        if prior.status in _NEVER_COUNT:
+            return
+        campaign_id = CampaignId(prior.campaign_id)
+        campaign = self.world.campaigns.by_id.get(campaign_id)
+        shop_id = prior.shop_id or (campaign.shop_id if campaign else None)
+        is_ghost = prior.status == "ghost"
+        send = Send(
+            campaign_id=campaign_id,
+            at=at,
+            shop_id=ShopId(shop_id) if shop_id else None,
+            geofence_id=GeofenceId(prior.geofence_id) if prior.geofence_id else None,
+            channel=prior.channel or (campaign.channel if campaign else None),
+            is_ghost=is_ghost,
+        )
+        self.world.other_sends[CustomerId(prior.customer_id)].append(send)
+        self.world.other_budget[campaign_id] += not is_ghost
+
+    def _pings(self, rows: range) -> None:
+        """The pings of one instant, customer by customer."""
+        if rows.stop > self.matched_until:
+            self._match(rows.start)
+        of_customer: dict[CustomerId, list[int]] = {}
+        customer_ids = self.arrivals.batch.customer_id
+        for row in self.door.let_in(self.arrivals, rows, self.now):
+            of_customer.setdefault(CustomerId(customer_ids[row]), []).append(row)
+        for customer_id, mine in sorted(of_customer.items()):
+            candidates: list[Candidate] = []
+            for row in mine:
+                candidates += take_fix(self.world, customer_id, self._fix(row), self.now)
+            self._plan_visits(customer_id)
+            self._decide(customer_id, candidates)
+
+    def _match(self, start: int) -> None:
+        """Match the rows from `start` on, as far as the geofences stay as they are."""
+        edit = np.searchsorted(self.edits_us, self.received_us[start], side="right")
+        stop = (
+            len(self.arrivals) if edit == len(self.edits_us) else np.searchsorted(self.received_us, self.edits_us[edit])
+        )
+        stop = min(int(stop), start + _MATCH_ROWS)
+        # all pings of an instant are matched together
+        stop = max(stop, int(np.searchsorted(self.received_us, self.received_us[start], side="right")))
+        batch = self.arrivals.batch
+        usable = np.flatnonzero(self.arrivals.fault[start:stop] == None) + start  # noqa: E711 - elementwise
+        lat_deg, lon_deg = batch.lat_deg[usable], batch.lon_deg[usable]
+        found = self.world.geofences.inside(lat_deg, lon_deg, [self._recorded_at(row) for row in usable.tolist()])
+        self.inside = {int(usable[n]): ids for n, ids in found.items()}
+        self.matched_until = stop
+
+    def _recorded_at(self, row: int) -> datetime:
+        """A device's clock that runs ahead is taken back to ours."""
+        batch = self.arrivals.batch
+        return as_instant(int(min(batch.recorded_at_us[row], batch.received_at_us[row])))
+
+    def _fix(self, row: int) -> Fix:
+        batch = self.arrivals.batch
+        accuracy_m = float(batch.accuracy_m[row])
+        return Fix(
+            at=self._recorded_at(row),
+            position=Position(float(batch.lat_deg[row]), float(batch.lon_deg[row])),
+            accuracy_m=0.0 if math.isnan(accuracy_m) else accuracy_m,
+            inside=self.inside.get(row, frozenset()),
+            device_id=batch.device_id[row],
+        )
+
+    def _end_visits(self, customer_id: CustomerId, due_at: datetime) -> None:
+        if self.visits_end.get(customer_id) == due_at:  # else a later ping has put it off
+            self._let_time_pass(customer_id)
+
+    def _let_time_pass(self, customer_id: CustomerId) -> None:
+        if customer_id in self.world.tracks:
+            candidates = let_time_pass(self.world, customer_id, self.now)
+            self._plan_visits(customer_id)
+            self._decide(customer_id, candidates)
+
+    def _plan_visits(self, customer_id: CustomerId) -> None:
+        """Note when the customer's open visits end if nothing more is heard."""
+        track, gap_s = self.world.track(customer_id), self.world.tenant.presence.gap_s
+        if track.newest is None or not track.open_visits:
+            return
+        last_at = track.newest.at
+        ends = [self.world.geofences.inactive_from(visit.geofence_id, last_at) for visit in track.open_visits]
+        ends.append(last_at + timedelta(seconds=gap_s) if gap_s is not None else None)
+        known = [at for at in ends if at is not None]
+        if known:
+            self.visits_end[customer_id] = min(known)
+            self.agenda.add(min(known), Due.VISITS, customer_id)
+
+    def _decide(self, customer_id: CustomerId, candidates: Sequence[Candidate]) -> None:
+        for message in decide_and_keep(self.world, customer_id, candidates, self.now):
+            if message.not_before <= self.now:
+                self._dispatch(message.id)
+            else:
+                self.agenda.add(message.not_before, Due.MESSAGE, message.id)
+
+    def _dispatch(self, message_id: MessageId) -> None:
+        message = dispatch(self.world, self.channel, message_id, self.now)
+        if message.status is MessageStatus.QUEUED:
+            self.agenda.add(max(message.not_before, self.now), Due.MESSAGE, message_id)
+
+    def _plan_run(self, campaign: Campaign, after: datetime) -> None:
+        due_at = next_due(campaign.schedule, after) if campaign.schedule else None
+        if due_at is not None and self.until is not None and due_at <= self.until:
+            self.agenda.add(due_at, Due.RUN, campaign.id)
+
+    def _run(self, campaign_ids: list[CampaignId], due_at: datetime) -> None:
+        """The runs of one instant together, so that their campaigns compete."""
+        entries: dict[CustomerId, list[Candidate]] = {}
+        for campaign_id in campaign_ids:
+            campaign = self.world.campaigns.by_id[campaign_id]
+            found = run_candidates(self.world, campaign, due_at)
+            self.world.runs.append({"campaign_id": campaign_id, "due_at": due_at, "entries": len(found)})
+            for customer_id, candidate in found:
+                entries.setdefault(customer_id, []).append(candidate)
+            self._plan_run(campaign, due_at)
+        for customer_id, candidates in sorted(entries.items()):
+            self._decide(customer_id, candidates)
+
+
+def ping_batch(events: Sequence[EventShape]) -> PingBatch:
+    """The pings among a scenario's events, as columns."""
+    pings = [(event.ping, event.at) for event in events if event.ping is not None]
+
+    def texts(values: list[str | None]) -> Texts:
+        column: Texts = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+
+    def numbers(values: list[float | None]) -> Floats:
+        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+    return PingBatch(
+        customer_id=texts([ping.customer_id for ping, _ in pings]),
+        recorded_at_us=np.array([as_us(ping.recorded_at or at) for ping, at in pings], dtype=np.int64),
+        received_at_us=np.array([as_us(at) for _, at in pings], dtype=np.int64),
+        lat_deg=numbers([ping.lat for ping, _ in pings]),
+        lon_deg=numbers([ping.lon for ping, _ in pings]),
+        accuracy_m=numbers([ping.accuracy_m for ping, _ in pings]),
+        speed_mps=numbers([ping.speed_mps for ping, _ in pings]),
+        ping_id=texts([ping.ping_id for ping, _ in pings]),
+        device_id=texts([ping.device_id for ping, _ in pings]),
+    )

@@ -1,0 +1,81 @@
+"""Scheduled runs: when they are due and who is near enough.
+
+Due instants come from cronsim, which treats clock changes as Debian's cron does: a local time that is skipped runs
+once when the gap ends, one that happens twice runs once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cronsim import CronSim, CronSimError
+
+from nearcast.domain.campaign import Campaign, CampaignState, Schedule
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import CustomerId
+from nearcast.domain.ping import Fix
+from nearcast.domain.rules import Candidate
+from nearcast.services.deciding import distances_m, run_candidate
+from nearcast.services.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class DueRun:
+    """`is_missed`: it was found out too late to be made up for; it is recorded and nothing is sent."""
+
+    due_at: datetime
+    is_missed: bool
+
+
+def check_cron(expression: str) -> None:
+    """InvalidInput for a cron expression that is none."""
+    try:
+        CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise InvalidInput(f"{expression!r} is not a cron expression: {error}") from error
+
+
+def next_due(schedule: Schedule, after: datetime) -> datetime | None:
+    """The first due instant later than `after`, in UTC; None for a rule that never comes."""
+    try:
+        due: datetime = next(CronSim(schedule.cron, after.astimezone(schedule.zone)))
+    except StopIteration:
+        return None
+    return due.astimezone(UTC)
+
+
+def due_runs(schedule: Schedule, after: datetime, now: datetime) -> Iterator[DueRun]:
+    """The runs due in (after, now], oldest first; those older than `catch_up_s` are missed."""
+    due_at = next_due(schedule, after)
+    while due_at is not None and due_at <= now:
+        yield DueRun(due_at, is_missed=now - due_at > timedelta(seconds=schedule.catch_up_s))
+        due_at = next_due(schedule, due_at)
+
+
+def run_candidates(world: World, campaign: Campaign, due_at: datetime) -> list[tuple[CustomerId, Candidate]]:
+    """An entry for every customer seen recently enough and near enough, in id order.
+
+    Without `within_m`, a campaign that names its geofences takes those whose visit there is open.
+    """
+    schedule = campaign.schedule
+    if schedule is None or campaign.state is CampaignState.DRAFT:
+        return []
+    seen: list[tuple[CustomerId, Fix]] = []
+    for customer_id, track in sorted(world.tracks.items()):
+        newest = track.newest
+        if newest is None:
+            continue
+        age_s = (due_at - newest.at).total_seconds()
+        if schedule.seen_within_s is not None and age_s > schedule.seen_within_s:
+            continue
+        visiting = {visit.geofence_id for visit in track.open_visits}
+        if schedule.within_m is None and campaign.geofence_ids is not None and not visiting & campaign.geofence_ids:
+            continue
+        seen.append((customer_id, newest))
+    origin = world.shops[campaign.shop_id].position
+    far = distances_m(origin, [fix.position for _, fix in seen]) if origin is not None else [None] * len(seen)
+    return [
+        (customer_id, run_candidate(world, campaign, customer_id, due_at, fix, distance))
+        for (customer_id, fix), distance in zip(seen, far, strict=True)
+        if schedule.within_m is None or (distance is not None and distance <= schedule.within_m)
+    ]

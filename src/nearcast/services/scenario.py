@@ -1,0 +1,318 @@
+"""The scenario file: its shape, units and defaults (CONTRACT, "Files"). What is written here is checked here; what the
+words mean is the domain's.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from nearcast.domain.campaign import CampaignClass, CampaignState, Trigger
+from nearcast.domain.consent import ConsentAction
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.policy import CalendarUnit, CapKind
+from nearcast.domain.visit import FirstSeen
+from nearcast.services.documents import read_document
+
+_MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
+
+
+def parse_instant(value: object) -> datetime:
+    """RFC 3339 text with an offset, or unix seconds or milliseconds, as an aware UTC instant; ValueError otherwise."""
+    if isinstance(value, datetime):
+        at = value
+    elif isinstance(value, str):
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not an instant like 2026-06-02T10:00:00Z") from None
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
+        try:
+            at = datetime.fromtimestamp(seconds, UTC)
+        except (OverflowError, OSError, ValueError):
+            raise ValueError(f"{value!r} is not an instant") from None
+    else:
+        raise ValueError(f"{value!r} is not an instant like 2026-06-02T10:00:00Z")
+    if at.tzinfo is None:
+        raise ValueError(f"{value!r} has no offset: write Z or +02:00 behind it")
+    return at.astimezone(UTC)
+
+
+def _text_of_number(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Id = Annotated[str, BeforeValidator(_text_of_number), StringConstraints(min_length=1)]
+Instant = Annotated[datetime, BeforeValidator(parse_instant)]
+Day = Annotated[date, Field(strict=False)]
+Seconds = Annotated[float, Field(ge=0)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_where_empty(cls, value: object) -> object:
+        """A key without a value says as much as no key."""
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+class TenantShape(_Shape):
+    id: Id = "tenant"
+    timezone: str = "UTC"
+
+
+class PresenceShape(_Shape):
+    """Keys left out take the profile's defaults; those of profile RAW are in `PresenceRules`."""
+
+    profile: Literal["raw", "robust"] = "robust"
+    dwell_s: Seconds | None = None
+    lateness_s: Seconds | None = None
+    gap_s: Annotated[float, Field(gt=0)] | None = None
+    max_speed_mps: Annotated[float, Field(gt=0)] | None = None
+    exit_margin_m: Seconds | None = None
+    first_seen: Annotated[FirstSeen, Field(strict=False)] = FirstSeen.ENTER
+    cross_within_s: Seconds | None = None
+
+
+class PingRulesShape(_Shape):
+    max_age_s: Seconds = 300.0
+    max_accuracy_m: Seconds = 75.0
+    max_future_s: Seconds = 60.0
+
+
+class WindowShape(_Shape):
+    from_: str = Field(alias="from")
+    until: str
+    days: list[Weekday] | None = None
+
+
+class CapShape(_Shape):
+    id: Id
+    scope: Literal["customer", "shop", "campaign", "geofence", "fence", "channel"] | None = None
+    kind: Annotated[CapKind, Field(strict=False)]
+    limit: Annotated[int, Field(ge=0)] = 1
+    window_s: float | None = None
+    unit: Annotated[CalendarUnit, Field(strict=False)] | None = None
+
+
+class HoldoutShape(_Shape):
+    percent: float
+    salt: str
+
+
+class PolicyShape(_Shape):
+    quiet_hours: list[WindowShape] = []
+    caps: list[CapShape] = []
+    holdout: HoldoutShape | None = None
+
+
+class ShopShape(_Shape):
+    id: Id
+    name: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    timezone: str | None = None
+    opening_hours: str | None = None
+    closed_on: list[Day] = []
+
+    @model_validator(mode="after")
+    def _has_a_whole_position(self) -> "ShopShape":
+        if (self.lat is None) != (self.lon is None):
+            raise ValueError("a position needs both lat and lon")
+        return self
+
+
+class CustomerShape(_Shape):
+    id: Id
+    timezone: str | None = None
+    tags: list[str] = []
+    attributes: dict[str, str] = {}
+    suppressed: list[str] = []
+
+
+class ConsentShape(_Shape):
+    customer_id: Id
+    purpose: str
+    action: Annotated[ConsentAction, Field(strict=False)]
+    at: Instant | None = None
+    channel: str | None = None
+    sender: Id | None = None
+    valid_until: Instant | None = None
+
+
+class TriggerShape(_Shape):
+    on: Annotated[Trigger, Field(strict=False)]
+
+
+class ActiveShape(_Shape):
+    from_: Instant | None = Field(default=None, alias="from")
+    until: Instant | None = None
+
+
+class ScheduleShape(_Shape):
+    cron: str
+    timezone: str | None = None
+    seen_within_s: Seconds | None = None
+    within_m: Seconds | None = None
+    catch_up_s: Seconds = 0.0
+
+
+class AudienceShape(_Shape):
+    tags_any: list[str] = []
+    tags_all: list[str] = []
+    tags_none: list[str] = []
+
+
+class OfferShape(_Shape):
+    text: str
+    expires_after_s: Annotated[float, Field(gt=0)] = 1200.0
+
+
+class BudgetShape(_Shape):
+    messages: Annotated[int, Field(ge=0)] | None = None
+
+
+class CampaignShape(_Shape):
+    id: Id
+    name: str | None = None
+    shop_id: Id
+    geofence_ids: list[Id] | None = None
+    trigger: TriggerShape
+    state: Annotated[CampaignState, Field(strict=False)] = CampaignState.ACTIVE
+    active: ActiveShape = ActiveShape()
+    dayparts: list[WindowShape] = []
+    schedule: ScheduleShape | None = None
+    audience: AudienceShape = AudienceShape()
+    channel: str
+    sender: Id | None = None
+    offer: OfferShape
+    priority: int = 0
+    klass: Annotated[CampaignClass, Field(strict=False)] = CampaignClass.PROMO
+    re_eligibility_s: Seconds = 0.0
+    fence_cooldown_s: Seconds = 0.0
+    caps: list[CapShape] = []
+    budget: BudgetShape = BudgetShape()
+    holdout: HoldoutShape | None = None
+    on_cap: Literal["drop", "hold"] = "drop"
+    on_quiet: Literal["drop", "defer"] = "drop"
+
+
+class PingShape(_Shape):
+    customer_id: Id
+    lat: float
+    lon: float
+    accuracy_m: Seconds | None = None
+    recorded_at: Instant | None = None
+    ping_id: Id | None = None
+    device_id: Id | None = None
+    speed_mps: float | None = None
+
+
+class CampaignActionShape(_Shape):
+    id: Id
+    action: Literal["activate", "pause", "end"]
+
+
+class PriorSendShape(_Shape):
+    """A message that somebody else sent, or that was sent before the scenario begins."""
+
+    customer_id: Id
+    campaign_id: Id
+    status: Literal[
+        "queued", "claimed", "sending", "accepted", "held", "sent", "delivered", "read", "failed", "unknown",
+        "cancelled", "expired", "bounced", "transactional", "ghost",
+    ]  # fmt: skip
+    shop_id: Id | None = None
+    geofence_id: Id | None = None
+    channel: str | None = None
+
+
+class EventShape(_Shape):
+    """Exactly one thing that happens at one instant."""
+
+    at: Instant
+    ping: PingShape | None = None
+    consent: ConsentShape | None = None
+    geofence_put: dict[str, Any] | None = None
+    geofence_delete: Id | None = None
+    campaign: CampaignActionShape | None = None
+    prior_send: PriorSendShape | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "EventShape":
+        kinds = ("ping", "consent", "geofence_put", "geofence_delete", "campaign", "prior_send")
+        named = [kind for kind in kinds if getattr(self, kind) is not None]
+        if len(named) != 1:
+            raise ValueError(f"an event is one of {', '.join(kinds)}; this one has {', '.join(named) or 'none'}")
+        return self
+
+
+class DispatchShape(_Shape):
+    """How long the dispatcher takes to reach a queued message."""
+
+    delay_s: Seconds = 0.0
+
+
+class ScenarioShape(_Shape):
+    """A whole case: who is there, what holds, what happens."""
+
+    tenant: TenantShape = TenantShape()
+    presence: PresenceShape = PresenceShape()
+    ping_rules: PingRulesShape = PingRulesShape()
+    policy: PolicyShape = PolicyShape()
+    dispatch: DispatchShape = DispatchShape()
+    shops: list[ShopShape] = []
+    geofences: str | dict[str, Any] | None = None
+    customers: list[CustomerShape] = []
+    consents: list[ConsentShape] = []
+    campaigns: list[CampaignShape] = []
+    events: list[EventShape] = []
+
+
+def read_scenario(path: Path) -> ScenarioShape:
+    """The scenario in a YAML or JSON file; InvalidInput names the path inside it and the value that is wrong."""
+    document = read_document(path)
+    if not isinstance(document, dict):
+        raise InvalidInput("a scenario is a mapping", place=str(path))
+    try:
+        return ScenarioShape.model_validate(document)
+    except ValidationError as error:
+        raise InvalidInput(_first_fault(error), place=str(path)) from None
+
+
+def _first_fault(error: ValidationError) -> str:
+    """The first fault as `path: message (value)`, and how many more there are."""
+    faults = error.errors(include_url=False)
+    first = faults[0]
+    path = dotted(first["loc"])
+    if first["type"] == "extra_forbidden":
+        said = "unknown key"
+    elif first["type"] == "missing":
+        said = "is missing"
+    else:
+        shown = repr(first["input"])
+        said = first["msg"].removeprefix("Value error, ")
+        said += "" if shown in said or isinstance(first["input"], dict | list) else f" (got {shown[:80]})"
+    more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return f"{path}: {said}{more}" if path else f"{said}{more}"
+
+
+def dotted(loc: tuple[str | int, ...]) -> str:
+    """("campaigns", 0, "offer") as campaigns[0].offer."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return text.removeprefix(".")
+
+
+def placed(place: str, build: Callable[[], Any]) -> Any:
+    """What `build` makes; its complaints lead to `place`."""
+    try:
+        return build()
+    except InvalidInput as error:
+        raise error.within(place) from error

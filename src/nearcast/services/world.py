@@ -1,0 +1,132 @@
+"""What the engine knows of one tenant while it works, in memory."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nearcast.domain.campaign import Campaign, CampaignState, Trigger
+from nearcast.domain.consent import ConsentEvent
+from nearcast.domain.customer import Customer, Shop
+from nearcast.domain.geofence import Geofence
+from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
+from nearcast.domain.local_time import zone
+from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.policy import Policy
+from nearcast.domain.position import Position
+from nearcast.domain.rules import Facts, Send
+from nearcast.domain.track import Track
+from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
+from nearcast.geo.zones import zone_at
+from nearcast.services.geofences import GeofenceBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    id: TenantId
+    zone: ZoneInfo
+    policy: Policy
+    presence: PresenceRules
+    dispatch_delay_s: float = 0.0
+
+
+@dataclass(slots=True)
+class CampaignBook:
+    """Campaigns, found by what triggers them."""
+
+    by_id: dict[CampaignId, Campaign]
+    _by_fence: dict[tuple[Trigger, GeofenceId], list[CampaignId]] = field(default_factory=dict)
+    _by_shop: dict[tuple[Trigger, ShopId], list[CampaignId]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for campaign in self.by_id.values():
+            if campaign.geofence_ids is None:
+                self._by_shop.setdefault((campaign.trigger, campaign.shop_id), []).append(campaign.id)
+            for geofence_id in campaign.geofence_ids or ():
+                self._by_fence.setdefault((campaign.trigger, geofence_id), []).append(campaign.id)
+
+    def triggered(self, trigger: Trigger, geofence: Geofence) -> Iterator[Campaign]:
+        """Every campaign but drafts that this transition concerns, in id order."""
+        ids = list(self._by_fence.get((trigger, geofence.id), ()))
+        if geofence.shop_id is not None:
+            ids += self._by_shop.get((trigger, geofence.shop_id), ())
+        return (self.by_id[key] for key in sorted(ids) if self.by_id[key].state is not CampaignState.DRAFT)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """One tenant's state. `rows` is the match log in the order it was written."""
+
+    tenant: Tenant
+    shops: dict[ShopId, Shop]
+    campaigns: CampaignBook
+    customers: dict[CustomerId, Customer]
+    geofences: GeofenceBook
+    consents: dict[CustomerId, list[ConsentEvent]] = field(default_factory=dict)
+    tracks: dict[CustomerId, Track] = field(default_factory=dict)
+    transitions: dict[tuple[VisitId, TransitionKind], tuple[CustomerId, Transition]] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    messages: dict[MessageId, Message] = field(default_factory=dict)
+    messages_of: dict[CustomerId, list[MessageId]] = field(default_factory=lambda: defaultdict(list))
+    other_sends: dict[CustomerId, list[Send]] = field(default_factory=lambda: defaultdict(list))
+    other_budget: Counter[CampaignId] = field(default_factory=Counter)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+    decided: set[DecisionId] = field(default_factory=set)
+    last_zones: dict[CustomerId, ZoneInfo] = field(default_factory=dict)
+    _budget: Counter[CampaignId] = field(default_factory=Counter)
+
+    def track(self, customer_id: CustomerId) -> Track:
+        known = self.tracks.get(customer_id)
+        return known or Track(tenant_id=self.tenant.id, customer_id=customer_id)
+
+    def keep(self, message: Message) -> None:
+        """Store a message, new or changed, and what it takes from its campaign's budget."""
+        before = self.messages.get(message.id)
+        if before is None:
+            self.messages_of[message.customer_id].append(message.id)
+        self._budget[message.campaign_id] += message.takes_slot - (before is not None and before.takes_slot)
+        self.messages[message.id] = message
+
+    def queued(self, customer_id: CustomerId) -> list[Message]:
+        """The customer's messages that have not left yet."""
+        mine = (self.messages[message_id] for message_id in self.messages_of.get(customer_id, ()))
+        return [message for message in mine if message.status is MessageStatus.QUEUED]
+
+    def facts(self, customer_id: CustomerId, campaigns: Iterable[CampaignId], now: datetime) -> Facts:
+        """What the rules may know of a customer at `now`."""
+        mine = (self.messages[message_id] for message_id in self.messages_of.get(customer_id, ()))
+        sends = tuple(as_send(message) for message in mine if message.takes_slot)
+        return Facts(
+            customer=self.customers.get(customer_id) or Customer(id=customer_id),
+            tenant_zone=self.tenant.zone,
+            consents=tuple(self.consents.get(customer_id, ())),
+            sends=(*self.other_sends.get(customer_id, ()), *sends),
+            budget_used={key: self._budget[key] + self.other_budget[key] for key in campaigns},
+            last_zone=self.last_zones.get(customer_id),
+        )
+
+
+def as_send(message: Message) -> Send:
+    return Send(
+        campaign_id=message.campaign_id,
+        at=message.sent_at or message.queued_at,
+        shop_id=message.shop_id,
+        geofence_id=message.geofence_id,
+        channel=message.channel,
+        decided_at=message.queued_at,
+        message_id=message.id,
+        is_waiting=message.status is MessageStatus.QUEUED,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def zone_of(position: Position) -> ZoneInfo | None:
+    """The time zone at a position; None at sea."""
+    name = zone_at(position)
+    return zone(name) if name else None
