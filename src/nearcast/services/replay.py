@@ -7,7 +7,7 @@ work, pings; the clock stops at the last event.
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -18,23 +18,31 @@ from typing import TypeAlias
 import numpy as np
 
 from nearcast.domain.campaign import Campaign, Trigger
-from nearcast.domain.consent import LOCATION, ConsentEvent, consent_state, in_ledger_order
-from nearcast.domain.errors import InvalidInput
+from nearcast.domain.consent import ConsentEvent
+from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
-from nearcast.domain.message import MessageStatus
+from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
-from nearcast.domain.rules import Candidate, Send
+from nearcast.domain.rules import Send
 from nearcast.geo.batch import Floats, PingBatch, Texts
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import consent_event
-from nearcast.services.deciding import decide_and_keep
-from nearcast.services.delivery import cancel_for_geofence, cancel_without_consent, dispatch
+from nearcast.services.delivery import dispatch
+from nearcast.services.engine import (
+    apply_consent,
+    delete_geofence,
+    end_visits,
+    note_other_send,
+    run_campaigns,
+    take_consent,
+    take_pings,
+    visits_end_at,
+)
 from nearcast.services.ingest import EPOCH, Door, as_instant, as_us, in_order_of_arrival
-from nearcast.services.matching import forget_customer, let_time_pass, take_fix
 from nearcast.services.ports import Channel, Progress
-from nearcast.services.runs import next_due, run_candidates
+from nearcast.services.runs import next_due
 from nearcast.services.scenario import EventShape, PriorSendShape, ScenarioShape, placed
 from nearcast.services.world import World
 
@@ -142,7 +150,7 @@ class Replay:
             match kind:
                 case Due.CONSENT:
                     for subject in subjects:
-                        self._apply_consent(CustomerId(subject))
+                        apply_consent(self.world, CustomerId(subject), self.now)
                 case Due.VISITS:
                     for subject in subjects:
                         self._end_visits(CustomerId(subject), due_at)
@@ -178,30 +186,22 @@ class Replay:
                 yield event.at, 2, partial(self._prior_send, event.prior_send, event.at)
 
     def _consent(self, given: ConsentEvent) -> None:
-        customer_id = given.customer_id
-        ledger = self.world.consents.setdefault(customer_id, [])
-        ledger[:] = in_ledger_order([*ledger, given])
-        self.door.consent_changed(customer_id)
+        self.door.consent_changed(given.customer_id)
         for at in (given.at, given.valid_until):
             if at is not None and at > self.now:
-                self.agenda.add(at, Due.CONSENT, customer_id)
-        self._apply_consent(customer_id)
-
-    def _apply_consent(self, customer_id: CustomerId) -> None:
-        if not consent_state(self.world.consents.get(customer_id, ()), LOCATION, now=self.now).is_live:
-            forget_customer(self.world, customer_id, self.now)
-        cancel_without_consent(self.world, customer_id, self.now)
+                self.agenda.add(at, Due.CONSENT, given.customer_id)
+        take_consent(self.world, given, self.now)
 
     def _put_geofence(self, geofence: Geofence) -> None:
         self.world.geofences.put(geofence, self.now)
 
     def _delete_geofence(self, geofence_id: GeofenceId, place: str) -> None:
-        if not self.world.geofences.delete(geofence_id, self.now):
-            raise InvalidInput(f"there is no geofence {geofence_id!r}", place=place)
-        for customer_id, track in sorted(self.world.tracks.items()):
-            if any(visit.geofence_id == geofence_id for visit in track.open_visits):
-                self._let_time_pass(customer_id)
-        cancel_for_geofence(self.world, geofence_id)
+        try:
+            inside = delete_geofence(self.world, geofence_id, self.now)
+        except NotFound as error:
+            raise InvalidInput(str(error), place=place) from error
+        for customer_id in inside:
+            self._plan_visits(customer_id)
 
     def _change_campaign(self, campaign_id: CampaignId, action: str, place: str) -> None:
         campaign = self.world.campaigns.by_id.get(campaign_id)
@@ -224,8 +224,7 @@ class Replay:
             channel=prior.channel or (campaign.channel if campaign else None),
             is_ghost=is_ghost,
         )
-        self.world.other_sends[CustomerId(prior.customer_id)].append(send)
-        self.world.other_budget[campaign_id] += not is_ghost
+        note_other_send(self.world, CustomerId(prior.customer_id), send)
 
     def _pings(self, rows: range) -> None:
         """The pings of one instant, customer by customer."""
@@ -236,11 +235,8 @@ class Replay:
         for row in self.door.let_in(self.arrivals, rows, self.now):
             of_customer.setdefault(CustomerId(customer_ids[row]), []).append(row)
         for customer_id, mine in sorted(of_customer.items()):
-            candidates: list[Candidate] = []
-            for row in mine:
-                candidates += take_fix(self.world, customer_id, self._fix(row), self.now)
+            self._send(take_pings(self.world, customer_id, map(self._fix, mine), self.now))
             self._plan_visits(customer_id)
-            self._decide(customer_id, candidates)
 
     def _match(self, start: int) -> None:
         """Match the rows from `start` on, as far as the geofences stay as they are."""
@@ -276,29 +272,19 @@ class Replay:
 
     def _end_visits(self, customer_id: CustomerId, due_at: datetime) -> None:
         if self.visits_end.get(customer_id) == due_at:  # else a later ping has put it off
-            self._let_time_pass(customer_id)
-
-    def _let_time_pass(self, customer_id: CustomerId) -> None:
-        if customer_id in self.world.tracks:
-            candidates = let_time_pass(self.world, customer_id, self.now)
+            self._send(end_visits(self.world, customer_id, self.now))
             self._plan_visits(customer_id)
-            self._decide(customer_id, candidates)
 
     def _plan_visits(self, customer_id: CustomerId) -> None:
         """Note when the customer's open visits end if nothing more is heard."""
-        track, gap_s = self.world.track(customer_id), self.world.tenant.presence.gap_s
-        if track.newest is None or not track.open_visits:
-            return
-        last_at = track.newest.at
-        ends = [self.world.geofences.inactive_from(visit.geofence_id, last_at) for visit in track.open_visits]
-        ends.append(last_at + timedelta(seconds=gap_s) if gap_s is not None else None)
-        known = [at for at in ends if at is not None]
-        if known:
-            self.visits_end[customer_id] = min(known)
-            self.agenda.add(min(known), Due.VISITS, customer_id)
+        at = visits_end_at(self.world, customer_id)
+        if at is not None:
+            self.visits_end[customer_id] = at
+            self.agenda.add(at, Due.VISITS, customer_id)
 
-    def _decide(self, customer_id: CustomerId, candidates: Sequence[Candidate]) -> None:
-        for message in decide_and_keep(self.world, customer_id, candidates, self.now):
+    def _send(self, queued: Iterable[Message]) -> None:
+        """Dispatch what may leave now, and note the rest for when it may."""
+        for message in queued:
             if message.not_before <= self.now:
                 self._dispatch(message.id)
             else:
@@ -315,17 +301,9 @@ class Replay:
             self.agenda.add(due_at, Due.RUN, campaign.id)
 
     def _run(self, campaign_ids: list[CampaignId], due_at: datetime) -> None:
-        """The runs of one instant together, so that their campaigns compete."""
-        entries: dict[CustomerId, list[Candidate]] = {}
+        self._send(run_campaigns(self.world, campaign_ids, due_at, self.now))
         for campaign_id in campaign_ids:
-            campaign = self.world.campaigns.by_id[campaign_id]
-            found = run_candidates(self.world, campaign, due_at)
-            self.world.runs.append({"campaign_id": campaign_id, "due_at": due_at, "entries": len(found)})
-            for customer_id, candidate in found:
-                entries.setdefault(customer_id, []).append(candidate)
-            self._plan_run(campaign, due_at)
-        for customer_id, candidates in sorted(entries.items()):
-            self._decide(customer_id, candidates)
+            self._plan_run(self.world.campaigns.by_id[campaign_id], due_at)
 
 
 def ping_batch(events: Sequence[EventShape]) -> PingBatch:
