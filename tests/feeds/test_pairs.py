@@ -52,3 +52,9 @@ def test_no_pairs(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match=name.replace(".", r"\.")):
         written(tmp_path / name)
+
+
+def test_half_a_file_is_not_left_behind(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        write_pairs(tmp_path / "pairs.ndjson", ping_row=ROWS, customer_id=CUSTOMERS, geofence_id=FENCES[:2])
+    assert list(tmp_path.iterdir()) == []

@@ -124,6 +124,13 @@ def test_a_point_geometry_stands_in_for_lat_and_lon(tmp_path: Path) -> None:
     assert (pings.lat_deg.tolist(), pings.lon_deg.tolist()) == ([52.5, 2.0], [13.4, 1.0])
 
 
+def test_lat_and_lon_go_before_a_geometry(tmp_path: Path) -> None:
+    columns = {"customer_id": ["a"], "recorded_at": [1], "lat": [52.5], "lon": [13.4]}
+    path = tmp_path / "p.parquet"
+    geopandas.GeoDataFrame(columns, geometry=[shapely.Point(1, 2).buffer(1)], crs=4326).to_parquet(path)
+    assert read_pings(path).lat_deg.tolist() == [52.5]
+
+
 @pytest.mark.parametrize(
     ("points", "crs", "message"),
     [
@@ -148,12 +155,12 @@ def test_metadata_that_is_none(tmp_path: Path) -> None:
             read_pings(path)
 
 
-def test_a_hundred_random_cuts_and_bit_flips_never_end_in_anything_but_refusal(tmp_path: Path) -> None:
+def test_random_cuts_and_bit_flips_never_end_in_anything_but_refusal(tmp_path: Path) -> None:
     whole = geoparquet(tmp_path / "p.parquet", [shapely.Point(1, 2)]).read_bytes()
     rng = np.random.default_rng(9)
     path = tmp_path / "broken.parquet"
     refused = 0
-    for _ in range(100):
+    for _ in range(40):
         data = bytearray(whole[: rng.integers(0, len(whole))] if rng.random() < 0.3 else whole)
         if data:
             data[rng.integers(0, len(data))] ^= 1 << int(rng.integers(0, 8))
@@ -162,7 +169,7 @@ def test_a_hundred_random_cuts_and_bit_flips_never_end_in_anything_but_refusal(t
             read_pings(path)
         except InvalidInput:
             refused += 1
-    assert refused > 30
+    assert refused > 10
 
 
 @pytest.mark.skipif(not PORTO.is_file(), reason="the real data in ../shared/data is not here")

@@ -200,12 +200,12 @@ def test_broken_geoparquet_files_are_named(tmp_path: Path) -> None:
             read_geofences(path)
 
 
-def test_a_hundred_random_cuts_and_bit_flips_never_end_in_anything_but_refusal(tmp_path: Path) -> None:
+def test_random_cuts_and_bit_flips_never_end_in_anything_but_refusal(tmp_path: Path) -> None:
     whole = geoparquet(tmp_path / "f.parquet", [shapely.Polygon(SQUARE)], id=["x"]).read_bytes()
     rng = np.random.default_rng(5)
     path = tmp_path / "broken.parquet"
     refused = 0
-    for _ in range(100):
+    for _ in range(40):
         data = bytearray(whole[: rng.integers(0, len(whole))] if rng.random() < 0.3 else whole)
         if data:
             data[rng.integers(0, len(data))] ^= 1 << int(rng.integers(0, 8))
@@ -214,7 +214,7 @@ def test_a_hundred_random_cuts_and_bit_flips_never_end_in_anything_but_refusal(t
             read_geofences(path)
         except InvalidInput:
             refused += 1
-    assert refused > 30
+    assert refused > 10
 
 
 def hint_vectors(kind: str) -> list[Path]:

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nearcast.domain.errors import InvalidGeofence, InvalidInput
@@ -150,6 +151,11 @@ def test_an_open_ring_is_closed_and_said_so() -> None:
     assert area_of(fence).equals(area_of(geofence_from_feature(feature("Polygon", [SQUARE]), place="here")))
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    ring = [[np.float64(lon), np.float64(lat)] for lon, lat in SQUARE]
+    assert area_of(geofence_from_feature(feature("Polygon", [ring]), place="here")).area == 100.0
+
+
 def test_winding_and_doubled_vertices_are_nobodys_fault() -> None:
     notes: list[str] = []
     doubled = [SQUARE[0], SQUARE[0], *SQUARE[1:]]
@@ -216,6 +222,14 @@ def test_another_crs_is_reprojected_and_said_so() -> None:
     assert fence.boundary.center.lon_deg == pytest.approx(15.0)
     assert fence.boundary.center.lat_deg == pytest.approx(52.53, abs=0.01)
     assert notes == ["shops: reprojected from ETRS89 / UTM zone 33N to WGS 84"]
+
+
+def test_coordinates_are_longitude_first_whatever_the_crs_says_of_its_axes() -> None:
+    document = collection(feature("Point", POINT, radius_m=5), crs=named("urn:ogc:def:crs:EPSG::4258"))
+    (fence,) = geofences_from_collection(document, place="shops")
+    assert isinstance(fence.boundary, Circle)
+    assert fence.boundary.center.lat_deg == pytest.approx(52.5)
+    assert fence.boundary.center.lon_deg == pytest.approx(13.4)
 
 
 @pytest.mark.parametrize("crs", [None, {}, named("nonsense"), named("EPSG:5703"), {"type": "link", "properties": {}}])

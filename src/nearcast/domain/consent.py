@@ -6,7 +6,7 @@ Source of the rules: CONTRACT, "Consent"; GDPR Art. 7; § 7 UWG.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -65,12 +65,16 @@ class ConsentEvent:
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """What the ledger says at one instant; `event_ids` are the lines it rests on, `since` when it became live."""
+    """What the ledger says at one instant; `event_ids` are the lines it rests on, `since` when it became live.
+
+    `renewal` is a grant given while live, which a confirmation directly after it would make the new consent.
+    """
 
     status: ConsentStatus
     event_ids: tuple[str, ...] = ()
     valid_until: datetime | None = None
     since: datetime | None = None
+    renewal: ConsentEvent | None = None
 
     @property
     def is_live(self) -> bool:
@@ -105,9 +109,15 @@ def consent_state(
 
 def _expired(state: ConsentState, at: datetime) -> ConsentState:
     ends = state.valid_until
-    if state.status in (ConsentStatus.LIVE, ConsentStatus.UNCONFIRMED) and ends is not None and at >= ends:
-        return ConsentState(ConsentStatus.EXPIRED, state.event_ids, ends)
-    return state
+    if state.status not in (ConsentStatus.LIVE, ConsentStatus.UNCONFIRMED) or ends is None or at < ends:
+        return state
+    if state.renewal is not None:
+        return _expired(_unconfirmed(state.renewal), at)
+    return ConsentState(ConsentStatus.EXPIRED, state.event_ids, ends)
+
+
+def _unconfirmed(grant: ConsentEvent) -> ConsentState:
+    return ConsentState(ConsentStatus.UNCONFIRMED, (grant.event_id,), grant.valid_until)
 
 
 def _after(state: ConsentState, event: ConsentEvent) -> ConsentState:
@@ -117,11 +127,10 @@ def _after(state: ConsentState, event: ConsentEvent) -> ConsentState:
         if state.status is ConsentStatus.MISSING:
             return ConsentState(ConsentStatus.LIVE, (event.event_id,), event.valid_until, event.at)
         if state.status in (ConsentStatus.UNCONFIRMED, ConsentStatus.LIVE):
-            ends = event.valid_until or state.valid_until
-            return ConsentState(ConsentStatus.LIVE, (*state.event_ids, event.event_id), ends, state.since or event.at)
+            granted = _unconfirmed(state.renewal) if state.renewal else state
+            ends = event.valid_until or granted.valid_until
+            return ConsentState(ConsentStatus.LIVE, (*granted.event_ids, event.event_id), ends, state.since or event.at)
         return state
     if event.purpose == LOCATION:
         return ConsentState(ConsentStatus.LIVE, (event.event_id,), event.valid_until, state.since or event.at)
-    if state.is_live:
-        return state
-    return ConsentState(ConsentStatus.UNCONFIRMED, (event.event_id,), event.valid_until)
+    return replace(state, renewal=event) if state.is_live else _unconfirmed(event)

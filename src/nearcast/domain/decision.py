@@ -120,9 +120,12 @@ def earliest_send(case: Case) -> datetime | None:
     """The first instant from `case.now` on at which every rule but those about the ping would pass, if nothing else
     happens; None where that takes somebody's act (a consent, a longer budget, an opportunity's return).
     """
-    candidate = replace(case.candidate, ping=None, no_opportunity=None)
-    at = case.now
+    if case.held_out_by is not None:
+        return None
+    at, ping = case.now, case.candidate.ping
     for _ in range(_MAX_STEPS):
+        fresh = replace(ping, recorded_at=at, accuracy_m=0.0) if ping else None
+        candidate = replace(case.candidate, ping=fresh, no_opportunity=None)
         against = [f for f in judge(replace(case, candidate=candidate, now=at)).findings if f.reason]
         if not against:
             return at
@@ -152,15 +155,21 @@ def _source(candidate: Candidate) -> str | None:
     return candidate.ping.key if candidate.ping else None
 
 
-def _after_holdout(case: Case, verdict: Verdict) -> Verdict:
+def holdout_finding(case: Case) -> Finding | None:
+    """The hold-out that keeps this customer out; None where none does."""
     if case.held_out_by is None:
-        return verdict
+        return None
     holdout, reason = case.held_out_by
     bucket = holdout.bucket(case.facts.customer.id)
-    finding = Finding("holdout", {"salt": holdout.salt, "percent": holdout.percent, "bucket": bucket}, reason)
-    return replace(
-        verdict, outcome=Outcome.HOLDOUT, reason=reason, findings=(*verdict.findings, finding), not_before=None
-    )
+    return Finding("holdout", {"salt": holdout.salt, "percent": holdout.percent, "bucket": bucket}, reason)
+
+
+def _after_holdout(case: Case, verdict: Verdict) -> Verdict:
+    finding = holdout_finding(case)
+    if finding is None:
+        return verdict
+    findings = (*verdict.findings, finding)
+    return replace(verdict, outcome=Outcome.HOLDOUT, reason=finding.reason, findings=findings, not_before=None)
 
 
 def _lost(verdict: Verdict, winner: CampaignId | None) -> Verdict:

@@ -38,7 +38,7 @@ _NEXT = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One offer to one customer. It takes up caps and budget from `queued_at` until it is cancelled, expires, or fails
-    before a channel accepted it. `not_before` is when the dispatcher may take it.
+    before a channel accepted it; that instant is `freed_at`. `not_before` is when the dispatcher may take it.
     """
 
     id: MessageId
@@ -56,6 +56,7 @@ class Message:
     expires_at: datetime
     is_deferred: bool = False
     sent_at: datetime | None = None
+    freed_at: datetime | None = None
     reason: str | None = None
 
     def to(
@@ -65,6 +66,7 @@ class Message:
         reason: str | None = None,
         sent_at: datetime | None = None,
         not_before: datetime | None = None,
+        freed_at: datetime | None = None,
     ) -> "Message":
         """The message in its next status; InvalidInput for a step that its state machine does not have."""
         if status not in _NEXT.get(self.status, ()):
@@ -75,6 +77,7 @@ class Message:
             reason=reason,
             sent_at=sent_at or self.sent_at,
             not_before=not_before or self.not_before,
+            freed_at=freed_at,
             is_deferred=self.is_deferred or not_before is not None,
         )
 

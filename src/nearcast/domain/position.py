@@ -14,9 +14,11 @@ def wrap_lon_deg(lon_deg: float) -> float:
     >>> wrap_lon_deg(180.0), wrap_lon_deg(539.95), wrap_lon_deg(-179.5)
     (-180.0, 179.95000000000005, -179.5)
     """
-    if -180.0 <= lon_deg < 180.0:
-        return lon_deg
-    return (lon_deg + 180.0) % 360.0 - 180.0
+    while lon_deg >= 180.0:  # a sum of 360 is exact where a remainder rounds
+        lon_deg -= 360.0
+    while lon_deg < -180.0:
+        lon_deg += 360.0
+    return lon_deg
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -97,9 +98,9 @@ class Facts:
     last_zone: ZoneInfo | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
-    """One candidate before the rules."""
+    """One candidate before the rules. What several rules ask of it is worked out once."""
 
     candidate: Candidate
     facts: Facts
@@ -115,7 +116,7 @@ class Case:
     def expires_at(self) -> datetime:
         return self.candidate.expires_at or self.now + timedelta(seconds=self.campaign.offer.expires_after_s)
 
-    @property
+    @cached_property
     def zones(self) -> list[tuple[ZoneInfo, ZoneSource]]:
         """Every zone that may be the customer's, the best known first; the tenant's where nothing else is known."""
         ping = self.candidate.ping if self.gate is Gate.QUEUE else None
@@ -129,7 +130,7 @@ class Case:
         ]
         return found or [(self.facts.tenant_zone, ZoneSource.TENANT_DEFAULT)]
 
-    @property
+    @cached_property
     def held_out_by(self) -> tuple[Holdout, Reason] | None:
         """The hold-out that this customer is in, whatever else is decided. Service messages are never held out."""
         if self.campaign.klass == "service":
@@ -142,7 +143,7 @@ class Case:
                 return holdout, reason
         return None
 
-    @property
+    @cached_property
     def sends(self) -> list[Send]:
         """The messages that count here: ghosts only for a customer who is held out here, too; not this message, nor
         those queued after it that still wait, for its reservation came first.
@@ -203,10 +204,10 @@ def ping_quality(case: Case) -> Iterator[Finding]:
 
 
 def spatial(case: Case) -> Iterator[Finding]:
-    candidate = case.candidate
-    yield Finding(
-        "spatial", {"trigger": candidate.trigger, "geofence_id": candidate.geofence_id}, candidate.no_opportunity
-    )
+    candidate, ping = case.candidate, case.candidate.ping
+    timezone = ping.zone.key if ping and ping.zone else None
+    detail = {"trigger": candidate.trigger, "geofence_id": candidate.geofence_id, "timezone": timezone}
+    yield Finding("spatial", detail, candidate.no_opportunity)
 
 
 def campaign_state(case: Case) -> Iterator[Finding]:
@@ -333,19 +334,21 @@ _CAP_REASONS = {
 
 def frequency_caps(case: Case) -> Iterator[Finding]:
     zone = case.zones[0][0]
-    for cap in (*case.policy.caps, *case.campaign.caps):
+    caps = [(f"cap {cap.id}", cap) for cap in case.policy.caps]
+    caps += [(f"campaign cap {cap.id}", cap) for cap in case.campaign.caps]
+    for name, cap in caps:
         in_scope = _in_scope(cap, case.candidate)
         if in_scope is None:
             continue
         counted = cap.counted([send.at for send in case.sends if in_scope(send)], case.now, zone)
         detail = {"scope": cap.scope, "kind": cap.kind, "limit": cap.limit, "count": len(counted)}
         if len(counted) < cap.limit:
-            yield Finding(f"cap {cap.id}", detail)
+            yield Finding(name, detail)
             continue
         free_at = cap.free_at(counted, case.now, zone)
         holds = case.campaign.on_cap is WhenHeld.DEFER and free_at is not None and free_at < case.expires_at
         detail["free_at"] = free_at
-        yield Finding(f"cap {cap.id}", detail, _CAP_REASONS[cap.kind], until=free_at, holds=holds)
+        yield Finding(name, detail, _CAP_REASONS[cap.kind], until=free_at, holds=holds)
 
 
 def _in_scope(cap: FrequencyCap, candidate: Candidate) -> Callable[[Send], bool] | None:

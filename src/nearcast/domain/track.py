@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nearcast.domain.ids import CustomerId, GeofenceId, TenantId, VisitId, visit_id
+from nearcast.domain.ids import CustomerId, TenantId, VisitId, visit_id
 from nearcast.domain.ping import Fix
 from nearcast.domain.reason import Reason
 from nearcast.domain.visit import Ground, PresenceRules, Transition, TransitionKind, TransitionReason, Visit, walk
@@ -51,6 +51,11 @@ class Track:
         return self.fixes[-1] if self.fixes else None
 
     @property
+    def ended_by_itself(self) -> bool:
+        """Whether a visit has ended since the newest fix: the next fix may show that it had not."""
+        return any(visit.exit is not None and visit.exit.fix is None for visit in self.visits)
+
+    @property
     def open_visits(self) -> tuple[Visit, ...]:
         return tuple(visit for visit in self.visits if visit.exit is None)
 
@@ -72,10 +77,10 @@ def advance(track: Track, fix: Fix, *, ground: Ground, rules: PresenceRules, now
     rival = next((other for other in track.fixes if other.is_of_one_moment_with(fix)), None)
     if rival is not None and not fix.is_better_than(rival):
         return Advance(track, refused=Reason.DUPLICATE_PING)
+    if newest is not None and rival is None and fix.order > newest.order and not track.ended_by_itself:
+        return _walk_on(track, newest, fix, ground=ground, rules=rules, now=now)
     in_order = newest is None or fix.at >= newest.at
-    kept = [other for other in track.fixes if other is not rival]
-    at_end = not kept or fix.order >= kept[-1].order
-    fixes = [*kept, fix] if at_end else sorted([*kept, fix], key=lambda f: f.order)
+    fixes = sorted((*(other for other in track.fixes if other is not rival), fix), key=lambda f: f.order)
     return _rewalk(track, fixes, in_order=in_order, ground=ground, rules=rules, now=now)
 
 
@@ -105,44 +110,84 @@ def forget(track: Track, *, ground: Ground, now: datetime) -> Advance:
     return Advance(Track(tenant_id=track.tenant_id, customer_id=track.customer_id), tuple(changes))
 
 
+def _walk_on(track: Track, newest: Fix, fix: Fix, *, ground: Ground, rules: PresenceRules, now: datetime) -> Advance:
+    """What `_rewalk` would give for a fix after all others, without walking through them again."""
+    horizon = fix.at - timedelta(seconds=rules.lateness_s)
+    settled = sum(other.at < horizon for other in track.fixes)
+    tip = walk([fix], before=newest, open_before=track.open_visits, settled=0, ground=ground, rules=rules, now=now)
+    naming = _Naming(track)
+    known = {visit.key: visit for visit in track.visits}
+    changes: list[TransitionChange] = []
+    for visit in tip.visits:
+        old = known.get(visit.key)
+        if old is visit:
+            continue
+        name = old.enter.visit_id if old else naming.fresh(visit)
+        known[visit.key], found = _compare(old, visit.named(name), in_order=True, now=now)
+        changes += found
+    crossings, crossed = _compare_crossings(replace(track, crossings=()), tip.crossings, now=now)
+    after = replace(
+        track,
+        fixes=(*track.fixes, fix),
+        visits=tuple(known.values()),
+        crossings=(*track.crossings, *crossings),
+    )
+    return Advance(_settled(after, settled, ground=ground, rules=rules), (*changes, *crossed))
+
+
+def _settled(track: Track, count: int, *, ground: Ground, rules: PresenceRules) -> Track:
+    """The track without its first `count` fixes, which no later ping can come before, and what ended with them."""
+    if not count:
+        return track
+    gone = track.fixes[:count]
+    walked = walk(
+        gone,
+        before=track.before,
+        open_before=track.open_before,
+        settled=count,
+        ground=ground,
+        rules=rules,
+        now=gone[-1].at,
+    )
+    ended = {visit.key for visit in walked.settled}
+    named = {visit.key: visit for visit in track.visits}
+    return replace(
+        track,
+        fixes=track.fixes[count:],
+        before=gone[-1],
+        open_before=tuple(_as_then(visit, named[visit.key]) for visit in walked.open_then),
+        visits=tuple(visit for visit in track.visits if visit.key not in ended),
+        crossings=tuple(crossing for crossing in track.crossings if crossing.fix not in gone),
+    )
+
+
 def _rewalk(
     track: Track, fixes: Sequence[Fix], *, in_order: bool, ground: Ground, rules: PresenceRules, now: datetime
 ) -> Advance:
+    """Walk through all fixes that are kept, and compare with what has been written."""
     if not fixes:
         return Advance(track)
-    horizon = fixes[-1].at - timedelta(seconds=rules.lateness_s)
-    settled = sum(fix.at < horizon for fix in fixes)
     walked = walk(
-        fixes,
-        before=track.before,
-        open_before=track.open_before,
-        settled=settled,
-        ground=ground,
-        rules=rules,
-        now=now,
+        fixes, before=track.before, open_before=track.open_before, settled=0, ground=ground, rules=rules, now=now
     )
     naming = _Naming(track)
-    named: dict[tuple[GeofenceId, datetime], Visit] = {}
+    visits: list[Visit] = []
     changes: list[TransitionChange] = []
-    for visit in (*walked.settled, *walked.visits):
+    for visit in walked.visits:
         old = naming.written_before(visit)
         if old is not None and old.says_the_same_as(visit):
-            named[visit.key] = old
+            visits.append(old)
             continue
         name = old.enter.visit_id if old else naming.fresh(visit)
-        named[visit.key], found = _compare(old, visit.named(name), in_order=in_order, now=now)
+        compared, found = _compare(old, visit.named(name), in_order=in_order, now=now)
+        visits.append(compared)
         changes += found
     changes += [_removed(t) for visit in naming.unmatched for t in visit.told]
     crossings, crossed = _compare_crossings(track, walked.crossings, now=now)
-    after = replace(
-        track,
-        fixes=tuple(fixes[settled:]),
-        before=fixes[settled - 1] if settled else track.before,
-        open_before=tuple(_as_then(visit, named[visit.key]) for visit in walked.open_then),
-        visits=tuple(named[visit.key] for visit in walked.visits),
-        crossings=tuple(crossing for crossing in crossings if crossing.fix and crossing.fix.at >= horizon),
-    )
-    return Advance(after, (*changes, *crossed))
+    after = replace(track, fixes=tuple(fixes), visits=tuple(visits), crossings=tuple(crossings))
+    horizon = fixes[-1].at - timedelta(seconds=rules.lateness_s)
+    settled = sum(fix.at < horizon for fix in fixes)
+    return Advance(_settled(after, settled, ground=ground, rules=rules), (*changes, *crossed))
 
 
 class _Naming:

@@ -16,6 +16,7 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 
 UNNAMED = VisitId("")
+_RESOLUTION = timedelta(microseconds=1)
 
 
 class TransitionKind(StrEnum):
@@ -95,8 +96,9 @@ class Visit:
         return self.enter.geofence_id
 
     @property
-    def key(self) -> tuple[GeofenceId, datetime]:
-        return (self.enter.geofence_id, self.enter.at)
+    def key(self) -> tuple[object, ...]:
+        """Tells the visits of one walk apart, also those that two devices begin at one instant."""
+        return (self.enter.geofence_id, self.enter.at, self.enter.fix.order if self.enter.fix else ())
 
     @property
     def told(self) -> tuple[Transition, ...]:
@@ -192,7 +194,9 @@ class _Walk:
         fix: Fix | None = None,
     ) -> None:
         visit = self.open.pop(geofence_id)
-        in_force = self.ground.at(geofence_id, at)
+        # what was deleted was in force until then, whatever has been put in its place at that instant
+        then = at - _RESOLUTION if reason is TransitionReason.FENCE_DELETED else at
+        in_force = self.ground.at(geofence_id, then)
         leave = Transition(
             kind=TransitionKind.EXIT,
             geofence_id=geofence_id,
@@ -222,7 +226,9 @@ class _Walk:
             if ended is not None and ended[1] is TransitionReason.FENCE_DELETED:
                 before = None
             drawn_since = before is None or before.boundary != now.boundary
-            if drawn_since and self.ground.covers(now, previous.position):
+            was_there = drawn_since and self.ground.covers(now, previous.position)
+            walked_in = before is not None and self.ground.covers(before, fix.position)
+            if was_there and not walked_in:
                 initial, may_trigger = before is None, False
                 reason = None if initial else TransitionReason.FENCE_CHANGED
         arrive = Transition(

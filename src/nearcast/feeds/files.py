@@ -8,7 +8,13 @@ from nearcast.feeds.ndjson import read_ndjson
 from nearcast.feeds.parquet import read_parquet
 from nearcast.geo.batch import PingBatch
 
-_READERS = {".csv": read_csv, ".ndjson": read_ndjson, ".jsonl": read_ndjson, ".parquet": read_parquet}
+_READERS = {
+    ".csv": read_csv,
+    ".ndjson": read_ndjson,
+    ".jsonl": read_ndjson,
+    ".parquet": read_parquet,
+    ".geoparquet": read_parquet,
+}
 
 
 def read_pings(path: Path) -> PingBatch:

@@ -46,7 +46,7 @@ def read_ndjson(path: Path) -> PingBatch:
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"not JSON: {error}", place=f"{place}, line {number}") from None
         if not isinstance(ping, dict):
-            raise InvalidInput(f"{line.strip()[:60]} is not an object", place=f"{place}, line {number}")
+            raise InvalidInput(f"a ping is an object, not a {type(ping).__name__}", place=f"{place}, line {number}")
         for append, name, other_names in wanted:
             value = ping.get(name)
             for other_name in other_names if value is None else ():

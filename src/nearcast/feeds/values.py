@@ -55,11 +55,11 @@ def instant_us(value: object) -> int:
         value = int(value) if value.strip().lstrip("+-").isdigit() else number(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{value!r} is not an instant")
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value!r} is not an instant")
     scale = 1000 if abs(value) >= MILLISECONDS_FROM else 1_000_000
     if scale == 1000 and not EARLIEST_MILLISECOND <= value <= LATEST_MILLISECOND:
-        raise ValueError(f"{value!r} is neither unix seconds nor milliseconds")
+        raise ValueError(f"{str(value)[:40]} is neither unix seconds nor milliseconds")
     return round(value * scale)
 
 

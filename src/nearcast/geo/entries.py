@@ -98,10 +98,8 @@ def _of_areas(areas: list[tuple[int, Area]]) -> tuple[Entries, Entries]:
     geometries = shapely.from_wkb(np.array([area.wkb for _, area in areas], dtype=object))
     polygon, number = shapely.get_parts(geometries, return_index=True)
     slot = np.array([slot for slot, _ in areas], dtype=np.int64)[number]
-    is_real = ~shapely.is_empty(polygon)
-    polygon, slot = polygon[is_real], slot[is_real]
     shapely.prepare(polygon[shapely.get_num_coordinates(polygon) >= _WORTH_PREPARING])
-    bounds_deg = shapely.bounds(polygon).reshape(-1, 4)
+    bounds_deg = shapely.bounds(polygon).reshape(-1, 4)  # NaN for an empty part, which then gets no box
     row, moved_deg, box_deg = boxes_in_view(bounds_deg)
     sides = _polygon_entries(_POLYGON, slot[row], box_deg, moved_deg, polygon[row])
     south_row, north_row = np.flatnonzero(bounds_deg[:, 1] == -90.0), np.flatnonzero(bounds_deg[:, 3] == 90.0)

@@ -38,7 +38,7 @@ def read_geofences(path: Path, *, repair: bool = False, note: Callable[[str], No
     match path.suffix.lower():
         case ".geojson" | ".json":
             return _from_geojson(path, repair, note)
-        case ".parquet":
+        case ".parquet" | ".geoparquet":
             return _from_geoparquet(path, repair, note)
         case ending:
             raise InvalidInput(f"geofences are read from .geojson, .json and .parquet, not {ending!r}", place=str(path))

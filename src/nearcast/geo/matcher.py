@@ -57,8 +57,7 @@ class FenceIndex:
 
     def geofence_id(self, slot: Ints) -> Texts:
         """The ids of the geofences in n slots."""
-        ids: Texts = np.array([geofence.id for geofence in self._geofences], dtype=object)
-        return ids[slot]
+        return np.array([self._geofences[number].id for number in slot.tolist()], dtype=object)
 
     def get(self, geofence_id: GeofenceId) -> Geofence | None:
         """The revision in force."""

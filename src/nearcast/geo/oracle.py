@@ -86,26 +86,28 @@ def _in_circle(circle: Circle, lat_deg: Floats, lon_deg: Floats) -> Bools:
 
 
 def _in_area(geometry: Any, lat_deg: Floats, lon_deg: Floats) -> Bools:
-    """A point is inside where it is on an edge, or where a ray eastwards from it crosses an odd number of edges."""
-    edges = _edges(geometry)
+    """A point is in a part where it is on an edge, or where a ray eastwards from it crosses an odd number of edges."""
     inside = np.zeros(len(lat_deg), dtype=np.bool_)
-    south, north = edges[:, 1].min(), edges[:, 1].max()
-    near = np.flatnonzero((lat_deg >= south) & (lat_deg <= north))
-    chunk = max(1, _CHUNK_CELLS // len(edges))
-    for first in range(0, len(near), chunk):
-        row = near[first : first + chunk]
-        for turn in (0.0, 360.0, -360.0):
-            inside[row] |= _odd_or_on(edges, lon_deg[row] + turn, lat_deg[row])
+    for part in shapely.get_parts(geometry):
+        if part.is_empty:
+            continue
+        edges = _edges(part)
+        south, north = edges[:, 1].min(), edges[:, 1].max()
+        near = np.flatnonzero((lat_deg >= south) & (lat_deg <= north))
+        chunk = max(1, _CHUNK_CELLS // len(edges))
+        for first in range(0, len(near), chunk):
+            row = near[first : first + chunk]
+            for turn in (0.0, 360.0, -360.0):
+                inside[row] |= _odd_or_on(edges, lon_deg[row] + turn, lat_deg[row])
     for pole_lat_deg in (-90.0, 90.0):
         if _reaches_pole(geometry, pole_lat_deg):
             inside |= lat_deg == pole_lat_deg
     return inside
 
 
-def _edges(geometry: Any) -> Floats:
-    """All rings' edges, (n, 4) of lon, lat, lon, lat."""
-    rings = shapely.get_rings(shapely.get_parts(geometry))
-    lonlat, ring = shapely.get_coordinates(rings, return_index=True)
+def _edges(part: Any) -> Floats:
+    """All rings' edges of a polygon, (n, 4) of lon, lat, lon, lat."""
+    lonlat, ring = shapely.get_coordinates(shapely.get_rings(part), return_index=True)
     edges: Floats = np.column_stack([lonlat[:-1], lonlat[1:]])[ring[:-1] == ring[1:]]
     return edges
 

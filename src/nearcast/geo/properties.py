@@ -13,6 +13,8 @@ from nearcast.domain.ids import GeofenceId, ShopId
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.position import Position
 
+_LARGEST_ID = 1e18
+
 
 def geofence_with(boundary: Boundary, name: str, properties: Mapping[str, Any], place: str) -> Geofence:
     """The geofence of a checked boundary and id; `shop_id`, `name`, `dwell_s`, `tags`, `active_hours` are optional."""
@@ -61,7 +63,7 @@ def _as_text(value: object) -> str | None:
     if isinstance(value, str):
         is_writable = value.isprintable() or value.encode(errors="ignore").decode() == value
         return value if is_writable else None
-    if not _is_number(value) or not math.isfinite(value):
+    if not _is_number(value) or not abs(value) <= _LARGEST_ID:
         return None
     return str(int(value)) if value == int(value) else str(value)
 

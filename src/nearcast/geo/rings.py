@@ -121,7 +121,7 @@ def _lonlat(positions: Sequence[object], vertex_place: VertexPlace, reading: Rea
     """n GeoJSON positions as (n, 2) of lon, lat in range; altitudes are dropped."""
     try:
         kinds, widths = {*map(type, chain.from_iterable(positions))}, {*map(len, positions)}  # type: ignore[arg-type]
-        if not (kinds <= {int, float} and widths <= {2, 3}):
+        if not (all(map(_is_number, kinds)) and widths <= {2, 3}):
             raise TypeError
         flat = positions if widths == {2} else [position[:2] for position in positions]  # type: ignore[index]
         lonlat = np.array(flat, dtype=np.float64).reshape(-1, 2)
@@ -146,9 +146,13 @@ def _refuse_positions(positions: Sequence[object], vertex_place: VertexPlace) ->
         if not isinstance(position, (list, tuple)) or not 2 <= len(position) <= 3:
             raise InvalidGeofence(f"{_short(position)} is not a position of 2 or 3 numbers", place=place)
         for value in position:
-            if type(value) not in (int, float) or (isinstance(value, int) and abs(value) > 10**300):
+            if not _is_number(type(value)) or (isinstance(value, int) and abs(value) > 10**300):
                 raise InvalidGeofence(f"coordinate {_short(value)} is not a number of degrees", place=place)
     raise InvalidGeofence(f"{_short(positions)} are not positions", place=vertex_place(0))
+
+
+def _is_number(kind: type) -> bool:
+    return issubclass(kind, (int, float)) and kind is not bool
 
 
 def _projected(xy: Floats, vertex_place: VertexPlace, projection: Projection) -> Floats:

@@ -14,7 +14,7 @@ from nearcast.services.assembly import assemble
 from nearcast.services.match_files import match_files, verify
 from nearcast.services.ports import Channel, PingReader, Progress
 from nearcast.services.replay import Replay
-from nearcast.services.report import write_report
+from nearcast.services.report import make_folder, write_report
 from nearcast.services.scenario import read_scenario
 from nearcast.sim.city import write_city
 
@@ -62,8 +62,12 @@ class Application:
 
         world = assemble(shape, scenario, read, note, repair=repair)
         batches = [self.read_pings(path) for path in pings]
-        run = Replay(world, shape, batches, self.new_channel(), note=note, repair=repair)
-        run.run(progress)
+        make_folder(out)
+        try:
+            run = Replay(world, shape, batches, self.new_channel(), note=note, repair=repair)
+            run.run(progress)
+        except InvalidInput as error:
+            raise error.within(str(scenario)) from error
         return write_report(run, shape, out)
 
     def match(

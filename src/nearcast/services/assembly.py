@@ -11,7 +11,7 @@ from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
-from nearcast.domain.local_time import EVERY_DAY, NEVER, WEEKDAYS, LocalHours, LocalWindow, zone
+from nearcast.domain.local_time import NEVER, WEEKDAYS, LocalHours, LocalWindow, zone
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import CapScope, FrequencyCap, Holdout, PingRules, Policy
 from nearcast.domain.position import Position
@@ -144,7 +144,7 @@ class _Assembly:
             channel=shape.channel,
             sender=shape.sender or self.shape.tenant.id,
             offer=Offer(text=shape.offer.text, expires_after_s=shape.offer.expires_after_s),
-            geofence_ids=None if ids is None else frozenset(map(GeofenceId, ids)),
+            geofence_ids=frozenset(map(GeofenceId, ids)) if ids else None,
             state=shape.state,
             active_from=shape.active.from_,
             active_until=shape.active.until,
@@ -229,13 +229,14 @@ def _zone(name: str | None, place: str) -> ZoneInfo | None:
 def _hours(shapes: list[WindowShape], place: str) -> LocalHours | None:
     windows: list[LocalWindow] = []
     for n, shape in enumerate(shapes):
-        days = EVERY_DAY if shape.days is None else frozenset(WEEKDAYS.index(day) for day in shape.days)
+        days = frozenset(WEEKDAYS.index(day) for day in shape.days or WEEKDAYS)
         windows.append(placed(f"{place}[{n}]", lambda s=shape, d=days: LocalWindow.parse(s.from_, s.until, d)))  # type: ignore[misc]
     return LocalHours(tuple(windows)) if windows else None
 
 
 def _caps(shapes: list[CapShape], place: str, default_scope: CapScope) -> tuple[FrequencyCap, ...]:
-    return tuple(placed(f"{place}[{n}]", lambda s=shape: _cap(s, default_scope)) for n, shape in enumerate(shapes))  # type: ignore[misc]
+    caps = (placed(f"{place}[{n}]", lambda s=shape: _cap(s, default_scope)) for n, shape in enumerate(shapes))  # type: ignore[misc]
+    return tuple(_by_id(place, caps).values())
 
 
 def _cap(shape: CapShape, default_scope: CapScope) -> FrequencyCap:

@@ -26,11 +26,11 @@ _TRIGGERS = {
 }
 
 
-def transition_candidates(world: World, transition: Transition) -> list[Candidate]:
-    """One candidate for each campaign that this transition concerns."""
+def transition_candidates(world: World, transition: Transition, now: datetime) -> list[Candidate]:
+    """One candidate for each campaign that this transition concerns; none for a geofence that is gone by now."""
     trigger = _TRIGGERS.get(transition.kind)
     geofence = world.geofences.at(transition.geofence_id, transition.at)
-    if trigger is None or geofence is None:
+    if trigger is None or geofence is None or world.geofences.at(transition.geofence_id, now) is None:
         return []
     opportunity = transition_opportunity(transition.visit_id, transition.kind)
     return [

@@ -9,7 +9,6 @@ from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, decision_id
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
 from nearcast.domain.rules import Candidate, Gate
-from nearcast.domain.visit import Transition
 from nearcast.services.ports import Channel, SendOutcome
 from nearcast.services.world import World
 
@@ -23,7 +22,7 @@ def dispatch(world: World, channel: Channel, message_id: MessageId, now: datetim
     if message.status is not MessageStatus.QUEUED or message.not_before > now:
         return message
     if now >= message.expires_at:
-        return _keep(world, message.to(MessageStatus.EXPIRED, reason=Reason.EXPIRED))
+        return _keep(world, message.to(MessageStatus.EXPIRED, reason=Reason.EXPIRED, freed_at=now))
     campaign = world.campaigns.by_id[message.campaign_id]
     candidate = Candidate(
         campaign=campaign,
@@ -42,13 +41,13 @@ def dispatch(world: World, channel: Channel, message_id: MessageId, now: datetim
         claimed = message.to(MessageStatus.CLAIMED)
         return _keep(world, claimed.to(MessageStatus.QUEUED, reason=verdict.reason, not_before=verdict.not_before))
     if verdict.reason is not None:
-        return _cancel(world, message, at_dispatch(verdict.reason))
+        return _cancel(world, message, at_dispatch(verdict.reason), now)
     sending = message.to(MessageStatus.CLAIMED).to(MessageStatus.SENDING)
     match channel.send(sending):
         case SendOutcome.ACCEPTED:
             return _keep(world, sending.to(MessageStatus.ACCEPTED, sent_at=now))
         case SendOutcome.FAILED:
-            return _keep(world, sending.to(MessageStatus.FAILED))
+            return _keep(world, sending.to(MessageStatus.FAILED, freed_at=now))
         case SendOutcome.UNKNOWN:
             return _keep(world, sending.to(MessageStatus.UNKNOWN))
 
@@ -61,33 +60,38 @@ def cancel_without_consent(world: World, customer_id: CustomerId, now: datetime)
         sender = world.campaigns.by_id[message.campaign_id].sender
         may_send = consent_state(events, NEARBY, channel=message.channel, sender=sender, now=now).is_live
         if not (may_locate and may_send):
-            _cancel(world, message, Reason.CANCELLED_CONSENT)
+            _cancel(world, message, Reason.CANCELLED_CONSENT, now)
 
 
-def cancel_after_exit(world: World, customer_id: CustomerId, exit_: Transition) -> None:
+def cancel_left_behind(world: World, customer_id: CustomerId, now: datetime) -> None:
     """Cancel what was put off for a visit that is over; an offer for having left is none of it."""
-    for message in world.queued(customer_id):
+    waiting = [message for message in world.queued(customer_id) if message.is_deferred and message.visit_id]
+    if not waiting:
+        return
+    open_visits = {visit.enter.visit_id for visit in world.track(customer_id).open_visits}
+    for message in waiting:
         is_for_leaving = world.campaigns.by_id[message.campaign_id].trigger is Trigger.EXIT
-        if message.visit_id == exit_.visit_id and message.is_deferred and not is_for_leaving:
-            _cancel(world, message, Reason.CANCELLED_LEFT)
+        if message.visit_id not in open_visits and not is_for_leaving:
+            _cancel(world, message, Reason.CANCELLED_LEFT, now)
 
 
-def cancel_opportunity(world: World, customer_id: CustomerId, opportunity_id: str) -> None:
+def cancel_opportunity(world: World, customer_id: CustomerId, opportunity_id: str, now: datetime) -> None:
     """Cancel what is queued on a transition that has been taken back."""
     for message in world.queued(customer_id):
         if message.decision_id == decision_id(opportunity_id, message.campaign_id):
-            _cancel(world, message, Reason.CANCELLED_NO_TRANSITION)
+            _cancel(world, message, Reason.CANCELLED_NO_TRANSITION, now)
 
 
-def cancel_for_geofence(world: World, geofence_id: GeofenceId) -> None:
+def cancel_for_geofence(world: World, geofence_id: GeofenceId, now: datetime) -> None:
     """Cancel what is queued for a geofence that is gone."""
-    for message in list(world.messages.values()):
-        if message.geofence_id == geofence_id and message.status is MessageStatus.QUEUED:
-            _cancel(world, message, Reason.CANCELLED_LEFT)
+    queued = [message for waiting in world.waiting.values() for message in waiting.values()]
+    for message in queued:
+        if message.geofence_id == geofence_id:
+            _cancel(world, message, Reason.CANCELLED_LEFT, now)
 
 
-def _cancel(world: World, message: Message, reason: Reason) -> Message:
-    return _keep(world, message.to(MessageStatus.CANCELLED, reason=reason))
+def _cancel(world: World, message: Message, reason: Reason, now: datetime) -> Message:
+    return _keep(world, message.to(MessageStatus.CANCELLED, reason=reason, freed_at=now))
 
 
 def _keep(world: World, message: Message) -> Message:

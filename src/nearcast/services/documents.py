@@ -18,7 +18,7 @@ def read_document(path: Path) -> Any:
     is one. Duplicate keys are refused. InvalidInput names the file and the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(
             f"is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}", place=str(path)
@@ -26,9 +26,26 @@ def read_document(path: Path) -> Any:
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror}", place=str(path)) from error
     try:
-        return _read_json(text) if path.suffix.lower() in (".json", ".geojson") else _read_yaml(text)
+        document = _read_json(text) if path.suffix.lower() in (".json", ".geojson") else _read_yaml(text)
+        if _SURROGATE.search(text):
+            _refuse_surrogates(document)
+        return document
     except InvalidInput as error:
         raise error.within(str(path)) from error
+    except RecursionError as error:
+        raise InvalidInput("is nested too deeply", place=str(path)) from error
+
+
+_SURROGATE = re.compile(r"\\[uU](?:0000)?[dD][89a-fA-F]")
+
+
+def _refuse_surrogates(document: Any) -> None:
+    """Half a character can be escaped, but not written into any file."""
+    try:
+        json.dumps(document, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        raise InvalidInput(f"{half} is half a character") from error
 
 
 def _read_json(text: str) -> Any:
@@ -36,6 +53,8 @@ def _read_json(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
         raise InvalidInput(f"is not JSON: {error.msg}", place=f"line {error.lineno}, column {error.colno}") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise InvalidInput(f"is not JSON: {error}") from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -55,7 +74,9 @@ class _Yaml12Loader(yaml.CSafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable) or key in seen:
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be plain", key_node.start_mark)
+            if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is there twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -89,5 +110,11 @@ def _read_yaml(text: str) -> Any:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InvalidInput(f"is not YAML: {error.problem}", place=where) from error
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+    ) as error:  # `!!int x` fails as int("x") does
         raise InvalidInput(f"is not YAML: {error}") from error

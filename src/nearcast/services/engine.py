@@ -8,28 +8,31 @@ from datetime import datetime, timedelta
 
 from nearcast.domain.consent import LOCATION, ConsentEvent, consent_state, in_ledger_order
 from nearcast.domain.errors import NotFound
+from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId
 from nearcast.domain.message import Message
 from nearcast.domain.ping import Fix
 from nearcast.domain.rules import Candidate, Send
 from nearcast.services.deciding import decide_and_keep
-from nearcast.services.delivery import cancel_for_geofence, cancel_without_consent
-from nearcast.services.matching import forget_customer, let_time_pass, take_fix
+from nearcast.services.delivery import cancel_for_geofence, cancel_left_behind, cancel_without_consent
+from nearcast.services.geofences import END
+from nearcast.services.matching import candidates_of, forget_customer, let_time_pass, take_fix
 from nearcast.services.runs import run_candidates
 from nearcast.services.world import World
 
 
 def take_pings(world: World, customer_id: CustomerId, fixes: Iterable[Fix], now: datetime) -> list[Message]:
     """One customer's pings of one instant, oldest first: their candidates compete."""
-    candidates = [candidate for fix in fixes for candidate in take_fix(world, customer_id, fix, now)]
-    return decide_and_keep(world, customer_id, candidates, now)
+    triggers = [key for fix in fixes for key in take_fix(world, customer_id, fix, now)]
+    return _decide(world, customer_id, candidates_of(world, triggers, now), now)
 
 
 def end_visits(world: World, customer_id: CustomerId, now: datetime) -> list[Message]:
     """End the visits that are over without a ping."""
     if customer_id not in world.tracks:
         return []
-    return decide_and_keep(world, customer_id, let_time_pass(world, customer_id, now), now)
+    triggers = let_time_pass(world, customer_id, now)
+    return _decide(world, customer_id, candidates_of(world, triggers, now), now)
 
 
 def visits_end_at(world: World, customer_id: CustomerId) -> datetime | None:
@@ -38,9 +41,17 @@ def visits_end_at(world: World, customer_id: CustomerId) -> datetime | None:
     if track.newest is None or not track.open_visits:
         return None
     last_at = track.newest.at
-    ends = [world.geofences.inactive_from(visit.geofence_id, last_at) for visit in track.open_visits]
-    ends.append(last_at + timedelta(seconds=gap_s) if gap_s is not None else None)
-    return min((at for at in ends if at is not None), default=None)
+    ended = (world.geofences.ended(visit.geofence_id, last_at, END) for visit in track.open_visits)
+    ends = [at for at, _ in filter(None, ended)]
+    if gap_s is not None:
+        ends.append(last_at + timedelta(seconds=gap_s))
+    return min(ends, default=None)
+
+
+def put_geofence(world: World, geofence: Geofence, now: datetime) -> list[CustomerId]:
+    """Bring a revision into force; whose open visits there may now end at another time."""
+    world.geofences.put(geofence, now)
+    return _inside(world, geofence.id)
 
 
 def take_consent(world: World, given: ConsentEvent, now: datetime) -> None:
@@ -52,24 +63,28 @@ def take_consent(world: World, given: ConsentEvent, now: datetime) -> None:
 
 def apply_consent(world: World, customer_id: CustomerId, now: datetime) -> None:
     """Forget whoever may not be located any more; cancel what is queued and no longer agreed to."""
+    cancel_without_consent(world, customer_id, now)
     if not consent_state(world.consents.get(customer_id, ()), LOCATION, now=now).is_live:
         forget_customer(world, customer_id, now)
-    cancel_without_consent(world, customer_id, now)
 
 
 def delete_geofence(world: World, geofence_id: GeofenceId, now: datetime) -> list[CustomerId]:
     """End the visits there and cancel what is queued for it; who was inside. NotFound where there is none."""
     if not world.geofences.delete(geofence_id, now):
         raise NotFound(f"there is no geofence {geofence_id!r}")
-    inside = [
+    inside = _inside(world, geofence_id)
+    for customer_id in inside:
+        end_visits(world, customer_id, now)
+    cancel_for_geofence(world, geofence_id, now)
+    return inside
+
+
+def _inside(world: World, geofence_id: GeofenceId) -> list[CustomerId]:
+    return [
         customer_id
         for customer_id, track in sorted(world.tracks.items())
         if any(visit.geofence_id == geofence_id for visit in track.open_visits)
     ]
-    for customer_id in inside:
-        end_visits(world, customer_id, now)
-    cancel_for_geofence(world, geofence_id)
-    return inside
 
 
 def note_other_send(world: World, customer_id: CustomerId, send: Send) -> None:
@@ -89,5 +104,12 @@ def run_campaigns(world: World, campaign_ids: Sequence[CampaignId], due_at: date
     return [
         message
         for customer_id, candidates in sorted(entries.items())
-        for message in decide_and_keep(world, customer_id, candidates, now)
+        for message in _decide(world, customer_id, candidates, now)
     ]
+
+
+def _decide(world: World, customer_id: CustomerId, candidates: Sequence[Candidate], now: datetime) -> list[Message]:
+    queued = decide_and_keep(world, customer_id, candidates, now)
+    if queued:
+        cancel_left_behind(world, customer_id, now)
+    return queued

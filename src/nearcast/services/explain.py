@@ -11,13 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from nearcast.domain.campaign import Trigger
 from nearcast.domain.customer import Customer
-from nearcast.domain.decision import earliest_send, judge
+from nearcast.domain.decision import earliest_send, holdout_finding, judge
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
+from nearcast.domain.local_time import zone
 from nearcast.domain.reason import Reason
-from nearcast.domain.rules import Candidate, Case, Gate, Send
+from nearcast.domain.rules import Candidate, Case, Gate, PingEvidence, Send
 from nearcast.services.assembly import assemble
 from nearcast.services.ports import Channel
 from nearcast.services.replay import Replay
@@ -42,9 +45,12 @@ class _Past:
     def __init__(self, folder: Path, customer: str, campaign: str) -> None:
         self.folder, self.customer_id, self.campaign_id = folder, CustomerId(customer), CampaignId(campaign)
         facts = _document(folder / FACTS)
-        self.shape = ScenarioShape.model_validate(facts["scenario"])
-        self.geofences: dict[str, str | None] = facts["geofences"]
-        self.sends: list[dict[str, Any]] = facts["sends"]
+        try:
+            self.shape = ScenarioShape.model_validate(facts["scenario"])
+            self.geofences: dict[str, str | None] = facts["geofences"]
+            self.sends: list[dict[str, Any]] = facts["sends"]
+        except (KeyError, TypeError, ValidationError) as error:
+            raise InvalidInput("is not what a replay writes", place=str(folder / FACTS)) from error
         if all(shape.id != campaign for shape in self.shape.campaigns):
             known = ", ".join(sorted(shape.id for shape in self.shape.campaigns)[:10])
             raise NotFound(f"{folder}: there is no campaign {campaign!r}; there are {known}")
@@ -55,11 +61,12 @@ class _Past:
             raise NotFound(f"{folder}: there is no customer {customer!r}")
 
     def concerns(self, row: dict[str, Any]) -> bool:
-        return bool(row["customer_id"] == self.customer_id and row["campaign_id"] == self.campaign_id)
+        return bool(row.get("customer_id") == self.customer_id and row.get("campaign_id") == self.campaign_id)
 
     def logged(self, row: dict[str, Any], channel: Channel) -> dict[str, Any]:
         decided_at = parse_instant(row["decided_at"])
-        case = self._case(decided_at, channel, geofence=row["geofence_id"], without=row["message_id"])
+        timezone = row["detail"]["spatial"]["timezone"]
+        case = self._case(decided_at, channel, row["geofence_id"], timezone=timezone, without=row["message_id"])
         rules = [{"rule": rule, **detail} for rule, detail in row["detail"].items()]
         sent = row["outcome"] == "send"
         return {
@@ -79,9 +86,10 @@ class _Past:
 
     def supposed(self, at: datetime, channel: Channel) -> dict[str, Any]:
         geofence_id, no_opportunity = self._place(at)
-        case = self._case(at, channel, geofence=geofence_id, without=None)
+        case = self._case(at, channel, geofence_id)
         case = replace(case, candidate=replace(case.candidate, no_opportunity=no_opportunity))
-        verdict = judge(case)
+        findings = [*judge(case).findings, *filter(None, [holdout_finding(case)])]
+        reasons = [finding.reason for finding in findings if finding.reason]
         return {
             "customer_id": self.customer_id,
             "campaign_id": self.campaign_id,
@@ -91,32 +99,44 @@ class _Past:
             "decision_id": None,
             "geofence_id": geofence_id,
             "outcome": "no_match",
-            "reason": _plain(verdict.reason),
-            "reasons": [str(reason) for reason in verdict.reasons],
+            "reason": _plain(reasons[0]),
+            "reasons": _plain(reasons),
             "rules": [
                 {"rule": f.rule, "passed": f.reason is None, **_plain({**f.detail, "reason": f.reason})}
-                for f in verdict.findings
+                for f in findings
             ],
             "earliest_send": _plain(earliest_send(case)),
         }
 
-    def _case(self, at: datetime, channel: Channel, *, geofence: str | None, without: str | None) -> Case:
+    def _case(
+        self,
+        at: datetime,
+        channel: Channel,
+        geofence_id: str | None,
+        *,
+        timezone: str | None = None,
+        without: str | None = None,
+    ) -> Case:
+        """The candidate that this campaign's opportunity at that instant would be, with the facts as they stood."""
         world = self._world(at, channel)
         for fields in self.sends:
-            send = _send(fields)
-            before = send.decided_at is not None and send.decided_at <= at and send.message_id != without
-            if before and fields["customer_id"] == self.customer_id:
+            send = _send_as_of(at, fields)
+            if send is None or (without is not None and send.message_id == without):
+                continue
+            if fields["customer_id"] == self.customer_id:
                 world.other_sends[self.customer_id].append(send)
-            if before and fields["campaign_id"] == self.campaign_id and not send.is_ghost:
+            if fields["campaign_id"] == self.campaign_id and not send.is_ghost:
                 world.other_budget[self.campaign_id] += 1
         campaign = world.campaigns.by_id[self.campaign_id]
+        here = zone(timezone) if timezone else None
         candidate = Candidate(
             campaign=campaign,
             shop=world.shops[campaign.shop_id],
             opportunity_id="",
             trigger=campaign.trigger,
             at=at,
-            geofence_id=GeofenceId(geofence) if geofence else None,
+            geofence_id=GeofenceId(geofence_id) if geofence_id else None,
+            ping=PingEvidence(key="", recorded_at=at, accuracy_m=0.0, zone=here) if here else None,
         )
         world.customers.setdefault(self.customer_id, Customer(id=self.customer_id))
         facts = world.facts(self.customer_id, [campaign.id], at)
@@ -125,8 +145,7 @@ class _Past:
     def _world(self, at: datetime, channel: Channel) -> World:
         """Consents, campaigns and earlier messages as they stood; no places."""
         campaigns = [shape.model_copy(update={"geofence_ids": None}) for shape in self.shape.campaigns]
-        events = [event for event in self.shape.events if event.at <= at]
-        shape = self.shape.model_copy(update={"campaigns": campaigns, "events": events})
+        shape = self.shape.model_copy(update={"campaigns": campaigns})
         world = assemble(shape, self.folder / FACTS, lambda path: [], _ignore, repair=False)
         Replay(world, shape, [], channel, note=_ignore, until=at).run(lambda done, of: None)
         return world
@@ -135,35 +154,45 @@ class _Past:
         """The campaign's geofence that a visit was open in, and why there was no opportunity."""
         campaign = next(shape for shape in self.shape.campaigns if shape.id == self.campaign_id)
         targets = set(campaign.geofence_ids or [g for g, shop in self.geofences.items() if shop == campaign.shop_id])
-        inside: str | None = None
-        dwelt = False
+        entered: dict[str, str] = {}
+        dwelt: set[str] = set()
+        left: set[str] = set()  # a visit of one instant is told exit first
         for row in _lines(self.folder / TRANSITIONS):
             if row["customer_id"] != self.customer_id or row["geofence_id"] not in targets:
                 continue
             if parse_instant(row["at"]) > at:
                 break
             if row["kind"] == "exit":
-                inside = None if inside == row["geofence_id"] else inside
-            elif row["kind"] != "cross":
-                inside, dwelt = row["geofence_id"], row["kind"] == "dwell"
+                left.add(row["visit_id"])
+            elif row["kind"] == "enter":
+                entered[row["visit_id"]] = row["geofence_id"]
+            elif row["kind"] == "dwell":
+                dwelt.add(row["visit_id"])
+        inside = {visit: geofence for visit, geofence in entered.items() if visit not in left}
+        here = min(inside.values(), default=None)
         if campaign.trigger.on is Trigger.SCHEDULE:
-            return inside, Reason.NO_TRANSITION
-        if inside is None:
+            return here, Reason.NO_TRANSITION
+        if here is None:
             return None, Reason.OUTSIDE_FENCE
-        waits = campaign.trigger.on is Trigger.DWELL and not dwelt
-        return inside, Reason.DWELL_NOT_MET if waits else Reason.NO_TRANSITION
+        waits = campaign.trigger.on is Trigger.DWELL and not dwelt & inside.keys()
+        return here, Reason.DWELL_NOT_MET if waits else Reason.NO_TRANSITION
 
 
-def _send(fields: dict[str, Any]) -> Send:
+def _send_as_of(at: datetime, fields: dict[str, Any]) -> Send | None:
+    """What a message was at that instant: None before it was queued and after it stopped taking up a slot."""
+    queued_at = parse_instant(fields["queued_at"])
+    sent_at = parse_instant(fields["sent_at"]) if fields["sent_at"] else None
+    if queued_at > at or (fields["freed_at"] and parse_instant(fields["freed_at"]) <= at):
+        return None
     shop, geofence, message = fields["shop_id"], fields["geofence_id"], fields["message_id"]
     return Send(
         campaign_id=CampaignId(fields["campaign_id"]),
-        at=parse_instant(fields["at"]),
+        at=sent_at if sent_at is not None and sent_at <= at else queued_at,
         shop_id=ShopId(shop) if shop else None,
         geofence_id=GeofenceId(geofence) if geofence else None,
         channel=fields["channel"],
-        is_ghost=fields["is_ghost"],
-        decided_at=parse_instant(fields["decided_at"]),
+        is_ghost=message is None,
+        decided_at=queued_at,
         message_id=MessageId(message) if message else None,
     )
 
@@ -183,21 +212,20 @@ def _plain(value: object) -> Any:
 def _document(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InvalidInput(
-            "is not there: is this the folder that `nearcast replay --out` wrote?", place=str(path)
-        ) from error
+    except OSError as error:
+        said = "is not there: is this the folder that `nearcast replay --out` wrote?"
+        raise InvalidInput(said, place=str(path)) from error
     except ValueError as error:
         raise InvalidInput(f"is not JSON: {error}", place=str(path)) from error
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8") as file:
-            for n, line in enumerate(file, start=1):
-                try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise InvalidInput("is not JSON", place=f"{path}, line {n}") from error
-    except OSError as error:
-        raise InvalidInput(f"cannot be read: {error.strerror}", place=str(path)) from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput("is not there, or not UTF-8", place=str(path)) from error
+    for n, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield dict(json.loads(line))
+        except (TypeError, ValueError) as error:
+            raise InvalidInput("is not a JSON object", place=f"{path}, line {n}") from error

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,7 +20,7 @@ from nearcast.geo.batch import Floats
 from nearcast.geo.geodesy import distance_m
 from nearcast.geo.matcher import FenceIndex
 
-BEGINNING = datetime.min.replace(tzinfo=UTC)
+BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class GeofenceBook:
@@ -76,22 +77,17 @@ class GeofenceBook:
         revisions = self._revisions.get(geofence_id, [])
         if len(revisions) == 1 and revisions[0][1] is not None and revisions[0][1].active_hours is None:
             return None
-        ends = [
-            (since, TransitionReason.FENCE_DELETED)
-            for since, geofence in revisions
-            if geofence is None and after < since <= until
-        ]
-        inactive_at = self.inactive_from(geofence_id, after)
-        if inactive_at is not None and inactive_at <= until:
-            ends.append((inactive_at, TransitionReason.INACTIVE))
-        return min(ends, default=None)
-
-    def inactive_from(self, geofence_id: GeofenceId, at: datetime) -> datetime | None:
-        """When the active hours that hold at `at` end; None for a geofence that is always active, or not active."""
-        geofence = self.at(geofence_id, at)
-        if geofence is None or geofence.active_hours is None:
-            return None
-        return LocalHours(geofence.active_hours.windows).until(at, self._zone_of_shop(geofence.shop_id))
+        later = [(since, geofence) for since, geofence in revisions if after < since <= until]
+        for (since, geofence), (end, _) in pairwise([(after, self.at(geofence_id, after)), *later, (until, None)]):
+            if geofence is None:
+                return (since, TransitionReason.FENCE_DELETED) if since > after else None
+            if geofence.active_hours is None:
+                continue
+            hours = LocalHours(geofence.active_hours.windows)
+            inactive_at = hours.until(since, self._zone_of_shop(geofence.shop_id)) or since
+            if inactive_at <= end:
+                return inactive_at, TransitionReason.INACTIVE
+        return None
 
     def covers(self, geofence: Geofence, position: Position) -> bool:
         return oracle.covers(geofence, position)

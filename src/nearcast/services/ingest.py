@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,28 @@ def in_order_of_arrival(batches: Sequence[PingBatch], max_future_s: float) -> Ar
         column.name: np.concatenate([getattr(batch, column.name) for batch in batches]) for column in fields(PingBatch)
     }
     order: Ints = np.lexsort((columns["recorded_at_us"], columns["received_at_us"]))
+    order = _ties_sorted(order, columns)
     batch = PingBatch(**{name: column[order] for name, column in columns.items()})
     return Arrivals(batch, _faults(batch, max_future_s))
+
+
+def _ties_sorted(order: Ints, columns: dict[str, Any]) -> Ints:
+    """Pings recorded and received at the same instants, by what they say: the order of a file decides nothing."""
+    received_us, recorded_us = columns["received_at_us"][order], columns["recorded_at_us"][order]
+    starts = np.flatnonzero(np.diff(received_us, prepend=-1) | np.diff(recorded_us, prepend=-1))
+    stops = np.append(starts[1:], len(order))
+    tied = stops - starts > 1
+
+    def said(row: int) -> tuple[object, ...]:
+        accuracy_m = columns["accuracy_m"][row]
+        who = (columns["customer_id"][row], columns["device_id"][row] or "")
+        how_exact = 0.0 if np.isnan(accuracy_m) else accuracy_m
+        return (*who, how_exact, columns["lat_deg"][row], columns["lon_deg"][row], columns["ping_id"][row] or "")
+
+    settled = order.copy()
+    for start, stop in zip(starts[tied].tolist(), stops[tied].tolist(), strict=True):
+        settled[start:stop] = sorted(order[start:stop].tolist(), key=said)
+    return settled
 
 
 def _faults(batch: PingBatch, max_future_s: float) -> Texts:

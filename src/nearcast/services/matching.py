@@ -1,5 +1,6 @@
 """Accepted pings move visits; what that changes becomes candidates."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from nearcast.domain.ids import CustomerId, transition_opportunity
@@ -8,12 +9,12 @@ from nearcast.domain.rules import Candidate
 from nearcast.domain.track import Advance, Change, advance, forget, pass_time
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.services.deciding import transition_candidates
-from nearcast.services.delivery import cancel_after_exit, cancel_opportunity
-from nearcast.services.world import World, zone_of
+from nearcast.services.delivery import cancel_left_behind, cancel_opportunity
+from nearcast.services.world import TransitionKey, World, zone_of
 
 
-def take_fix(world: World, customer_id: CustomerId, fix: Fix, now: datetime) -> list[Candidate]:
-    """Sort a ping into its customer's track; the candidates that it gives rise to."""
+def take_fix(world: World, customer_id: CustomerId, fix: Fix, now: datetime) -> list[TransitionKey]:
+    """Sort a ping into its customer's track; the transitions that it gives rise to and that may give offers."""
     step = advance(world.track(customer_id), fix, ground=world.geofences, rules=world.tenant.presence, now=now)
     if step.refused is not None:
         counter = world.kept if step.refused == "ping_late" else world.refused
@@ -27,40 +28,46 @@ def take_fix(world: World, customer_id: CustomerId, fix: Fix, now: datetime) -> 
     rules = world.tenant.policy.ping_rules
     world.kept["ping_stale"] += (now - fix.at).total_seconds() > rules.max_age_s
     world.kept["ping_inaccurate"] += fix.accuracy_m > rules.max_accuracy_m
-    return _write(world, customer_id, step)
+    return _write(world, customer_id, step, now)
 
 
-def let_time_pass(world: World, customer_id: CustomerId, now: datetime) -> list[Candidate]:
+def let_time_pass(world: World, customer_id: CustomerId, now: datetime) -> list[TransitionKey]:
     """End the visits that have ended without a ping: silence, deleted geofences, active hours."""
     step = pass_time(world.track(customer_id), ground=world.geofences, rules=world.tenant.presence, now=now)
-    return _write(world, customer_id, step)
+    return _write(world, customer_id, step, now)
 
 
 def forget_customer(world: World, customer_id: CustomerId, now: datetime) -> None:
     """Consent to location is gone: end the visits and drop every position."""
     if customer_id in world.tracks:
-        _write(world, customer_id, forget(world.tracks[customer_id], ground=world.geofences, now=now))
+        _write(world, customer_id, forget(world.tracks[customer_id], ground=world.geofences, now=now), now)
         del world.tracks[customer_id]
         world.last_zones.pop(customer_id, None)
 
 
-def _write(world: World, customer_id: CustomerId, step: Advance) -> list[Candidate]:
+def _write(world: World, customer_id: CustomerId, step: Advance, now: datetime) -> list[TransitionKey]:
     world.tracks[customer_id] = step.track
-    candidates: list[Candidate] = []
+    triggers: list[TransitionKey] = []
     for change in step.changes:
         transition = change.transition
         key = (transition.visit_id, transition.kind)
         if change.change is Change.REMOVED:
             world.transitions.pop(key, None)
             opportunity = transition_opportunity(transition.visit_id, transition.kind)
-            cancel_opportunity(world, customer_id, opportunity)
+            cancel_opportunity(world, customer_id, opportunity, now)
             continue
         world.transitions[key] = (customer_id, transition)
-        if transition.kind is TransitionKind.EXIT:
-            cancel_after_exit(world, customer_id, transition)
         if change.triggers:
-            candidates += transition_candidates(world, transition)
-    return candidates
+            triggers.append(key)
+    if step.changes:
+        cancel_left_behind(world, customer_id, now)
+    return triggers
+
+
+def candidates_of(world: World, triggers: Iterable[TransitionKey], now: datetime) -> list[Candidate]:
+    """The candidates of those transitions that still stand after all of an instant's pings."""
+    standing = (world.transitions.get(key) for key in triggers)
+    return [c for told in standing if told is not None for c in transition_candidates(world, told[1], now)]
 
 
 def in_file_order(transition: Transition) -> tuple[datetime, int, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -35,6 +35,7 @@ from nearcast.services.engine import (
     delete_geofence,
     end_visits,
     note_other_send,
+    put_geofence,
     run_campaigns,
     take_consent,
     take_pings,
@@ -121,9 +122,11 @@ class Replay:
         """Through all events to the last one."""
         if self.since is None or self.until is None:
             return
-        for campaign in self.world.campaigns.by_id.values():
-            if campaign.trigger is Trigger.SCHEDULE:
-                self._plan_run(campaign, self.since - timedelta(microseconds=1))
+        if len(self.arrivals):  # before the first ping nobody has been seen, and a run would find nobody
+            first_ping_at = as_instant(int(self.received_us[0]))
+            for campaign in self.world.campaigns.by_id.values():
+                if campaign.trigger is Trigger.SCHEDULE:
+                    self._plan_run(campaign, first_ping_at - timedelta(microseconds=1))
         coming = deque(self.actions)
         starts = np.flatnonzero(np.diff(self.received_us, prepend=self.received_us[:1] - 1)).tolist()
         for start, stop in pairwise([*starts, len(self.arrivals)]):
@@ -164,13 +167,14 @@ class Replay:
         """Everything but pings, with the rank that it has at its instant."""
         tenant = self.world.tenant.id
         for n, listed in enumerate(shape.consents):
-            given = consent_event(listed, tenant, f"consents[{n}]", place=f"consents[{n}]")
+            given = consent_event(listed, tenant, f"consent-{n}", place=f"consents[{n}]")
             yield given.at, 0, partial(self._consent, given)
+        numbers = count(len(shape.consents))
         for n, event in enumerate(shape.events):
             place = f"events[{n}]"
             if event.consent is not None:
                 dated = event.consent.model_copy(update={"at": event.consent.at or event.at})
-                given = consent_event(dated, tenant, place, place=f"{place}.consent")
+                given = consent_event(dated, tenant, f"consent-{next(numbers)}", place=f"{place}.consent")
                 yield event.at, 0, partial(self._consent, given)
             elif event.geofence_put is not None:
                 place = f"{place}.geofence_put"
@@ -193,7 +197,8 @@ class Replay:
         take_consent(self.world, given, self.now)
 
     def _put_geofence(self, geofence: Geofence) -> None:
-        self.world.geofences.put(geofence, self.now)
+        for customer_id in put_geofence(self.world, geofence, self.now):
+            self._plan_visits(customer_id)
 
     def _delete_geofence(self, geofence_id: GeofenceId, place: str) -> None:
         try:
@@ -279,8 +284,8 @@ class Replay:
         """Note when the customer's open visits end if nothing more is heard."""
         at = visits_end_at(self.world, customer_id)
         if at is not None:
-            self.visits_end[customer_id] = at
-            self.agenda.add(at, Due.VISITS, customer_id)
+            self.visits_end[customer_id] = max(at, self.now)
+            self.agenda.add(max(at, self.now), Due.VISITS, customer_id)
 
     def _send(self, queued: Iterable[Message]) -> None:
         """Dispatch what may leave now, and note the rest for when it may."""

@@ -7,7 +7,6 @@ and geometry, and what was sent.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,12 @@ from typing import Any
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message
+from nearcast.domain.rules import Send
 from nearcast.domain.visit import Transition
 from nearcast.services.matching import in_file_order
 from nearcast.services.replay import Replay
 from nearcast.services.scenario import ScenarioShape
-from nearcast.services.world import World, as_send
+from nearcast.services.world import World
 
 TRANSITIONS, MATCH_LOG, MESSAGES = "transitions.ndjson", "match_log.ndjson", "messages.ndjson"
 SUMMARY, FACTS = "summary.json", "facts.json"
@@ -42,13 +42,20 @@ def as_json(value: object, *, indent: int | None = None) -> str:
     return json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
+def make_folder(out: Path) -> None:
+    """Make the folder to write into, before the work whose result it is to hold."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"cannot be made: {error.strerror}", place=str(out)) from error
+
+
 def write_report(replay: Replay, shape: ScenarioShape, out: Path) -> dict[str, Any]:
-    """Write the files into a folder, made where it is missing; the summary, as written."""
+    """Write the files into a folder; the summary, as written."""
     world = replay.world
     summary = json.loads(as_json(_summary(replay)))
     told = sorted(world.transitions.values(), key=lambda entry: (*in_file_order(entry[1]), entry[0]))
     try:
-        out.mkdir(parents=True, exist_ok=True)
         _write_lines(out / TRANSITIONS, (_transition(*entry) for entry in told))
         _write_lines(out / MATCH_LOG, world.rows)
         _write_lines(out / MESSAGES, (_message(message) for message in world.messages.values()))
@@ -124,13 +131,32 @@ def _facts(replay: Replay, shape: ScenarioShape) -> dict[str, Any]:
     world = replay.world
     placeless = [event for event in shape.events if event.consent or event.campaign or event.prior_send]
     scenario = shape.model_copy(update={"geofences": None, "events": placeless})
-    ghosts = [(who, send) for who, sends in world.other_sends.items() for send in sends if send.decided_at is not None]
-    sent = [(message.customer_id, as_send(message)) for message in world.messages.values() if message.takes_slot]
+    ghosts = [
+        {**_slot(send), "customer_id": who, "message_id": None, "queued_at": send.at, "sent_at": None, "freed_at": None}
+        for who, sends in world.other_sends.items()
+        for send in sends
+        if send.decided_at is not None
+    ]
+    messages = [
+        {
+            **_slot(message),
+            "customer_id": message.customer_id,
+            "message_id": message.id,
+            "queued_at": message.queued_at,
+            "sent_at": message.sent_at,
+            "freed_at": message.freed_at,
+        }
+        for message in world.messages.values()
+    ]
     return {
         "scenario": scenario.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "geofences": {geofence.id: geofence.shop_id for geofence in world.geofences.all_revisions()},
-        "sends": [{"customer_id": customer_id, **asdict(send)} for customer_id, send in (*sent, *ghosts)],
+        "sends": [*messages, *ghosts],
     }
+
+
+def _slot(send: Send | Message) -> dict[str, Any]:
+    return {key: getattr(send, key) for key in ("campaign_id", "shop_id", "geofence_id", "channel")}
 
 
 def _by_campaign(world: World) -> dict[str, dict[str, int]]:

@@ -2,7 +2,6 @@
 words mean is the domain's.
 """
 
-import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +17,8 @@ from nearcast.domain.visit import FirstSeen
 from nearcast.services.documents import read_document
 
 _MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MAX_SECONDS = 1e9  # some 30 years: longer spans are slips of a unit
 
 
 def parse_instant(value: object) -> datetime:
@@ -29,16 +30,18 @@ def parse_instant(value: object) -> datetime:
             at = datetime.fromisoformat(value)
         except ValueError:
             raise ValueError(f"{value!r} is not an instant like 2026-06-02T10:00:00Z") from None
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         try:
-            at = datetime.fromtimestamp(seconds, UTC)
+            at = datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
         except (OverflowError, OSError, ValueError):
-            raise ValueError(f"{value!r} is not an instant") from None
+            raise ValueError(f"{str(value)[:40]} is not an instant") from None
     else:
         raise ValueError(f"{value!r} is not an instant like 2026-06-02T10:00:00Z")
     if at.tzinfo is None:
         raise ValueError(f"{value!r} has no offset: write Z or +02:00 behind it")
+    # compared before it is moved to UTC, which fails at the ends of the calendar
+    if not _EARLIEST <= at < _LATEST:
+        raise ValueError(f"{value!r} is not between 1970 and 2200")
     return at.astimezone(UTC)
 
 
@@ -49,7 +52,7 @@ def _text_of_number(value: object) -> object:
 Id = Annotated[str, BeforeValidator(_text_of_number), StringConstraints(min_length=1)]
 Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 Day = Annotated[date, Field(strict=False)]
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -74,7 +77,7 @@ class PresenceShape(_Shape):
     profile: Literal["raw", "robust"] = "robust"
     dwell_s: Seconds | None = None
     lateness_s: Seconds | None = None
-    gap_s: Annotated[float, Field(gt=0)] | None = None
+    gap_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] | None = None
     max_speed_mps: Annotated[float, Field(gt=0)] | None = None
     exit_margin_m: Seconds | None = None
     first_seen: Annotated[FirstSeen, Field(strict=False)] = FirstSeen.ENTER
@@ -98,7 +101,7 @@ class CapShape(_Shape):
     scope: Literal["customer", "shop", "campaign", "geofence", "fence", "channel"] | None = None
     kind: Annotated[CapKind, Field(strict=False)]
     limit: Annotated[int, Field(ge=0)] = 1
-    window_s: float | None = None
+    window_s: Seconds | None = None
     unit: Annotated[CalendarUnit, Field(strict=False)] | None = None
 
 
@@ -172,7 +175,7 @@ class AudienceShape(_Shape):
 
 class OfferShape(_Shape):
     text: str
-    expires_after_s: Annotated[float, Field(gt=0)] = 1200.0
+    expires_after_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 1200.0
 
 
 class BudgetShape(_Shape):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import Campaign, CampaignState, Trigger
@@ -22,6 +22,10 @@ from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
 from nearcast.geo.zones import zone_at
 from nearcast.services.geofences import GeofenceBook
+
+K = TypeVar("K")
+V = TypeVar("V")
+TransitionKey: TypeAlias = tuple[VisitId, TransitionKind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +71,11 @@ class World:
     geofences: GeofenceBook
     consents: dict[CustomerId, list[ConsentEvent]] = field(default_factory=dict)
     tracks: dict[CustomerId, Track] = field(default_factory=dict)
-    transitions: dict[tuple[VisitId, TransitionKind], tuple[CustomerId, Transition]] = field(default_factory=dict)
+    transitions: dict[TransitionKey, tuple[CustomerId, Transition]] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     messages: dict[MessageId, Message] = field(default_factory=dict)
-    messages_of: dict[CustomerId, list[MessageId]] = field(default_factory=lambda: defaultdict(list))
+    sends: dict[CustomerId, dict[MessageId, Send]] = field(default_factory=lambda: defaultdict(dict))
+    waiting: dict[CustomerId, dict[MessageId, Message]] = field(default_factory=lambda: defaultdict(dict))
     other_sends: dict[CustomerId, list[Send]] = field(default_factory=lambda: defaultdict(list))
     other_budget: Counter[CampaignId] = field(default_factory=Counter)
     runs: list[dict[str, Any]] = field(default_factory=list)
@@ -88,28 +93,33 @@ class World:
     def keep(self, message: Message) -> None:
         """Store a message, new or changed, and what it takes from its campaign's budget."""
         before = self.messages.get(message.id)
-        if before is None:
-            self.messages_of[message.customer_id].append(message.id)
         self._budget[message.campaign_id] += message.takes_slot - (before is not None and before.takes_slot)
         self.messages[message.id] = message
+        _set_or_drop(self.sends[message.customer_id], message.id, as_send(message) if message.takes_slot else None)
+        is_waiting = message.status is MessageStatus.QUEUED
+        _set_or_drop(self.waiting[message.customer_id], message.id, message if is_waiting else None)
 
     def queued(self, customer_id: CustomerId) -> list[Message]:
         """The customer's messages that have not left yet."""
-        mine = (self.messages[message_id] for message_id in self.messages_of.get(customer_id, ()))
-        return [message for message in mine if message.status is MessageStatus.QUEUED]
+        return list(self.waiting.get(customer_id, {}).values())
 
     def facts(self, customer_id: CustomerId, campaigns: Iterable[CampaignId], now: datetime) -> Facts:
         """What the rules may know of a customer at `now`."""
-        mine = (self.messages[message_id] for message_id in self.messages_of.get(customer_id, ()))
-        sends = tuple(as_send(message) for message in mine if message.takes_slot)
         return Facts(
             customer=self.customers.get(customer_id) or Customer(id=customer_id),
             tenant_zone=self.tenant.zone,
             consents=tuple(self.consents.get(customer_id, ())),
-            sends=(*self.other_sends.get(customer_id, ()), *sends),
+            sends=(*self.other_sends.get(customer_id, ()), *self.sends.get(customer_id, {}).values()),
             budget_used={key: self._budget[key] + self.other_budget[key] for key in campaigns},
             last_zone=self.last_zones.get(customer_id),
         )
+
+
+def _set_or_drop(found: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        found.pop(key, None)
+    else:
+        found[key] = value
 
 
 def as_send(message: Message) -> Send:
