@@ -114,7 +114,12 @@ def _walk_on(track: Track, newest: Fix, fix: Fix, *, ground: Ground, rules: Pres
     """What `_rewalk` would give for a fix after all others, without walking through them again."""
     horizon = fix.at - timedelta(seconds=rules.lateness_s)
     settled = sum(other.at < horizon for other in track.fixes)
-    tip = walk([fix], before=newest, open_before=track.open_visits, settled=0, ground=ground, rules=rules, now=now)
+    open_visits = track.open_visits
+    fixes = (*track.fixes, fix)
+    if not open_visits and not fix.inside and rules.cross_within_s is None:
+        passed = _with(track, fixes, track.visits, track.crossings)
+        return Advance(_settled(passed, settled, ground=ground, rules=rules))
+    tip = walk([fix], before=newest, open_before=open_visits, settled=0, ground=ground, rules=rules, now=now)
     naming = _Naming(track)
     known = {visit.key: visit for visit in track.visits}
     changes: list[TransitionChange] = []
@@ -125,13 +130,8 @@ def _walk_on(track: Track, newest: Fix, fix: Fix, *, ground: Ground, rules: Pres
         name = old.enter.visit_id if old else naming.fresh(visit)
         known[visit.key], found = _compare(old, visit.named(name), in_order=True, now=now)
         changes += found
-    crossings, crossed = _compare_crossings(replace(track, crossings=()), tip.crossings, now=now)
-    after = replace(
-        track,
-        fixes=(*track.fixes, fix),
-        visits=tuple(known.values()),
-        crossings=(*track.crossings, *crossings),
-    )
+    crossings, crossed = _compare_crossings(track, (), tip.crossings, now=now)
+    after = _with(track, fixes, tuple(known.values()), (*track.crossings, *crossings))
     return Advance(_settled(after, settled, ground=ground, rules=rules), (*changes, *crossed))
 
 
@@ -140,24 +140,41 @@ def _settled(track: Track, count: int, *, ground: Ground, rules: PresenceRules) 
     if not count:
         return track
     gone = track.fixes[:count]
-    walked = walk(
-        gone,
-        before=track.before,
-        open_before=track.open_before,
-        settled=count,
-        ground=ground,
-        rules=rules,
-        now=gone[-1].at,
-    )
-    ended = {visit.key for visit in walked.settled}
-    named = {visit.key: visit for visit in track.visits}
-    return replace(
-        track,
+    ended: set[object] = set()
+    open_then: tuple[Visit, ...] = ()
+    if track.open_before or any(fix.inside for fix in gone):
+        walked = walk(
+            gone,
+            before=track.before,
+            open_before=track.open_before,
+            settled=count,
+            ground=ground,
+            rules=rules,
+            now=gone[-1].at,
+        )
+        ended = {visit.key for visit in walked.settled}
+        named = {visit.key: visit for visit in track.visits}
+        open_then = tuple(_as_then(visit, named[visit.key]) for visit in walked.open_then)
+    return Track(
+        tenant_id=track.tenant_id,
+        customer_id=track.customer_id,
         fixes=track.fixes[count:],
         before=gone[-1],
-        open_before=tuple(_as_then(visit, named[visit.key]) for visit in walked.open_then),
-        visits=tuple(visit for visit in track.visits if visit.key not in ended),
+        open_before=open_then,
+        visits=tuple(visit for visit in track.visits if visit.key not in ended) if ended else track.visits,
         crossings=tuple(crossing for crossing in track.crossings if crossing.fix not in gone),
+    )
+
+
+def _with(track: Track, fixes: tuple[Fix, ...], visits: tuple[Visit, ...], crossings: tuple[Transition, ...]) -> Track:
+    return Track(
+        tenant_id=track.tenant_id,
+        customer_id=track.customer_id,
+        fixes=fixes,
+        before=track.before,
+        open_before=track.open_before,
+        visits=visits,
+        crossings=crossings,
     )
 
 
@@ -183,8 +200,8 @@ def _rewalk(
         visits.append(compared)
         changes += found
     changes += [_removed(t) for visit in naming.unmatched for t in visit.told]
-    crossings, crossed = _compare_crossings(track, walked.crossings, now=now)
-    after = replace(track, fixes=tuple(fixes), visits=tuple(visits), crossings=tuple(crossings))
+    crossings, crossed = _compare_crossings(track, track.crossings, walked.crossings, now=now)
+    after = _with(track, tuple(fixes), tuple(visits), tuple(crossings))
     horizon = fixes[-1].at - timedelta(seconds=rules.lateness_s)
     settled = sum(fix.at < horizon for fix in fixes)
     return Advance(_settled(after, settled, ground=ground, rules=rules), (*changes, *crossed))
@@ -245,9 +262,9 @@ def _as_then(then: Visit, now: Visit) -> Visit:
 
 
 def _compare_crossings(
-    track: Track, found: Sequence[Transition], *, now: datetime
+    track: Track, written_before: Sequence[Transition], found: Sequence[Transition], *, now: datetime
 ) -> tuple[list[Transition], list[TransitionChange]]:
-    written = {(crossing.geofence_id, crossing.at): crossing for crossing in track.crossings}
+    written = {(crossing.geofence_id, crossing.at): crossing for crossing in written_before}
     kept, changes = [], []
     for crossing in found:
         known = written.pop((crossing.geofence_id, crossing.at), None)

@@ -227,8 +227,7 @@ class _Walk:
                 before = None
             drawn_since = before is None or before.boundary != now.boundary
             was_there = drawn_since and self.ground.covers(now, previous.position)
-            walked_in = before is not None and self.ground.covers(before, fix.position)
-            if was_there and not walked_in:
+            if was_there and not (before is not None and self.ground.covers(before, fix.position)):
                 initial, may_trigger = before is None, False
                 reason = None if initial else TransitionReason.FENCE_CHANGED
         arrive = Transition(
