@@ -146,7 +146,7 @@ def main() -> None:
     try:
         app()
     except (InvalidInput, NotFound) as error:
-        print(f"nearcast: {error}", file=sys.stderr)
+        print("nearcast:", " ".join(str(error).split()), file=sys.stderr)
         sys.exit(2)
     except NearcastError as error:
         print(f"nearcast: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from nearcast.domain.ids import CampaignId, GeofenceId, ShopId
 from nearcast.domain.local_time import LocalHours
 from nearcast.domain.policy import FrequencyCap, Holdout
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_.]+)\}")
+_PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")
 _OFFER_NAMES = ("expires_at", "shop.name")
 
 

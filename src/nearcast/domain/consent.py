@@ -85,8 +85,9 @@ NO_CONSENT = ConsentState(ConsentStatus.MISSING)
 
 
 def in_ledger_order(events: Iterable[ConsentEvent]) -> list[ConsentEvent]:
-    """By their own instant; at one instant withdrawals last, so that they win."""
-    return sorted(events, key=lambda event: (event.at, event.action is ConsentAction.WITHDRAWN))
+    """By their own instant; at one instant a grant before its confirmation, and withdrawals last, so that they win."""
+    order = list(ConsentAction)
+    return sorted(events, key=lambda event: (event.at, order.index(event.action)))
 
 
 def consent_state(

@@ -3,7 +3,8 @@
 NearcastError
 ├─ InvalidInput       what was handed in cannot be right: names the thing, the place in it and the value
 │  └─ InvalidGeofence a geofence that has no inside
-└─ NotFound           a name that nothing here bears
+├─ NotFound           a name that nothing here bears
+└─ StoreUnavailable   the store does not answer: nothing was changed, nothing may be sent
 """
 
 
@@ -33,3 +34,7 @@ class InvalidGeofence(InvalidInput):
 
 class NotFound(NearcastError):
     """A customer, campaign or file that does not exist."""
+
+
+class StoreUnavailable(NearcastError):
+    """The database is away, locked or overloaded. What was to be done can be tried again as it stands."""

@@ -21,8 +21,17 @@ def _uuid5(kind: str, *parts: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, kind + "".join(f"|{len(part)}:{part}" for part in parts)))
 
 
-def visit_id(tenant: TenantId, customer: CustomerId, geofence: GeofenceId, entered_at: datetime) -> VisitId:
-    return VisitId(_uuid5("visit", tenant, customer, geofence, entered_at.isoformat()))
+def visit_id(
+    tenant: TenantId,
+    customer: CustomerId,
+    geofence: GeofenceId,
+    entered_at: datetime,
+    *,
+    found_late_at: datetime | None = None,
+) -> VisitId:
+    """Named by its first instant; one that only a late ping brought to light, by the instant of finding it as well."""
+    late = (found_late_at.isoformat(),) if found_late_at else ()
+    return VisitId(_uuid5("visit", tenant, customer, geofence, entered_at.isoformat(), *late))
 
 
 def transition_opportunity(visit: VisitId, kind: str) -> str:

@@ -82,6 +82,11 @@ class Message:
         )
 
     @property
+    def has_not_left(self) -> bool:
+        """Whether it can still be cancelled."""
+        return self.status in (MessageStatus.QUEUED, MessageStatus.CLAIMED)
+
+    @property
     def takes_slot(self) -> bool:
         """Whether it counts against caps, cooldowns and budget."""
         freed = (MessageStatus.CANCELLED, MessageStatus.EXPIRED)

@@ -120,7 +120,7 @@ def _walk_on(track: Track, newest: Fix, fix: Fix, *, ground: Ground, rules: Pres
         passed = _with(track, fixes, track.visits, track.crossings)
         return Advance(_settled(passed, settled, ground=ground, rules=rules))
     tip = walk([fix], before=newest, open_before=open_visits, settled=0, ground=ground, rules=rules, now=now)
-    naming = _Naming(track)
+    naming = _Naming(track, found_late_at=None)
     known = {visit.key: visit for visit in track.visits}
     changes: list[TransitionChange] = []
     for visit in tip.visits:
@@ -187,7 +187,7 @@ def _rewalk(
     walked = walk(
         fixes, before=track.before, open_before=track.open_before, settled=0, ground=ground, rules=rules, now=now
     )
-    naming = _Naming(track)
+    naming = _Naming(track, found_late_at=None if in_order else now)
     visits: list[Visit] = []
     changes: list[TransitionChange] = []
     for visit in walked.visits:
@@ -210,8 +210,9 @@ def _rewalk(
 class _Naming:
     """Matches recomputed visits with those written before that they overlap, and names the rest."""
 
-    def __init__(self, track: Track) -> None:
+    def __init__(self, track: Track, *, found_late_at: datetime | None) -> None:
         self._track = track
+        self._found_late_at = found_late_at
         self._taken = {visit.enter.visit_id for visit in track.visits}
         self.unmatched = list(track.visits)
 
@@ -224,12 +225,17 @@ class _Naming:
         return None
 
     def fresh(self, visit: Visit) -> VisitId:
-        # a visit that has moved keeps its name, which may be the one that its old instant would give again
-        instants = (visit.enter.at + timedelta(microseconds=n) for n in range(len(self._taken) + 1))
-        ids = (visit_id(self._track.tenant_id, self._track.customer_id, visit.geofence_id, at) for at in instants)
-        name = next(name for name in ids if name not in self._taken)
+        # a visit that has moved keeps the name that its old instant gave it: one found late is named by both instants
+        names = (self._name(visit, nth) for nth in range(len(self._taken) + 1))
+        name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
         return name
+
+    def _name(self, visit: Visit, nth: int) -> VisitId:
+        at = visit.enter.at + timedelta(microseconds=nth)
+        return visit_id(
+            self._track.tenant_id, self._track.customer_id, visit.geofence_id, at, found_late_at=self._found_late_at
+        )
 
 
 def _compare(old: Visit | None, new: Visit, *, in_order: bool, now: datetime) -> tuple[Visit, list[TransitionChange]]:
@@ -272,7 +278,7 @@ def _compare_crossings(
             name = visit_id(track.tenant_id, track.customer_id, crossing.geofence_id, crossing.at)
             known = replace(crossing, visit_id=name, decided_at=now)
             changes.append(TransitionChange(Change.NEW, known))
-        kept.append(known)
+        kept.append(replace(known, fix=crossing.fix))
     return kept, changes + [_removed(crossing) for crossing in written.values()]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow
 
 from nearcast.domain.errors import InvalidInput
@@ -21,6 +22,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "speed_mps": ("speed_mps",),
 }
 FILE_NAMES = tuple(name for names in NAMES.values() for name in names)
+EARLIEST_US, LATEST_US = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900 and 2200
 _REQUIRED = ("customer_id", "recorded_at", "lat", "lon")
 
 
@@ -32,10 +34,15 @@ def batch_from(columns: Mapping[str, ArrowColumn], n: int, place: str) -> PingBa
     """
     found = _found(columns, n, place)
     recorded_at_us = instants_us(found["recorded_at"])
+    received_at_us = instants_us(found["received_at"], instead_us=recorded_at_us)
+    for column, instant_us in (("recorded_at", recorded_at_us), ("received_at", received_at_us)):
+        beyond = np.flatnonzero((instant_us < EARLIEST_US) | (instant_us >= LATEST_US))
+        if len(beyond):
+            raise InvalidInput("is not between 1900 and 2200", place=f"{place}, row {beyond[0]}, column {column}")
     return PingBatch(
         customer_id=texts(found["customer_id"], is_required=True),
         recorded_at_us=recorded_at_us,
-        received_at_us=instants_us(found["received_at"], instead_us=recorded_at_us),
+        received_at_us=received_at_us,
         lat_deg=numbers(found["lat"], is_required=True),
         lon_deg=numbers(found["lon"], is_required=True),
         accuracy_m=numbers(found["accuracy_m"], is_required=False, minimum=0.0),

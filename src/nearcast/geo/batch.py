@@ -1,6 +1,7 @@
 """Pings as columns: a million of them are ten arrays, not a million objects."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,3 +33,8 @@ class PingBatch:
 
     def __len__(self) -> int:
         return len(self.lat_deg)
+
+    def take(self, rows: Sequence[int] | Ints) -> "PingBatch":
+        """Some of the pings, in that order."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        return PingBatch(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})

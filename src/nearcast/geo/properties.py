@@ -3,7 +3,6 @@
 Every error is InvalidGeofence with the property's name, its value and the given place.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
@@ -14,6 +13,7 @@ from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.position import Position
 
 _LARGEST_ID = 1e18
+_LONGEST_S = 1e9  # some 30 years: longer spans are slips of a unit
 
 
 def geofence_with(boundary: Boundary, name: str, properties: Mapping[str, Any], place: str) -> Geofence:
@@ -81,8 +81,9 @@ def _text(properties: Mapping[str, Any], key: str, place: str) -> str | None:
 def _dwell_s(value: object, place: str) -> float | None:
     if value is None:
         return None
-    if not _is_number(value) or not 0 <= value < math.inf:
-        raise InvalidGeofence(f"dwell_s {value!r} is not a number of seconds from 0", place=place)
+    if not _is_number(value) or not 0 <= value <= _LONGEST_S:
+        said = str(value)[:40] if _is_number(value) else repr(value)
+        raise InvalidGeofence(f"dwell_s {said} is not a number of seconds in 0…{_LONGEST_S:.0f}", place=place)
     return float(value)
 
 

@@ -1,6 +1,6 @@
 """A scenario's words become the domain's values; what does not fit is refused with its place in the file."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
@@ -36,11 +36,20 @@ T = TypeVar("T")
 
 
 def assemble(
-    shape: ScenarioShape, path: Path, read_geofences: GeofenceReader, note: Callable[[str], None], *, repair: bool
+    shape: ScenarioShape,
+    path: Path,
+    read_geofences: GeofenceReader,
+    note: Callable[[str], None],
+    *,
+    repair: bool,
+    known: Collection[str] = (),
 ) -> World:
-    """The world at the beginning of a scenario, before its events. InvalidInput names the path inside the file."""
+    """The world at the beginning of a scenario, before its events. InvalidInput names the path inside the file.
+
+    `known` are geofences that exist elsewhere and that campaigns may name.
+    """
     try:
-        return _Assembly(shape, path, read_geofences, note, repair).world()
+        return _Assembly(shape, path, read_geofences, note, repair).world(known)
     except InvalidInput as error:
         raise error if error.place.startswith(str(path)) else error.within(str(path)) from error
 
@@ -58,11 +67,11 @@ class _Assembly:
         self.zone: ZoneInfo = placed("tenant.timezone", lambda: zone(shape.tenant.timezone))
         self.shops: dict[ShopId, Shop] = _by_id("shops", (self._shop(n) for n in range(len(shape.shops))))
 
-    def world(self) -> World:
+    def world(self, known: Collection[str]) -> World:
         shape = self.shape
         customers = _by_id("customers", (self._customer(n) for n in range(len(shape.customers))))
         geofences = GeofenceBook(self._geofences(), self.zone_of_shop)
-        coming = {str(_feature_id(e.geofence_put)) for e in shape.events if e.geofence_put is not None}
+        coming = {str(_feature_id(e.geofence_put)) for e in shape.events if e.geofence_put is not None} | set(known)
         campaigns = _by_id("campaigns", (self._campaign(n, geofences, coming) for n in range(len(shape.campaigns))))
         rules = shape.ping_rules
         policy = Policy(

@@ -71,10 +71,12 @@ def decide_and_keep(
 
     A candidate is decided once: a transition that was taken back and is found again gives no second row.
     """
-    candidates = [candidate for candidate in candidates if _decision_id(candidate) not in world.decided]
+    ids = {_decision_id(candidate) for candidate in candidates}
+    fresh = ids - world.decided - world.decided_before(ids)
+    candidates = [candidate for candidate in candidates if _decision_id(candidate) in fresh]
     if not candidates:
         return []
-    world.decided |= {_decision_id(candidate) for candidate in candidates}
+    world.decided |= fresh
     facts = world.facts(customer_id, {candidate.campaign.id for candidate in candidates}, now)
     queued = []
     for verdict in decide(candidates, facts, world.tenant.policy, now).verdicts:

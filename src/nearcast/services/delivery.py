@@ -21,8 +21,16 @@ def dispatch(world: World, channel: Channel, message_id: MessageId, now: datetim
     message = world.messages[message_id]
     if message.status is not MessageStatus.QUEUED or message.not_before > now:
         return message
+    ready = decide_again(world, message.to(MessageStatus.CLAIMED), now)
+    if ready.status is MessageStatus.SENDING:
+        ready = settled(ready, channel.send(ready), now)
+    return _keep(world, ready)
+
+
+def decide_again(world: World, message: Message, now: datetime) -> Message:
+    """What becomes of a claimed message on fresh facts: it goes on to sending, is put off, or ends. Keeps nothing."""
     if now >= message.expires_at:
-        return _keep(world, message.to(MessageStatus.EXPIRED, reason=Reason.EXPIRED, freed_at=now))
+        return message.to(MessageStatus.EXPIRED, reason=Reason.EXPIRED, freed_at=now)
     campaign = world.campaigns.by_id[message.campaign_id]
     candidate = Candidate(
         campaign=campaign,
@@ -38,18 +46,21 @@ def dispatch(world: World, channel: Channel, message_id: MessageId, now: datetim
     facts = world.facts(message.customer_id, [campaign.id], now)
     (verdict,) = decide([candidate], facts, world.tenant.policy, now, Gate.DISPATCH).verdicts
     if verdict.outcome is Outcome.DEFER:
-        claimed = message.to(MessageStatus.CLAIMED)
-        return _keep(world, claimed.to(MessageStatus.QUEUED, reason=verdict.reason, not_before=verdict.not_before))
+        return message.to(MessageStatus.QUEUED, reason=verdict.reason, not_before=verdict.not_before)
     if verdict.reason is not None:
-        return _cancel(world, message, at_dispatch(verdict.reason), now)
-    sending = message.to(MessageStatus.CLAIMED).to(MessageStatus.SENDING)
-    match channel.send(sending):
+        return message.to(MessageStatus.CANCELLED, reason=at_dispatch(verdict.reason), freed_at=now)
+    return message.to(MessageStatus.SENDING)
+
+
+def settled(message: Message, outcome: SendOutcome, now: datetime) -> Message:
+    """A message after one attempt to send it."""
+    match outcome:
         case SendOutcome.ACCEPTED:
-            return _keep(world, sending.to(MessageStatus.ACCEPTED, sent_at=now))
+            return message.to(MessageStatus.ACCEPTED, sent_at=now)
         case SendOutcome.FAILED:
-            return _keep(world, sending.to(MessageStatus.FAILED, freed_at=now))
+            return message.to(MessageStatus.FAILED, freed_at=now)
         case SendOutcome.UNKNOWN:
-            return _keep(world, sending.to(MessageStatus.UNKNOWN))
+            return message.to(MessageStatus.UNKNOWN)
 
 
 def cancel_without_consent(world: World, customer_id: CustomerId, now: datetime) -> None:

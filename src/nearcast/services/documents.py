@@ -51,17 +51,23 @@ def _refuse_surrogates(document: Any) -> None:
 def _read_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_without_duplicates)
+    except _DuplicateKey:
+        return _read_yaml(text)  # which knows the line
     except json.JSONDecodeError as error:
         raise InvalidInput(f"is not JSON: {error.msg}", place=f"line {error.lineno}, column {error.colno}") from error
     except ValueError as error:  # an integer of thousands of digits
         raise InvalidInput(f"is not JSON: {error}") from error
 
 
+class _DuplicateKey(ValueError):
+    """A JSON object that says two things of one key."""
+
+
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise InvalidInput(f"key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+        raise _DuplicateKey(f"key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
     return found
 
 
@@ -69,6 +75,9 @@ class _Yaml12Loader(yaml.CSafeLoader):
     """PyYAML reads YAML 1.1, where `on` is true and 21:00 is 1260; this keeps to the core schema of 1.2."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        return int(self.construct_scalar(node))  # 010 is ten
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
@@ -82,9 +91,11 @@ class _Yaml12Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_Yaml12Loader.add_constructor("tag:yaml.org,2002:int", _Yaml12Loader.construct_yaml_int)
+
 _CORE_SCHEMA = (
     ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    ("tag:yaml.org,2002:int", r"^[-+]?[0-9]+$", "-+0123456789"),
     (
         "tag:yaml.org,2002:float",
         r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nearcast.domain.campaign import Trigger
 from nearcast.domain.customer import Customer
@@ -25,7 +25,7 @@ from nearcast.services.assembly import assemble
 from nearcast.services.ports import Channel
 from nearcast.services.replay import Replay
 from nearcast.services.report import FACTS, MATCH_LOG, TRANSITIONS, as_json
-from nearcast.services.scenario import ScenarioShape, parse_instant
+from nearcast.services.scenario import Instant, ScenarioShape, parse_instant
 from nearcast.services.world import World
 
 
@@ -35,22 +35,44 @@ def explain(folder: Path, customer: str, campaign: str, at: datetime, channel: C
     NotFound for a customer or campaign that the replay does not know.
     """
     past = _Past(folder, customer, campaign)
-    rows = [row for row in _lines(folder / MATCH_LOG) if past.concerns(row) and at in _instants(row)]
+    rows = [row for row in _lines(folder / MATCH_LOG, _ROW_KEYS) if past.concerns(row) and at in _instants(row)]
     if rows:
         return [past.logged(row, channel) for row in rows]
     return [past.supposed(at, channel)]
 
 
+_ROW_KEYS = frozenset({"customer_id", "campaign_id", "at", "decided_at", "outcome", "reason", "reasons", "detail"})
+_TRANSITION_KEYS = frozenset({"customer_id", "geofence_id", "kind", "at", "visit_id"})
+
+
+class _SendFact(BaseModel):
+    """A message or a ghost, and while it took up a slot."""
+
+    customer_id: str
+    campaign_id: str
+    shop_id: str | None
+    geofence_id: str | None
+    channel: str | None
+    message_id: str | None
+    queued_at: Instant
+    sent_at: Instant | None
+    freed_at: Instant | None
+
+
+class _Facts(BaseModel):
+    scenario: ScenarioShape
+    geofences: dict[str, str | None]
+    sends: list[_SendFact]
+
+
 class _Past:
     def __init__(self, folder: Path, customer: str, campaign: str) -> None:
         self.folder, self.customer_id, self.campaign_id = folder, CustomerId(customer), CampaignId(campaign)
-        facts = _document(folder / FACTS)
         try:
-            self.shape = ScenarioShape.model_validate(facts["scenario"])
-            self.geofences: dict[str, str | None] = facts["geofences"]
-            self.sends: list[dict[str, Any]] = facts["sends"]
-        except (KeyError, TypeError, ValidationError) as error:
+            facts = _Facts.model_validate(_document(folder / FACTS))
+        except ValidationError as error:
             raise InvalidInput("is not what a replay writes", place=str(folder / FACTS)) from error
+        self.shape, self.geofences, self.sends = facts.scenario, facts.geofences, facts.sends
         if all(shape.id != campaign for shape in self.shape.campaigns):
             known = ", ".join(sorted(shape.id for shape in self.shape.campaigns)[:10])
             raise NotFound(f"{folder}: there is no campaign {campaign!r}; there are {known}")
@@ -61,7 +83,7 @@ class _Past:
             raise NotFound(f"{folder}: there is no customer {customer!r}")
 
     def concerns(self, row: dict[str, Any]) -> bool:
-        return bool(row.get("customer_id") == self.customer_id and row.get("campaign_id") == self.campaign_id)
+        return bool(row["customer_id"] == self.customer_id and row["campaign_id"] == self.campaign_id)
 
     def logged(self, row: dict[str, Any], channel: Channel) -> dict[str, Any]:
         decided_at = parse_instant(row["decided_at"])
@@ -123,9 +145,9 @@ class _Past:
             send = _send_as_of(at, fields)
             if send is None or (without is not None and send.message_id == without):
                 continue
-            if fields["customer_id"] == self.customer_id:
+            if fields.customer_id == self.customer_id:
                 world.other_sends[self.customer_id].append(send)
-            if fields["campaign_id"] == self.campaign_id and not send.is_ghost:
+            if fields.campaign_id == self.campaign_id and not send.is_ghost:
                 world.other_budget[self.campaign_id] += 1
         campaign = world.campaigns.by_id[self.campaign_id]
         here = zone(timezone) if timezone else None
@@ -157,7 +179,7 @@ class _Past:
         entered: dict[str, str] = {}
         dwelt: set[str] = set()
         left: set[str] = set()  # a visit of one instant is told exit first
-        for row in _lines(self.folder / TRANSITIONS):
+        for row in _lines(self.folder / TRANSITIONS, _TRANSITION_KEYS):
             if row["customer_id"] != self.customer_id or row["geofence_id"] not in targets:
                 continue
             if parse_instant(row["at"]) > at:
@@ -178,22 +200,20 @@ class _Past:
         return here, Reason.DWELL_NOT_MET if waits else Reason.NO_TRANSITION
 
 
-def _send_as_of(at: datetime, fields: dict[str, Any]) -> Send | None:
+def _send_as_of(at: datetime, fields: "_SendFact") -> Send | None:
     """What a message was at that instant: None before it was queued and after it stopped taking up a slot."""
-    queued_at = parse_instant(fields["queued_at"])
-    sent_at = parse_instant(fields["sent_at"]) if fields["sent_at"] else None
-    if queued_at > at or (fields["freed_at"] and parse_instant(fields["freed_at"]) <= at):
+    if fields.queued_at > at or (fields.freed_at is not None and fields.freed_at <= at):
         return None
-    shop, geofence, message = fields["shop_id"], fields["geofence_id"], fields["message_id"]
+    was_sent = fields.sent_at is not None and fields.sent_at <= at
     return Send(
-        campaign_id=CampaignId(fields["campaign_id"]),
-        at=sent_at if sent_at is not None and sent_at <= at else queued_at,
-        shop_id=ShopId(shop) if shop else None,
-        geofence_id=GeofenceId(geofence) if geofence else None,
-        channel=fields["channel"],
-        is_ghost=message is None,
-        decided_at=queued_at,
-        message_id=MessageId(message) if message else None,
+        campaign_id=CampaignId(fields.campaign_id),
+        at=fields.sent_at if was_sent and fields.sent_at else fields.queued_at,
+        shop_id=ShopId(fields.shop_id) if fields.shop_id else None,
+        geofence_id=GeofenceId(fields.geofence_id) if fields.geofence_id else None,
+        channel=fields.channel,
+        is_ghost=fields.message_id is None,
+        decided_at=fields.queued_at,
+        message_id=MessageId(fields.message_id) if fields.message_id else None,
     )
 
 
@@ -215,17 +235,20 @@ def _document(path: Path) -> Any:
     except OSError as error:
         said = "is not there: is this the folder that `nearcast replay --out` wrote?"
         raise InvalidInput(said, place=str(path)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"is not JSON: {error}", place=str(path)) from error
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput("is not there, or not UTF-8", place=str(path)) from error
     for n, line in enumerate(text.splitlines(), start=1):
         try:
-            yield dict(json.loads(line))
-        except (TypeError, ValueError) as error:
-            raise InvalidInput("is not a JSON object", place=f"{path}, line {n}") from error
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput("is not JSON", place=f"{path}, line {n}") from error
+        if not isinstance(row, dict) or not keys <= row.keys():
+            raise InvalidInput("is not what a replay writes", place=f"{path}, line {n}")
+        yield row

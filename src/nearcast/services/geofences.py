@@ -35,6 +35,10 @@ class GeofenceBook:
         }
         self._edits: list[tuple[datetime, GeofenceId]] = []
 
+    def read_hours_of(self, other: "GeofenceBook") -> None:
+        """Read active hours by the same shops' clocks as another book does."""
+        self._zone_of_shop = other._zone_of_shop
+
     def __len__(self) -> int:
         return len(self._index)
 

@@ -1,21 +1,25 @@
 """The door: what is refused before anything is stored, and what is kept of a ping that comes in."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from nearcast.domain.consent import LOCATION, NO_CONSENT, ConsentState, consent_state
-from nearcast.domain.ids import CustomerId
-from nearcast.domain.position import MAX_LON_DEG
+from nearcast.domain.ids import CustomerId, GeofenceId
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import MAX_LON_DEG, Position
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import Ints, PingBatch, Texts
+from nearcast.services.geofences import GeofenceBook
 from nearcast.services.world import World
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = 1_000_000
+PingKey: TypeAlias = tuple[CustomerId, str | None, str]
 
 
 def as_us(at: datetime) -> int:
@@ -36,6 +40,11 @@ class Arrivals:
     batch: PingBatch
     fault: Texts
 
+    @classmethod
+    def of(cls, batch: PingBatch, max_future_s: float) -> "Arrivals":
+        """Pings as they stand."""
+        return cls(batch, _faults(batch, max_future_s))
+
     def __len__(self) -> int:
         return len(self.batch)
 
@@ -48,11 +57,13 @@ def in_order_of_arrival(batches: Sequence[PingBatch], max_future_s: float) -> Ar
     order: Ints = np.lexsort((columns["recorded_at_us"], columns["received_at_us"]))
     order = _ties_sorted(order, columns)
     batch = PingBatch(**{name: column[order] for name, column in columns.items()})
-    return Arrivals(batch, _faults(batch, max_future_s))
+    return Arrivals.of(batch, max_future_s)
 
 
 def _ties_sorted(order: Ints, columns: dict[str, Any]) -> Ints:
     """Pings recorded and received at the same instants, by what they say: the order of a file decides nothing."""
+    if not len(order):
+        return order
     received_us, recorded_us = columns["received_at_us"][order], columns["recorded_at_us"][order]
     starts = np.flatnonzero(np.diff(received_us, prepend=-1) | np.diff(recorded_us, prepend=-1))
     stops = np.append(starts[1:], len(order))
@@ -80,13 +91,44 @@ def _faults(batch: PingBatch, max_future_s: float) -> Texts:
     return fault
 
 
+def ping_keys(batch: PingBatch) -> list[PingKey]:
+    """What tells a ping that names itself from all others: customer, device, ping id."""
+    named = zip(batch.customer_id, batch.device_id, batch.ping_id, strict=True)
+    return [(CustomerId(customer), device, ping_id) for customer, device, ping_id in named if ping_id is not None]
+
+
+def recorded_at(batch: PingBatch, row: int) -> datetime:
+    """The device's time; a clock that runs ahead is taken back to ours."""
+    return as_instant(int(min(batch.recorded_at_us[row], batch.received_at_us[row])))
+
+
+def fix_of(batch: PingBatch, row: int, inside: frozenset[GeofenceId]) -> Fix:
+    accuracy_m = float(batch.accuracy_m[row])
+    return Fix(
+        at=recorded_at(batch, row),
+        position=Position(float(batch.lat_deg[row]), float(batch.lon_deg[row])),
+        accuracy_m=0.0 if math.isnan(accuracy_m) else accuracy_m,
+        inside=inside,
+        device_id=batch.device_id[row],
+    )
+
+
+def inside_of(geofences: GeofenceBook, arrivals: Arrivals, rows: Sequence[int]) -> dict[int, frozenset[GeofenceId]]:
+    """For those of the rows that lie in any geofence in force at their time: in which."""
+    batch, usable = arrivals.batch, np.array([row for row in rows if arrivals.fault[row] is None], dtype=np.int64)
+    instants = [recorded_at(batch, row) for row in usable.tolist()]
+    found = geofences.inside(batch.lat_deg[usable], batch.lon_deg[usable], instants)
+    return {int(usable[n]): ids for n, ids in found.items()}
+
+
 class Door:
     """Remembers which ping ids have come in, and what a customer's ledger says of location until its next change."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, seen: Iterable[PingKey] = ()) -> None:
         self._world = world
-        self._seen: set[tuple[CustomerId, str | None, str]] = set()
+        self._seen: set[PingKey] = set(seen)
         self._known: dict[CustomerId, tuple[datetime, ConsentState]] = {}
+        self.turned_away: list[tuple[int, Reason]] = []
 
     def consent_changed(self, customer_id: CustomerId) -> None:
         self._known.pop(customer_id, None)
@@ -108,6 +150,7 @@ class Door:
                 yield row
             else:
                 self._world.refused[reason] += 1
+                self.turned_away.append((row, reason))
 
     def _may_keep(self, customer_id: CustomerId, recorded_at: datetime, now: datetime) -> bool:
         """Consent must hold now, and must have held since the ping was recorded."""

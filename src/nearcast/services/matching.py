@@ -53,10 +53,12 @@ def _write(world: World, customer_id: CustomerId, step: Advance, now: datetime) 
         key = (transition.visit_id, transition.kind)
         if change.change is Change.REMOVED:
             world.transitions.pop(key, None)
+            world.taken_back.add(key)
             opportunity = transition_opportunity(transition.visit_id, transition.kind)
             cancel_opportunity(world, customer_id, opportunity, now)
             continue
         world.transitions[key] = (customer_id, transition)
+        world.taken_back.discard(key)
         if change.triggers:
             triggers.append(key)
     if step.changes:

@@ -24,7 +24,6 @@ from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
-from nearcast.domain.position import Position
 from nearcast.domain.rules import Send
 from nearcast.geo.batch import Floats, PingBatch, Texts
 from nearcast.geo.validate import geofence_from_feature
@@ -41,14 +40,14 @@ from nearcast.services.engine import (
     take_pings,
     visits_end_at,
 )
-from nearcast.services.ingest import EPOCH, Door, as_instant, as_us, in_order_of_arrival
+from nearcast.services.ingest import EPOCH, Door, as_instant, as_us, fix_of, in_order_of_arrival, inside_of
 from nearcast.services.ports import Channel, Progress
 from nearcast.services.runs import next_due
 from nearcast.services.scenario import EventShape, PriorSendShape, ScenarioShape, placed
 from nearcast.services.world import World
 
 _MATCH_ROWS = 65_536
-_NEVER_COUNT = ("transactional", "cancelled", "expired", "failed")
+NEVER_COUNT = ("transactional", "cancelled", "expired", "failed")
 
 
 class Due(IntEnum):
@@ -215,7 +214,7 @@ class Replay:
         self.world.campaigns.by_id[campaign_id] = placed(place, lambda: campaign.after(action))
 
     def _prior_send(self, prior: PriorSendShape, at: datetime) -> None:
-        if prior.status in _NEVER_COUNT:
+        if prior.status in NEVER_COUNT:
             return
         campaign_id = CampaignId(prior.campaign_id)
         campaign = self.world.campaigns.by_id.get(campaign_id)
@@ -252,28 +251,11 @@ class Replay:
         stop = min(int(stop), start + _MATCH_ROWS)
         # all pings of an instant are matched together
         stop = max(stop, int(np.searchsorted(self.received_us, self.received_us[start], side="right")))
-        batch = self.arrivals.batch
-        usable = np.flatnonzero(self.arrivals.fault[start:stop] == None) + start  # noqa: E711 - elementwise
-        lat_deg, lon_deg = batch.lat_deg[usable], batch.lon_deg[usable]
-        found = self.world.geofences.inside(lat_deg, lon_deg, [self._recorded_at(row) for row in usable.tolist()])
-        self.inside = {int(usable[n]): ids for n, ids in found.items()}
+        self.inside = inside_of(self.world.geofences, self.arrivals, range(start, stop))
         self.matched_until = stop
 
-    def _recorded_at(self, row: int) -> datetime:
-        """A device's clock that runs ahead is taken back to ours."""
-        batch = self.arrivals.batch
-        return as_instant(int(min(batch.recorded_at_us[row], batch.received_at_us[row])))
-
     def _fix(self, row: int) -> Fix:
-        batch = self.arrivals.batch
-        accuracy_m = float(batch.accuracy_m[row])
-        return Fix(
-            at=self._recorded_at(row),
-            position=Position(float(batch.lat_deg[row]), float(batch.lon_deg[row])),
-            accuracy_m=0.0 if math.isnan(accuracy_m) else accuracy_m,
-            inside=self.inside.get(row, frozenset()),
-            device_id=batch.device_id[row],
-        )
+        return fix_of(self.arrivals.batch, row, self.inside.get(row, frozenset()))
 
     def _end_visits(self, customer_id: CustomerId, due_at: datetime) -> None:
         if self.visits_end.get(customer_id) == due_at:  # else a later ping has put it off

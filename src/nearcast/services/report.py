@@ -56,9 +56,9 @@ def write_report(replay: Replay, shape: ScenarioShape, out: Path) -> dict[str, A
     summary = json.loads(as_json(_summary(replay)))
     told = sorted(world.transitions.values(), key=lambda entry: (*in_file_order(entry[1]), entry[0]))
     try:
-        _write_lines(out / TRANSITIONS, (_transition(*entry) for entry in told))
+        _write_lines(out / TRANSITIONS, (transition_row(*entry) for entry in told))
         _write_lines(out / MATCH_LOG, world.rows)
-        _write_lines(out / MESSAGES, (_message(message) for message in world.messages.values()))
+        _write_lines(out / MESSAGES, (message_row(message) for message in world.messages.values()))
         (out / SUMMARY).write_text(as_json(summary, indent=2) + "\n", encoding="utf-8")
         (out / FACTS).write_text(as_json(_facts(replay, shape)) + "\n", encoding="utf-8")
     except OSError as error:
@@ -71,7 +71,7 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         file.writelines(as_json(row) + "\n" for row in rows)
 
 
-def _transition(customer_id: CustomerId, transition: Transition) -> dict[str, Any]:
+def transition_row(customer_id: CustomerId, transition: Transition) -> dict[str, Any]:
     return {
         "customer_id": customer_id,
         "geofence_id": transition.geofence_id,
@@ -87,7 +87,7 @@ def _transition(customer_id: CustomerId, transition: Transition) -> dict[str, An
     }
 
 
-def _message(message: Message) -> dict[str, Any]:
+def message_row(message: Message) -> dict[str, Any]:
     return {
         "message_id": message.id,
         "decision_id": message.decision_id,

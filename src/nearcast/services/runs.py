@@ -18,6 +18,8 @@ from nearcast.domain.rules import Candidate
 from nearcast.services.deciding import distances_m, run_candidate
 from nearcast.services.world import World
 
+_REPEATED = timedelta(hours=3)  # longer than any clock is set back
+
 
 @dataclass(frozen=True, slots=True)
 class DueRun:
@@ -37,11 +39,11 @@ def check_cron(expression: str) -> None:
 
 def next_due(schedule: Schedule, after: datetime) -> datetime | None:
     """The first due instant later than `after`, in UTC; None for a rule that never comes."""
-    try:
-        due: datetime = next(CronSim(schedule.cron, after.astimezone(schedule.zone)))
-    except StopIteration:
-        return None
-    return due.astimezone(UTC)
+    local = after.astimezone(schedule.zone)
+    # within an hour that happens twice, what was due at its first time is over: look from before it
+    start = (after - _REPEATED).astimezone(schedule.zone) if local.fold else local
+    instants = (due.astimezone(UTC) for due in CronSim(schedule.cron, start))
+    return next((due for due in instants if due > after), None)
 
 
 def due_runs(schedule: Schedule, after: datetime, now: datetime) -> Iterator[DueRun]:

@@ -300,9 +300,9 @@ def _first_fault(error: ValidationError) -> str:
     elif first["type"] == "missing":
         said = "is missing"
     else:
-        shown = repr(first["input"])
         said = first["msg"].removeprefix("Value error, ")
-        said += "" if shown in said or isinstance(first["input"], dict | list) else f" (got {shown[:80]})"
+        shown = "" if isinstance(first["input"], dict | list) else repr(first["input"])
+        said += "" if shown in said else f" (got {shown[:80]})"
     more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
     return f"{path}: {said}{more}" if path else f"{said}{more}"
 

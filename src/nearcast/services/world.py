@@ -1,7 +1,7 @@
 """What the engine knows of one tenant while it works, in memory."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -14,7 +14,7 @@ from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
 from nearcast.domain.local_time import zone
-from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.message import Message
 from nearcast.domain.policy import Policy
 from nearcast.domain.position import Position
 from nearcast.domain.rules import Facts, Send
@@ -62,7 +62,10 @@ class CampaignBook:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """One tenant's state. `rows` is the match log in the order it was written."""
+    """One tenant's state, or a part of it: some customers' and what happened to them since it was loaded.
+
+    `rows` is the match log in the order it was written; `decided_before` says which decisions were written earlier.
+    """
 
     tenant: Tenant
     shops: dict[ShopId, Shop]
@@ -83,6 +86,8 @@ class World:
     kept: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     decided: set[DecisionId] = field(default_factory=set)
+    decided_before: Callable[[set[DecisionId]], set[DecisionId]] = lambda asked: set()
+    taken_back: set[TransitionKey] = field(default_factory=set)
     last_zones: dict[CustomerId, ZoneInfo] = field(default_factory=dict)
     _budget: Counter[CampaignId] = field(default_factory=Counter)
 
@@ -96,8 +101,15 @@ class World:
         self._budget[message.campaign_id] += message.takes_slot - (before is not None and before.takes_slot)
         self.messages[message.id] = message
         _set_or_drop(self.sends[message.customer_id], message.id, as_send(message) if message.takes_slot else None)
-        is_waiting = message.status is MessageStatus.QUEUED
-        _set_or_drop(self.waiting[message.customer_id], message.id, message if is_waiting else None)
+        waits = message.has_not_left
+        _set_or_drop(self.waiting[message.customer_id], message.id, message if waits else None)
+
+    def others_take(self, *used: Mapping[CampaignId, int]) -> None:
+        """Say what all messages of campaigns take from their budgets, those of the customers here included."""
+        everybody: Counter[CampaignId] = Counter()
+        for counts in used:
+            everybody.update(counts)
+        self.other_budget = Counter({key: count - self._budget[key] for key, count in everybody.items()})
 
     def queued(self, customer_id: CustomerId) -> list[Message]:
         """The customer's messages that have not left yet."""
@@ -131,7 +143,7 @@ def as_send(message: Message) -> Send:
         channel=message.channel,
         decided_at=message.queued_at,
         message_id=message.id,
-        is_waiting=message.status is MessageStatus.QUEUED,
+        is_waiting=message.has_not_left,
     )
 
 

@@ -1,0 +1,51 @@
+"""A message's state machine, and while in which states it takes up a slot."""
+
+import pytest
+
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.message import MessageStatus
+from tests.domain.builders import NOON, later, message
+
+S = MessageStatus
+STEPS = {
+    S.QUEUED: {S.CLAIMED, S.CANCELLED, S.EXPIRED},
+    S.CLAIMED: {S.QUEUED, S.SENDING, S.CANCELLED, S.EXPIRED},
+    S.SENDING: {S.ACCEPTED, S.FAILED, S.UNKNOWN, S.QUEUED},
+}
+
+
+@pytest.mark.parametrize("before", S)
+@pytest.mark.parametrize("after", S)
+def test_state_machine(before: MessageStatus, after: MessageStatus) -> None:
+    if after in STEPS.get(before, set()):
+        assert message(before).to(after) == message(after)
+    else:
+        with pytest.raises(InvalidInput, match=f"message m1 is {before.value} and cannot become {after.value}"):
+            message(before).to(after)
+
+
+def test_a_step_says_why_and_when() -> None:
+    cancelled = message().to(S.CANCELLED, reason="cancelled_consent")
+    accepted = message(S.SENDING).to(S.ACCEPTED, sent_at=later(5))
+    assert cancelled == message(S.CANCELLED, reason="cancelled_consent")
+    assert accepted == message(S.ACCEPTED, sent_at=later(5))
+
+
+def test_what_a_step_does_not_say_stays() -> None:
+    assert message(S.CLAIMED, sent_at=NOON).to(S.SENDING) == message(S.SENDING, sent_at=NOON)
+
+
+def test_a_message_that_is_put_off_stays_marked_as_such() -> None:
+    put_off = message(S.CLAIMED).to(S.QUEUED, reason="quiet_hours", not_before=later(600))
+    assert put_off == message(not_before=later(600), is_deferred=True, reason="quiet_hours")
+    assert put_off.to(S.CLAIMED) == message(S.CLAIMED, not_before=later(600), is_deferred=True)
+
+
+@pytest.mark.parametrize("status", S)
+def test_a_message_takes_a_slot_until_it_is_cancelled_expires_or_fails_unaccepted(status: MessageStatus) -> None:
+    freed = {S.CANCELLED, S.EXPIRED, S.FAILED}
+    assert message(status).takes_slot is (status not in freed)
+
+
+def test_failure_after_acceptance_frees_nothing() -> None:
+    assert message(S.FAILED, sent_at=NOON).takes_slot
