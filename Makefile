@@ -7,7 +7,8 @@ help: ## Show what there is to make
 run: setup-run ## Set up, then replay the sample city
 	.venv/bin/nearcast replay data/scenario.yaml --pings data/pings.parquet --out replay-out
 
-test: setup-dev ## Set up, then run every test
+test: setup-dev ## Set up, then run every test, with PostGIS where it can be had
+	@bash .ci/postgres install || echo "PostGIS cannot be installed here: tests that need it are skipped"
 	.venv/bin/python -m pytest --cov --cov-report=term
 
 check: setup-dev ## Format, lint, types, imports, unit and property tests

@@ -1,6 +1,10 @@
 """What holds for the whole run: where a service is missing, tests skip; where CI runs them, that is a failure."""
 
 import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -9,7 +13,14 @@ settings.register_profile("nearcast", deadline=None, derandomize=True)
 settings.load_profile("nearcast")
 
 WANT_OF_SERVICE = "needs a service: "
+WHOLE_THINGS = ("store", "sim", "live")  # databases and cities: right, but not within a minute
 _wanting: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in WHOLE_THINGS:
+            item.add_marker(pytest.mark.e2e)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -25,3 +36,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _wanting and os.environ.get("CI") == "true":
         terminalreporter.write_line(f"skipped for want of a service: {', '.join(_wanting)}", red=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """An empty database with PostGIS on a throw-away server of this run."""
+    script = Path(__file__).parents[1] / ".ci" / "postgres"
+    folder = Path(tempfile.mkdtemp(prefix="nearcast-postgres-"))  # pytest's own folders are closed to the server's user
+    started = subprocess.run([script, "start", folder], capture_output=True, text=True, check=False)
+    if started.returncode == 69:
+        folder.rmdir()
+        pytest.skip(f"{WANT_OF_SERVICE}{started.stderr.strip()}")
+    assert started.returncode == 0, started.stderr
+    yield started.stdout.strip()
+    subprocess.run([script, "stop", folder], capture_output=True, check=True)

@@ -1,0 +1,102 @@
+"""Customers, and the channels on whose suppression lists they stand."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from nearcast.domain.customer import Customer
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.local_time import zone
+from nearcast.store.dialect import upsert
+from nearcast.store.page import Page, chunks, page_of
+from nearcast.store.tables import customer, suppression
+
+
+class Customers:
+    """`doc` is a customer as the API shows it, without its id: timezone, tags, attributes, contacts."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def upsert(self, docs: Mapping[CustomerId, Mapping[str, Any]], at: datetime) -> None:
+        """Write customers, new or changed."""
+        rows = [
+            {"tenant_id": self._tenant, "id": key, "doc": dict(doc), "created_at": at, "updated_at": at}
+            for key, doc in sorted(docs.items())
+        ]
+        upsert(self._connection, customer, rows, keep=["created_at"])
+
+    def lock(self, customer_ids: Iterable[CustomerId]) -> list[CustomerId]:
+        """Hold customers until the transaction ends, in id order; those that exist.
+
+        Whoever changes anything of a customer holds it first. One that does not exist has no consent, so that nothing
+        can be sent to it.
+        """
+        held: list[CustomerId] = []
+        for ids in chunks(sorted(set(customer_ids))):
+            found = self._where(ids).with_only_columns(customer.c.id).order_by(customer.c.id).with_for_update()
+            held += map(CustomerId, self._connection.scalars(found))
+        return held
+
+    def get(self, customer_id: CustomerId) -> dict[str, Any] | None:
+        """The document of a customer."""
+        found: dict[str, Any] | None = self._connection.scalar(
+            self._where([customer_id]).with_only_columns(customer.c.doc)
+        )
+        return found
+
+    def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
+        """Customers as the rules see them; those that do not exist are left out."""
+        ids = sorted(set(customer_ids))
+        listed = self._suppressed(ids)
+        found: dict[CustomerId, Customer] = {}
+        for chunk in chunks(ids):
+            for row in self._connection.execute(self._where(chunk)):
+                key = CustomerId(row.id)
+                found[key] = _customer(key, row.doc, listed.get(key, frozenset()))
+        return found
+
+    def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[tuple[CustomerId, dict[str, Any]]]:
+        """Customers by id with their documents; the cursor is the last id."""
+        found = select(customer).where(customer.c.tenant_id == self._tenant).order_by(customer.c.id).limit(limit + 1)
+        if cursor is not None:
+            found = found.where(customer.c.id > cursor)
+        return page_of([(row.id, (CustomerId(row.id), row.doc)) for row in self._connection.execute(found)], limit)
+
+    def suppress(self, customer_id: CustomerId, channel: str, at: datetime, *, reason: str | None = None) -> None:
+        """Put a customer on a channel's suppression list; it need not exist."""
+        row = {"tenant_id": self._tenant, "customer_id": customer_id, "channel": channel, "reason": reason, "at": at}
+        upsert(self._connection, suppression, [row])
+
+    def unsuppress(self, customer_id: CustomerId, channel: str) -> bool:
+        """Take a customer off a channel's suppression list; whether it stood there."""
+        mine = (suppression.c.tenant_id == self._tenant) & (suppression.c.customer_id == customer_id)
+        return self._connection.execute(delete(suppression).where(mine, suppression.c.channel == channel)).rowcount > 0
+
+    def suppressed(self, customer_id: CustomerId) -> frozenset[str]:
+        """The channels on whose suppression lists a customer stands."""
+        return self._suppressed([customer_id]).get(customer_id, frozenset())
+
+    def _suppressed(self, customer_ids: Sequence[CustomerId]) -> dict[CustomerId, frozenset[str]]:
+        listed: dict[CustomerId, set[str]] = {}
+        for ids in chunks(customer_ids):
+            mine = (suppression.c.tenant_id == self._tenant) & suppression.c.customer_id.in_(ids)
+            for row in self._connection.execute(select(suppression).where(mine)):
+                listed.setdefault(CustomerId(row.customer_id), set()).add(row.channel)
+        return {key: frozenset(channels) for key, channels in listed.items()}
+
+    def _where(self, ids: Sequence[CustomerId]) -> Any:
+        return select(customer).where(customer.c.tenant_id == self._tenant, customer.c.id.in_(ids))
+
+
+def _customer(key: CustomerId, doc: Mapping[str, Any], suppressed: frozenset[str]) -> Customer:
+    timezone = doc.get("timezone")
+    return Customer(
+        id=key,
+        zone=zone(timezone) if timezone else None,
+        tags=frozenset(doc.get("tags") or ()),
+        attributes=dict(doc.get("attributes") or {}),
+        suppressed=suppressed,
+    )

@@ -1,0 +1,82 @@
+"""What SQLite and PostgreSQL say differently; with `types` the only place that asks which one it is."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+
+from nearcast.store.engine import BEGIN
+
+# busy, locked, read-only, disk fault, disk full, cannot open; a missing table is none of them
+_SQLITE_UNAVAILABLE = frozenset({5, 6, 8, 10, 13, 14})
+
+
+def connect(engine: Engine, *, read_only: bool) -> Connection:
+    """A connection whose transactions write, one at a time on SQLite; or read, from one snapshot."""
+    if not read_only:
+        return engine.connect()
+    if engine.dialect.name == "postgresql":
+        return engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine.connect().execution_options(**{BEGIN: "BEGIN"})
+
+
+def is_unavailable(error: SQLAlchemyError) -> bool:
+    """Whether the database, not the statement, is at fault: the same work may succeed later."""
+    if isinstance(error, TimeoutError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return True
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    code: int | None = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _SQLITE_UNAVAILABLE
+
+
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what happens ON CONFLICT."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    keep: Iterable[str] = (),
+    add_up: Iterable[str] = (),
+) -> None:
+    """Insert rows, or overwrite those with the same primary key: the columns `keep` stay, `add_up` are summed."""
+    if not rows:
+        return
+    statement = insert_into(connection, table)
+    keys = [column.name for column in table.primary_key]
+    kept = {*keys, *keep}
+    changes: dict[str, ColumnElement[Any]] = {
+        name: table.c[name] + statement.excluded[name] if name in set(add_up) else statement.excluded[name]
+        for name in rows[0]
+        if name not in kept
+    }
+    if changes:
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    connection.execute(statement, list(rows))
+
+
+def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless one with its key is there; whether it was new. Waits for whoever is inserting it too."""
+    statement = insert_into(connection, table).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(statement, dict(row)).first() is not None
+
+
+def lock_names(connection: Connection, names: Iterable[str]) -> None:
+    """Hold names until the transaction ends; on SQLite a writer holds everything."""
+    if connection.dialect.name != "postgresql":
+        return
+    for key in sorted(_key(name) for name in set(names)):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)

@@ -1,0 +1,62 @@
+"""Requests that may come twice: what was answered the first time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from nearcast.domain.ids import TenantId
+from nearcast.store.dialect import insert_new
+from nearcast.store.tables import idempotency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """A request that came under a key; `status` None while it is still running."""
+
+    route: str
+    body_sha256: str
+    status: int | None
+    response: Any
+    created_at: datetime
+
+
+class Idempotency:
+    """One tenant's idempotency keys."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def begin(self, key: str, *, route: str, body_sha256: str, now: datetime) -> Remembered | None:
+        """Take a key for a request that starts; what came under it before, where something did."""
+        row = {"tenant_id": self._tenant, "key": key, "route": route, "body_sha256": body_sha256, "created_at": now}
+        return None if insert_new(self._connection, idempotency, row) else self.get(key)
+
+    def finish(self, key: str, *, status: int, response: Any) -> None:
+        """Keep the answer."""
+        self._connection.execute(update(idempotency).where(*self._is(key)).values(status=status, response=response))
+
+    def forget(self, key: str) -> None:
+        """Let a key go, for a request that came to nothing."""
+        self._connection.execute(delete(idempotency).where(*self._is(key)))
+
+    def get(self, key: str) -> Remembered | None:
+        row = self._connection.execute(select(idempotency).where(*self._is(key))).one_or_none()
+        if row is None:
+            return None
+        return Remembered(
+            route=row.route,
+            body_sha256=row.body_sha256,
+            status=row.status,
+            response=row.response,
+            created_at=row.created_at,
+        )
+
+    def prune(self, before: datetime) -> int:
+        """Forget keys taken before an instant; how many."""
+        old = (idempotency.c.tenant_id == self._tenant) & (idempotency.c.created_at < before)
+        return self._connection.execute(delete(idempotency).where(old)).rowcount
+
+    def _is(self, key: str) -> tuple[Any, ...]:
+        return idempotency.c.tenant_id == self._tenant, idempotency.c.key == key

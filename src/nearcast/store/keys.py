@@ -1,0 +1,67 @@
+"""API keys: who may ask what. The key itself is never here, only its hash."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from nearcast.domain.ids import ShopId, TenantId
+from nearcast.store.tables import api_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """`shop_ids` None means every shop of the tenant."""
+
+    id: str
+    tenant_id: TenantId
+    name: str
+    role: str
+    key_hash: str
+    shop_ids: Sequence[ShopId] | None
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Keys:
+    """One tenant's keys."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def insert(self, key: ApiKey) -> None:
+        """Add a key of this tenant."""
+        row = {name: getattr(key, name) for name in api_key.columns.keys()}  # noqa: SIM118 - iterating columns gives columns
+        shop_ids = None if key.shop_ids is None else list(key.shop_ids)
+        self._connection.execute(insert(api_key), {**row, "tenant_id": self._tenant, "shop_ids": shop_ids})
+
+    def all(self) -> list[ApiKey]:
+        """All keys, revoked ones too, oldest first."""
+        mine = select(api_key).where(api_key.c.tenant_id == self._tenant)
+        return [_key(row) for row in self._connection.execute(mine.order_by(api_key.c.created_at, api_key.c.id))]
+
+    def revoke(self, key_id: str, at: datetime) -> bool:
+        """End a key; False where there is none, or it has ended."""
+        mine = (api_key.c.tenant_id == self._tenant) & (api_key.c.id == key_id) & api_key.c.revoked_at.is_(None)
+        return self._connection.execute(update(api_key).where(mine).values(revoked_at=at)).rowcount == 1
+
+
+def find_key(connection: Connection, key_id: str) -> ApiKey | None:
+    """A key of whichever tenant, revoked or not: the caller's name is not known before this."""
+    row = connection.execute(select(api_key).where(api_key.c.id == key_id)).one_or_none()
+    return None if row is None else _key(row)
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        tenant_id=TenantId(row.tenant_id),
+        name=row.name,
+        role=row.role,
+        key_hash=row.key_hash,
+        shop_ids=None if row.shop_ids is None else tuple(map(ShopId, row.shop_ids)),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )

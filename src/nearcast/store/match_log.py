@@ -1,0 +1,97 @@
+"""The match log: one row for every candidate, written once. A row is CONTRACT's, as a dict in its order of keys."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, select
+
+from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, ShopId, TenantId
+from nearcast.store.page import Page, as_seq, chunks, page_of
+from nearcast.store.tables import match_log
+
+_COLUMNS = tuple(column.name for column in match_log.c if column.name not in ("seq", "tenant_id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchLogFilter:
+    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open."""
+
+    campaign_id: CampaignId | None = None
+    shop_ids: Sequence[ShopId] | None = None
+    customer_id: CustomerId | None = None
+    geofence_ids: Sequence[GeofenceId] | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        c = match_log.c
+        said = {
+            "campaign_id": self.campaign_id,
+            "customer_id": self.customer_id,
+            "outcome": self.outcome,
+            "reason": self.reason,
+        }
+        found: list[ColumnElement[bool]] = [c[name] == value for name, value in said.items() if value is not None]
+        if self.shop_ids is not None:
+            found.append(c.shop_id.in_(self.shop_ids))
+        if self.geofence_ids is not None:
+            found.append(c.geofence_id.in_(self.geofence_ids))
+        if self.since is not None:
+            found.append(c.decided_at >= self.since)
+        if self.until is not None:
+            found.append(c.decided_at < self.until)
+        return found
+
+
+ALL = MatchLogFilter()
+
+
+class MatchLog:
+    """One tenant's match log in the order in which it was written."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; a decision that is there already is an error, and nothing of this transaction can be kept."""
+        new = [{"tenant_id": self._tenant, **{name: row[name] for name in _COLUMNS}} for row in rows]
+        if new:
+            self._connection.execute(insert(match_log), new)
+
+    def page(
+        self,
+        wanted: MatchLogFilter = ALL,
+        *,
+        cursor: str | None = None,
+        limit: int = 100,
+        newest_first: bool = True,
+    ) -> Page[dict[str, Any]]:
+        """Rows that the filter takes; those written while one pages newest first come before the first page."""
+        seq = match_log.c.seq
+        found = self._mine().where(*wanted.conditions()).order_by(seq.desc() if newest_first else seq).limit(limit + 1)
+        if cursor is not None:
+            found = found.where(seq < as_seq(cursor) if newest_first else seq > as_seq(cursor))
+        return page_of([(str(row.seq), _as_dict(row)) for row in self._connection.execute(found)], limit)
+
+    def get(self, decision_id: DecisionId) -> dict[str, Any] | None:
+        row = self._connection.execute(self._mine().where(match_log.c.decision_id == decision_id)).one_or_none()
+        return None if row is None else _as_dict(row)
+
+    def known(self, decision_ids: Iterable[DecisionId]) -> set[DecisionId]:
+        """Which of these have been decided."""
+        found: set[DecisionId] = set()
+        for ids in chunks(set(decision_ids)):
+            there = self._mine().with_only_columns(match_log.c.decision_id).where(match_log.c.decision_id.in_(ids))
+            found |= {DecisionId(key) for key in self._connection.scalars(there)}
+        return found
+
+    def _mine(self) -> Any:
+        return select(match_log).where(match_log.c.tenant_id == self._tenant)
+
+
+def _as_dict(row: Row[Any]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _COLUMNS}

@@ -1,0 +1,68 @@
+"""The schema: one chain of migrations for both databases."""
+
+import sysconfig
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from nearcast.domain.errors import NearcastError
+from nearcast.store.dialect import lock_names
+from nearcast.store.engine import make_engine
+from nearcast.store.transaction import Transaction
+
+_INSTALLED = Path("share/nearcast/migrations")
+
+
+def migrations_folder() -> Path:
+    """Beside `src` in a checkout; where it is installed, in `share/nearcast` of the environment."""
+    beside_src = Path(__file__).parents[3] / "migrations"
+    folders = (beside_src, Path(sysconfig.get_path("data")) / _INSTALLED)
+    for folder in folders:
+        if (folder / "env.py").is_file():
+            return folder
+    raise NearcastError(f"the migrations are missing; they should be in {' or '.join(map(str, folders))}")
+
+
+def upgrade(url: str, revision: str = "head") -> str | None:
+    """Bring a database to that revision, all of it or nothing; the revision that it was at before."""
+    engine = make_engine(url)
+    try:
+        with Transaction(engine) as transaction:
+            # whoever else is migrating at this moment comes before us, or after
+            lock_names(transaction.connection, ["migrations"])
+            before = _current(transaction.connection)
+            command.upgrade(_config(transaction.connection), revision)
+            transaction.commit()
+    finally:
+        engine.dispose()
+    return before
+
+
+def current_revision(url: str) -> str | None:
+    """The revision that a database is at; None for an empty one."""
+    engine = make_engine(url)
+    try:
+        with Transaction(engine, read_only=True) as transaction:
+            return _current(transaction.connection)
+    finally:
+        engine.dispose()
+
+
+def head_revision() -> str | None:
+    """The revision that this version of nearcast needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

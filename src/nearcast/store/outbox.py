@@ -1,0 +1,179 @@
+"""The outbox: messages from queueing to their last status, and who is sending which right now.
+
+A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
+
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, TenantId
+from nearcast.domain.message import Message, MessageStatus
+from nearcast.services.ports import Claim
+from nearcast.store.dialect import lock_names
+from nearcast.store.message_rows import message_changes, message_from_row, message_to_row
+from nearcast.store.page import Page, as_seq, chunks, page_of
+from nearcast.store.tables import message
+
+QUEUED, CLAIMED, SENDING = (s.value for s in (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING))
+_NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFilter:
+    """Which messages; None takes all."""
+
+    campaign_id: CampaignId | None = None
+    customer_id: CustomerId | None = None
+    shop_ids: Sequence[ShopId] | None = None
+    status: MessageStatus | None = None
+
+
+ALL = MessageFilter()
+
+
+class Outbox:
+    """One tenant's messages."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def insert(self, messages: Iterable[Message]) -> None:
+        """Add new messages, in their order."""
+        rows = [{**message_to_row(item, self._tenant), "attempt": 0} for item in messages]
+        if rows:
+            self._connection.execute(insert(message), rows)
+
+    def update(self, messages: Iterable[Message]) -> list[MessageId]:
+        """Write what became of messages that had not left; a claim on one ends. Those that had left are not changed:
+        their ids.
+        """
+        left = []
+        for item in messages:
+            mine = self._is(item.id) & message.c.status.in_([QUEUED, CLAIMED])
+            written = update(message).where(mine).values(**message_changes(item), **_NO_LEASE)
+            if self._connection.execute(written).rowcount == 0:
+                left.append(item.id)
+        return left
+
+    def claim_due(self, now: datetime, *, owner: str, lease_s: float, limit: int) -> list[Claim]:
+        """Take queued messages that may go by `now`, the longest due first; nobody else gets them before the lease
+        ends. Commit before sending.
+        """
+        until = now + timedelta(seconds=lease_s)
+        due = (
+            select(message.c.seq)
+            .where(message.c.tenant_id == self._tenant, message.c.status == QUEUED, message.c.not_before <= now)
+            .order_by(message.c.not_before, message.c.seq)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        taken = self._connection.execute(
+            update(message)
+            .where(message.c.seq.in_(select(due.c.seq)))
+            .values(status=CLAIMED, lease_owner=owner, lease_until=until, attempt=message.c.attempt + 1)
+            .returning(message)
+        ).all()
+        return [
+            Claim(message=message_from_row(row), owner=owner, attempt=row.attempt, until=until)
+            for row in sorted(taken, key=lambda row: (row.not_before, row.seq))
+        ]
+
+    def start(self, item: Message, *, owner: str, attempt: int, until: datetime) -> bool:
+        """Write that a claimed message is being sent, and hold it until then; False where the claim is gone."""
+        return self._fenced(item, owner, attempt, [CLAIMED], lease_owner=owner, lease_until=until)
+
+    def finish(self, item: Message, *, owner: str, attempt: int, provider_id: str | None = None) -> bool:
+        """Write what an attempt came to and end its claim; False where the claim is gone, and nothing is written."""
+        known = {} if provider_id is None else {"provider_id": provider_id}
+        return self._fenced(item, owner, attempt, [CLAIMED, SENDING], **_NO_LEASE, **known)
+
+    def rescue(self, now: datetime) -> dict[MessageStatus, list[MessageId]]:
+        """End the leases that have run out by `now`: what was claimed is queued again, what was being sent unknown."""
+        found: dict[MessageStatus, list[MessageId]] = {}
+        for before, after in ((CLAIMED, MessageStatus.QUEUED), (SENDING, MessageStatus.UNKNOWN)):
+            late = (message.c.tenant_id == self._tenant) & (message.c.lease_until <= now)
+            ended = (
+                update(message)
+                .where(late, message.c.status == before)
+                .values(status=after.value, **_NO_LEASE)
+                .returning(message.c.id)
+            )
+            found[after] = sorted(map(MessageId, self._connection.scalars(ended)))
+        return found
+
+    def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Message]]:
+        """All messages of customers in the order of queueing; those without any are left out."""
+        found: dict[CustomerId, list[Message]] = {}
+        for ids in chunks(sorted(set(customer_ids))):
+            for item in self._messages(self._mine().where(message.c.customer_id.in_(ids)).order_by(message.c.seq)):
+                found.setdefault(item.customer_id, []).append(item)
+        return found
+
+    def get(self, message_id: MessageId) -> Message | None:
+        return next(iter(self._messages(self._mine().where(message.c.id == message_id))), None)
+
+    def queued_for_geofence(self, geofence_id: GeofenceId) -> list[CustomerId]:
+        """Customers for whom something is queued about that geofence, by id."""
+        waiting = self._mine().where(message.c.status == QUEUED, message.c.geofence_id == geofence_id)
+        ids = waiting.with_only_columns(message.c.customer_id).distinct().order_by(message.c.customer_id)
+        return [CustomerId(key) for key in self._connection.scalars(ids)]
+
+    def next_due(self) -> datetime | None:
+        """When the next queued message may go."""
+        waiting = self._mine().where(message.c.status == QUEUED).with_only_columns(func.min(message.c.not_before))
+        found: datetime | None = self._connection.scalar(waiting)
+        return found
+
+    def budget_used(self, campaign_ids: Iterable[CampaignId]) -> dict[CampaignId, int]:
+        """How many messages take from the budgets of campaigns: `Message.takes_slot` in the database's words."""
+        freed = [MessageStatus.CANCELLED.value, MessageStatus.EXPIRED.value]
+        failed_before = and_(message.c.status == MessageStatus.FAILED.value, message.c.sent_at.is_(None))
+        found: dict[CampaignId, int] = {}
+        for ids in chunks(sorted(set(campaign_ids))):
+            counted = (
+                self._mine()
+                .with_only_columns(message.c.campaign_id, func.count())
+                .where(message.c.campaign_id.in_(ids), message.c.status.not_in(freed), ~failed_before)
+                .group_by(message.c.campaign_id)
+            )
+            found |= {CampaignId(key): count for key, count in self._connection.execute(counted)}
+        return found
+
+    def lock_budgets(self, campaign_ids: Iterable[CampaignId]) -> None:
+        """Hold the budgets of campaigns until the transaction ends. After the customers, never before them."""
+        lock_names(self._connection, (f"budget {self._tenant} {key}" for key in campaign_ids))
+
+    def page(
+        self, wanted: MessageFilter = ALL, *, cursor: str | None = None, limit: int = 100, newest_first: bool = True
+    ) -> Page[Message]:
+        """Messages that the filter takes in the order of queueing."""
+        seq = message.c.seq
+        found = self._mine().order_by(seq.desc() if newest_first else seq).limit(limit + 1)
+        for name in ("campaign_id", "customer_id", "status"):
+            if (value := getattr(wanted, name)) is not None:
+                found = found.where(message.c[name] == str(value))
+        if wanted.shop_ids is not None:
+            found = found.where(message.c.shop_id.in_(wanted.shop_ids))
+        if cursor is not None:
+            found = found.where(seq < as_seq(cursor) if newest_first else seq > as_seq(cursor))
+        rows = self._connection.execute(found)
+        return page_of([(str(row.seq), message_from_row(row)) for row in rows], limit)
+
+    def _fenced(self, item: Message, owner: str, attempt: int, statuses: list[str], **lease: Any) -> bool:
+        mine = self._is(item.id) & (message.c.lease_owner == owner) & (message.c.attempt == attempt)
+        written = update(message).where(mine, message.c.status.in_(statuses))
+        return self._connection.execute(written.values(**message_changes(item), **lease)).rowcount == 1
+
+    def _is(self, message_id: MessageId) -> Any:
+        return and_(message.c.tenant_id == self._tenant, message.c.id == message_id)
+
+    def _mine(self) -> Select[Any]:
+        return select(message).where(message.c.tenant_id == self._tenant)
+
+    def _messages(self, statement: Select[Any]) -> list[Message]:
+        return [message_from_row(row) for row in self._connection.execute(statement)]

@@ -1,0 +1,71 @@
+"""Sends that count against caps but are no messages here: what others sent before, and ghosts of the held out."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
+from nearcast.domain.rules import Send
+from nearcast.store.page import chunks
+from nearcast.store.tables import other_send
+
+
+class Sends:
+    """One tenant's other sends. They have no message, and none is waiting."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def append(self, sends: Iterable[tuple[CustomerId, Send]]) -> None:
+        """Add sends."""
+        rows = [
+            {
+                "tenant_id": self._tenant,
+                "customer_id": customer_id,
+                "campaign_id": send.campaign_id,
+                "at": send.at,
+                "shop_id": send.shop_id,
+                "geofence_id": send.geofence_id,
+                "channel": send.channel,
+                "is_ghost": send.is_ghost,
+                "decided_at": send.decided_at,
+            }
+            for customer_id, send in sends
+        ]
+        if rows:
+            self._connection.execute(insert(other_send), rows)
+
+    def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Send]]:
+        """The sends of customers in the order of adding; those without any are left out."""
+        found: dict[CustomerId, list[Send]] = {}
+        for ids in chunks(sorted(set(customer_ids))):
+            mine = (other_send.c.tenant_id == self._tenant) & other_send.c.customer_id.in_(ids)
+            for row in self._connection.execute(select(other_send).where(mine).order_by(other_send.c.seq)):
+                found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
+        return found
+
+    def budget_used(self, campaign_ids: Iterable[CampaignId]) -> dict[CampaignId, int]:
+        """How many take from the budgets of campaigns; ghosts take nothing."""
+        found: dict[CampaignId, int] = {}
+        for ids in chunks(sorted(set(campaign_ids))):
+            counted = (
+                select(other_send.c.campaign_id, func.count())
+                .where(other_send.c.tenant_id == self._tenant, other_send.c.campaign_id.in_(ids))
+                .where(other_send.c.is_ghost.is_(False))
+                .group_by(other_send.c.campaign_id)
+            )
+            found |= {CampaignId(key): count for key, count in self._connection.execute(counted)}
+        return found
+
+
+def _send(row: Row[Any]) -> Send:
+    return Send(
+        campaign_id=CampaignId(row.campaign_id),
+        at=row.at,
+        shop_id=None if row.shop_id is None else ShopId(row.shop_id),
+        geofence_id=None if row.geofence_id is None else GeofenceId(row.geofence_id),
+        channel=row.channel,
+        is_ghost=row.is_ghost,
+        decided_at=row.decided_at,
+    )

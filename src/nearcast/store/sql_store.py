@@ -1,0 +1,54 @@
+"""The store as a whole: units of work, and the little that is asked before the tenant is known."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from nearcast.domain.ids import TenantId
+from nearcast.store.dialect import insert_new
+from nearcast.store.engine import make_engine
+from nearcast.store.keys import ApiKey, find_key
+from nearcast.store.tables import tenant
+from nearcast.store.transaction import Transaction
+from nearcast.store.unit_of_work import SqlUnitOfWork
+
+
+class SqlStore:
+    """One database; many threads may use it. Close it when done."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = make_engine(url)
+
+    def writing(self, tenant_id: TenantId) -> SqlUnitOfWork:
+        """A unit of work that may change things."""
+        return SqlUnitOfWork(self.engine, tenant_id)
+
+    def reading(self, tenant_id: TenantId) -> SqlUnitOfWork:
+        """A unit of work that sees one snapshot and must not write; it needs no commit."""
+        return SqlUnitOfWork(self.engine, tenant_id, read_only=True)
+
+    def add_tenant(self, tenant_id: TenantId, at: datetime) -> bool:
+        """Make a tenant; False where there is one already."""
+        with Transaction(self.engine) as transaction:
+            row = {"id": tenant_id, "catalogue_revision": 0, "created_at": at}
+            is_new = insert_new(transaction.connection, tenant, row)
+            transaction.commit()
+        return is_new
+
+    def tenants(self) -> list[TenantId]:
+        """All tenants by id."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            return [TenantId(key) for key in transaction.connection.scalars(select(tenant.c.id).order_by(tenant.c.id))]
+
+    def find_key(self, key_id: str) -> ApiKey | None:
+        """An API key of whichever tenant, revoked or not."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            return find_key(transaction.connection, key_id)
+
+    def check(self) -> None:
+        """StoreUnavailable where the database does not answer."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            transaction.connection.execute(select(1))
+
+    def close(self) -> None:
+        self.engine.dispose()

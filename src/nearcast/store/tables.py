@@ -1,0 +1,348 @@
+"""Every table. Each row belongs to a tenant; catalogue things are kept as revisions, never overwritten.
+
+`migrations/` makes the same tables; a test holds the two together by each database's own catalogue.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from nearcast.store.types import GeometryType, Id, JsonText, Serial, UtcDateTime
+
+PARTITIONS = 16
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _of_tenant(*, is_key: bool = False) -> Column[str]:
+    return Column("tenant_id", Id, ForeignKey("tenant.id"), primary_key=is_key, nullable=False)
+
+
+def _serial() -> Column[int]:
+    return Column("seq", Serial, Identity(), primary_key=True)
+
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("catalogue_revision", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+
+# --- the catalogue: revisions of documents
+
+
+def _revision_columns() -> list[Column[Any]]:
+    return [
+        _of_tenant(is_key=True),
+        Column("id", Id, primary_key=True),
+        Column("revision", Integer, primary_key=True, autoincrement=False),
+        Column("catalogue_revision", BigInteger, nullable=False),
+        Column("doc", JsonText, nullable=False),
+        Column("at", UtcDateTime, nullable=False),
+        Column("is_deleted", Boolean, nullable=False),
+    ]
+
+
+settings_revision = Table("settings_revision", metadata, *_revision_columns())
+shop_revision = Table("shop_revision", metadata, *_revision_columns())
+campaign_revision = Table("campaign_revision", metadata, *_revision_columns(), Column("state", String, nullable=False))
+geofence_revision = Table(
+    "geofence_revision",
+    metadata,
+    *_revision_columns(),
+    Column("shop_id", Id),
+    Column("geom", GeometryType),
+    Column("radius_m", Double),
+    Column("min_lat_deg", Double),
+    Column("max_lat_deg", Double),
+    Column("min_lon_deg", Double),
+    Column("max_lon_deg", Double),
+    Index(None, "tenant_id", "shop_id"),
+    Index(None, "tenant_id", "min_lat_deg", "max_lat_deg"),
+)
+Index("ix_geofence_revision_geom", geofence_revision.c.geom, postgresql_using="gist").ddl_if(dialect="postgresql")
+
+
+# --- customers and what they agreed to
+
+customer = Table(
+    "customer",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("id", Id, primary_key=True),
+    Column("doc", JsonText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+suppression = Table(
+    "suppression",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("customer_id", Id, primary_key=True),
+    Column("channel", Id, primary_key=True),
+    Column("reason", String),
+    Column("at", UtcDateTime, nullable=False),
+)
+consent_event = Table(
+    "consent_event",
+    metadata,
+    _serial(),
+    _of_tenant(),
+    Column("event_id", Id, nullable=False),
+    Column("customer_id", Id, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("channel", String),
+    Column("sender", String),
+    Column("action", String, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("notice", JsonText),
+    Column("source", Text),
+    ForeignKeyConstraint(["tenant_id", "customer_id"], ["customer.tenant_id", "customer.id"]),
+    UniqueConstraint("tenant_id", "event_id"),
+    Index(None, "tenant_id", "customer_id"),
+    Index(None, "tenant_id", "at"),
+    Index(None, "tenant_id", "valid_until"),
+)
+
+
+# --- where customers are
+
+track = Table(
+    "track",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("customer_id", Id, primary_key=True),
+    Column("doc", JsonText, nullable=False),
+    Column("newest_at", UtcDateTime),
+    Column("ends_at", UtcDateTime),
+    Column("last_zone", String),
+    Index(None, "tenant_id", "newest_at"),
+    Index(None, "tenant_id", "ends_at"),
+)
+visiting = Table(
+    "visiting",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("customer_id", Id, primary_key=True),
+    Column("geofence_id", Id, primary_key=True),
+    Index(None, "tenant_id", "geofence_id"),
+)
+transition = Table(
+    "transition",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("visit_id", Id, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("customer_id", Id, nullable=False),
+    Column("geofence_id", Id, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("initial", Boolean, nullable=False),
+    Column("inferred", Boolean, nullable=False),
+    Column("reason", String),
+    Column("duration_s", Double),
+    Column("geofence_revision", Integer, nullable=False),
+    Index(None, "tenant_id", "customer_id", "at"),
+    Index(None, "tenant_id", "at"),
+)
+
+
+# --- what was decided, and what became of it
+
+match_log = Table(
+    "match_log",
+    metadata,
+    _serial(),
+    _of_tenant(),
+    Column("decision_id", Id, nullable=False),
+    Column("customer_id", Id, nullable=False),
+    Column("campaign_id", Id, nullable=False),
+    Column("geofence_id", Id),
+    Column("shop_id", Id, nullable=False),
+    Column("trigger", String, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", String),
+    Column("reasons", JsonText, nullable=False),
+    Column("detail", JsonText, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+    Column("tz_used", String),
+    Column("tz_source", String),
+    Column("would_have_sent", Boolean, nullable=False),
+    Column("winner_campaign_id", Id),
+    Column("message_id", Id),
+    UniqueConstraint("tenant_id", "decision_id"),
+    Index(None, "tenant_id", "seq"),
+    Index(None, "tenant_id", "campaign_id", "seq"),
+    Index(None, "tenant_id", "shop_id", "seq"),
+    Index(None, "tenant_id", "customer_id", "seq"),
+    Index(None, "tenant_id", "outcome", "seq"),
+    Index(None, "tenant_id", "reason", "seq"),
+    Index(None, "tenant_id", "decided_at"),
+)
+message = Table(
+    "message",
+    metadata,
+    _serial(),
+    _of_tenant(),
+    Column("id", Id, nullable=False),
+    Column("decision_id", Id, nullable=False),
+    Column("customer_id", Id, nullable=False),
+    Column("campaign_id", Id, nullable=False),
+    Column("shop_id", Id, nullable=False),
+    Column("geofence_id", Id),
+    Column("visit_id", Id),
+    Column("channel", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("status", String, nullable=False),
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("is_deferred", Boolean, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("reason", String),
+    Column("lease_owner", String),
+    Column("lease_until", UtcDateTime),
+    Column("attempt", Integer, nullable=False),
+    Column("provider_id", String),
+    UniqueConstraint("tenant_id", "id"),
+    Index(None, "tenant_id", "customer_id"),
+    Index(None, "tenant_id", "campaign_id", "status"),
+)
+_QUEUED, _LEASED = text("status = 'queued'"), text("lease_until IS NOT NULL")
+Index("ix_message_due", message.c.tenant_id, message.c.not_before, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
+Index("ix_message_leased", message.c.tenant_id, message.c.lease_until, sqlite_where=_LEASED, postgresql_where=_LEASED)
+other_send = Table(
+    "other_send",
+    metadata,
+    _serial(),
+    _of_tenant(),
+    Column("customer_id", Id, nullable=False),
+    Column("campaign_id", Id, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("shop_id", Id),
+    Column("geofence_id", Id),
+    Column("channel", String),
+    Column("is_ghost", Boolean, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Index(None, "tenant_id", "customer_id"),
+    Index(None, "tenant_id", "campaign_id", "is_ghost"),
+)
+run = Table(
+    "run",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("campaign_id", Id, primary_key=True),
+    Column("due_at", UtcDateTime, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+
+# --- pings on their way; no foreign keys, for every accepted ping passes here
+
+ping_log = Table(
+    "ping_log",
+    metadata,
+    Column("tenant_id", Id, primary_key=True),
+    Column("partition", SmallInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer_id", Id, nullable=False),
+    Column("recorded_at_us", BigInteger, nullable=False),
+    Column("received_at_us", BigInteger, nullable=False),
+    Column("lat_deg", Double, nullable=False),
+    Column("lon_deg", Double, nullable=False),
+    Column("accuracy_m", Double),
+    Column("speed_mps", Double),
+    Column("ping_id", Text),
+    Column("device_id", Text),
+    sqlite_with_rowid=False,
+)
+log_position = Table(
+    "log_position",
+    metadata,
+    Column("tenant_id", Id, primary_key=True),
+    Column("partition", SmallInteger, primary_key=True, autoincrement=False),
+    Column("head", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+ping_seen = Table(
+    "ping_seen",
+    metadata,
+    Column("tenant_id", Id, primary_key=True),
+    Column("customer_id", Id, primary_key=True),
+    Column("device_id", Id, primary_key=True),
+    Column("ping_id", Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "tenant_id", "at"),
+    sqlite_with_rowid=False,
+)
+
+
+# --- who may ask, and what was answered
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _of_tenant(),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("key_hash", String, nullable=False),
+    Column("shop_ids", JsonText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    Index(None, "tenant_id"),
+)
+idempotency = Table(
+    "idempotency",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("key", Id, primary_key=True),
+    Column("route", String, nullable=False),
+    Column("body_sha256", String, nullable=False),
+    Column("status", Integer),
+    Column("response", JsonText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "tenant_id", "created_at"),
+)
+counter = Table(
+    "counter",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("name", Id, primary_key=True),
+    Column("reason", Id, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)

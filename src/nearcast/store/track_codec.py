@@ -1,0 +1,118 @@
+"""A track as JSON and back, exactly: what is read is equal to what was written."""
+
+from typing import Any
+
+from nearcast.domain.ids import CustomerId, GeofenceId, TenantId, VisitId
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.track import Track
+from nearcast.domain.visit import Transition, TransitionKind, TransitionReason, Visit
+from nearcast.store.types import as_instant, as_us
+
+
+def track_to_json(track: Track) -> dict[str, Any]:
+    """Instants are microseconds since 1970. A fix stands once in `fixes` and is named by its place there."""
+    pool = _Fixes()
+    doc = {
+        "track": [pool.place(fix) for fix in track.fixes],
+        "before": pool.place(track.before),
+        "open_before": [_visit(visit, pool) for visit in track.open_before],
+        "visits": [_visit(visit, pool) for visit in track.visits],
+        "crossings": [_transition(crossing, pool) for crossing in track.crossings],
+    }
+    return {"fixes": [_fix(fix) for fix in pool.places], **doc}
+
+
+def track_from_json(doc: dict[str, Any], tenant_id: TenantId, customer_id: CustomerId) -> Track:
+    fixes = [_as_fix(*values) for values in doc["fixes"]]
+    before = doc["before"]
+    return Track(
+        tenant_id=tenant_id,
+        customer_id=customer_id,
+        fixes=tuple(fixes[place] for place in doc["track"]),
+        before=None if before is None else fixes[before],
+        open_before=tuple(_as_visit(visit, fixes) for visit in doc["open_before"]),
+        visits=tuple(_as_visit(visit, fixes) for visit in doc["visits"]),
+        crossings=tuple(_as_transition(crossing, fixes) for crossing in doc["crossings"]),
+    )
+
+
+class _Fixes:
+    """Fixes by the place at which they stand."""
+
+    def __init__(self) -> None:
+        self.places: dict[Fix, int] = {}
+
+    def place(self, fix: Fix | None) -> int | None:
+        return None if fix is None else self.places.setdefault(fix, len(self.places))
+
+
+def _fix(fix: Fix) -> list[Any]:
+    place = fix.position
+    return [as_us(fix.at), place.lat_deg, place.lon_deg, fix.accuracy_m, sorted(fix.inside), fix.device_id]
+
+
+def _as_fix(
+    at_us: int, lat_deg: float, lon_deg: float, accuracy_m: float, inside: list[str], device_id: str | None
+) -> Fix:
+    return Fix(
+        at=as_instant(at_us),
+        position=Position(lat_deg, lon_deg),
+        accuracy_m=accuracy_m,
+        inside=frozenset(map(GeofenceId, inside)),
+        device_id=device_id,
+    )
+
+
+def _visit(visit: Visit, pool: _Fixes) -> dict[str, Any]:
+    doc = {"enter": _transition(visit.enter, pool), "is_silent": visit.is_silent}
+    if visit.dwell is not None:
+        doc["dwell"] = _transition(visit.dwell, pool)
+    if visit.exit is not None:
+        doc["exit"] = _transition(visit.exit, pool)
+    return doc
+
+
+def _as_visit(doc: dict[str, Any], fixes: list[Fix]) -> Visit:
+    return Visit(
+        enter=_as_transition(doc["enter"], fixes),
+        dwell=_as_transition(doc["dwell"], fixes) if "dwell" in doc else None,
+        exit=_as_transition(doc["exit"], fixes) if "exit" in doc else None,
+        is_silent=doc["is_silent"],
+    )
+
+
+def _transition(transition: Transition, pool: _Fixes) -> dict[str, Any]:
+    decided_at = transition.decided_at
+    return {
+        "kind": transition.kind.value,
+        "geofence_id": transition.geofence_id,
+        "at": as_us(transition.at),
+        "geofence_revision": transition.geofence_revision,
+        "visit_id": transition.visit_id,
+        "decided_at": None if decided_at is None else as_us(decided_at),
+        "initial": transition.initial,
+        "inferred": transition.inferred,
+        "reason": transition.reason,
+        "duration_s": transition.duration_s,
+        "fix": pool.place(transition.fix),
+        "may_trigger": transition.may_trigger,
+    }
+
+
+def _as_transition(doc: dict[str, Any], fixes: list[Fix]) -> Transition:
+    decided_at, reason, fix = doc["decided_at"], doc["reason"], doc["fix"]
+    return Transition(
+        kind=TransitionKind(doc["kind"]),
+        geofence_id=GeofenceId(doc["geofence_id"]),
+        at=as_instant(doc["at"]),
+        geofence_revision=doc["geofence_revision"],
+        visit_id=VisitId(doc["visit_id"]),
+        decided_at=None if decided_at is None else as_instant(decided_at),
+        initial=doc["initial"],
+        inferred=doc["inferred"],
+        reason=None if reason is None else TransitionReason(reason),
+        duration_s=doc["duration_s"],
+        fix=None if fix is None else fixes[fix],
+        may_trigger=doc["may_trigger"],
+    )

@@ -1,0 +1,108 @@
+"""Column types that mean the same on SQLite and on PostgreSQL."""
+
+import json
+import struct
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from geoalchemy2 import Geometry
+from geoalchemy2.elements import WKBElement
+from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
+
+SRID = 4326
+_EWKB_SRID_FLAG = 0x20000000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Id = String().with_variant(String(collation="C"), "postgresql")
+"""Text in the order of its bytes, as SQLite and Python have it."""
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that the database counts up itself; SQLite does that for INTEGER alone."""
+
+
+def as_us(at: datetime) -> int:
+    """Microseconds since 1970; ValueError for an instant without an offset."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at!r} has no offset: it is no instant")
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def as_instant(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant to the microsecond: microseconds since 1970 on SQLite, timestamptz on PostgreSQL."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect | None) -> TypeEngine[Any]:
+        if dialect is not None and dialect.name == "postgresql":
+            return TIMESTAMP(timezone=True)
+        return BigInteger()
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        us = as_us(value)
+        return value.astimezone(UTC) if dialect.name == "postgresql" else us
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return as_instant(value) if isinstance(value, int) else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON as text, its keys in their order; instants as RFC 3339 in UTC, which they stay when read."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+class GeometryType(TypeDecorator[bytes]):
+    """Little-endian WKB in WGS 84: a blob on SQLite, which needs no extension for it, a geometry on PostGIS.
+
+    PostGIS never decides who is inside; it is there for those who look at the data.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+    spatial_index = False  # GeoAlchemy2 looks here; the GiST index is declared with the table
+
+    def load_dialect_impl(self, dialect: Dialect | None) -> TypeEngine[Any]:
+        if dialect is not None and dialect.name == "postgresql":
+            return Geometry(srid=SRID, spatial_index=False)
+        return LargeBinary()
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "postgresql":
+            return value
+        kind = struct.unpack_from("<I", value, 1)[0] | _EWKB_SRID_FLAG
+        return (value[:1] + struct.pack("<II", kind, SRID) + value[5:]).hex()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
+        if not isinstance(value, WKBElement):
+            return None if value is None else bytes(value)
+        ewkb = bytes(value.data)
+        kind = struct.unpack_from("<I", ewkb, 1)[0] & ~_EWKB_SRID_FLAG
+        return ewkb[:1] + struct.pack("<I", kind) + ewkb[9:]

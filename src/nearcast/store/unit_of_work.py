@@ -1,0 +1,61 @@
+"""One transaction of one tenant: what is read and written inside it happens together, or not at all."""
+
+from typing import Self
+
+from sqlalchemy import Engine
+
+from nearcast.domain.ids import TenantId
+from nearcast.store.catalogue import Catalogue
+from nearcast.store.consents import Consents
+from nearcast.store.counters import Counters
+from nearcast.store.customers import Customers
+from nearcast.store.idempotency import Idempotency
+from nearcast.store.keys import Keys
+from nearcast.store.match_log import MatchLog
+from nearcast.store.outbox import Outbox
+from nearcast.store.pings import Pings
+from nearcast.store.runs import Runs
+from nearcast.store.sends import Sends
+from nearcast.store.tracks import Tracks
+from nearcast.store.transaction import Transaction
+from nearcast.store.transitions import Transitions
+
+
+class SqlUnitOfWork(Transaction):
+    """A `Transaction` with one attribute per noun, each of them of one tenant alone."""
+
+    catalogue: Catalogue
+    customers: Customers
+    consents: Consents
+    tracks: Tracks
+    transitions: Transitions
+    match_log: MatchLog
+    outbox: Outbox
+    sends: Sends
+    pings: Pings
+    runs: Runs
+    keys: Keys
+    idempotency: Idempotency
+    counters: Counters
+
+    def __init__(self, engine: Engine, tenant_id: TenantId, *, read_only: bool = False) -> None:
+        super().__init__(engine, read_only=read_only)
+        self.tenant_id = tenant_id
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        connection, tenant_id = self.connection, self.tenant_id
+        self.catalogue = Catalogue(connection, tenant_id)
+        self.customers = Customers(connection, tenant_id)
+        self.consents = Consents(connection, tenant_id)
+        self.tracks = Tracks(connection, tenant_id)
+        self.transitions = Transitions(connection, tenant_id)
+        self.match_log = MatchLog(connection, tenant_id)
+        self.outbox = Outbox(connection, tenant_id)
+        self.sends = Sends(connection, tenant_id)
+        self.pings = Pings(connection, tenant_id)
+        self.runs = Runs(connection, tenant_id)
+        self.keys = Keys(connection, tenant_id)
+        self.idempotency = Idempotency(connection, tenant_id)
+        self.counters = Counters(connection, tenant_id)
+        return self

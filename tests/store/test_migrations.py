@@ -1,0 +1,103 @@
+"""The chain of migrations makes the tables that the code works with, on both databases."""
+
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, make_url, text
+
+from nearcast.store.engine import make_engine
+from nearcast.store.migrate import current_revision, head_revision, migrations_folder, upgrade
+from nearcast.store.tables import metadata
+
+COLUMNS = """
+    SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+           pg_get_expr(d.adbin, d.adrelid), (SELECT collname FROM pg_collation WHERE oid = a.attcollation)
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+"""
+CONSTRAINTS = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+"""
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+NOT_OURS = ("alembic_version", "spatial_ref_sys")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_urls(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """Two empty databases."""
+    if request.param == "sqlite":
+        return [f"sqlite:///{tmp_path / name}.db" for name in ("migrated", "created")]
+    server = make_url(request.getfixturevalue("postgres_url"))
+    names = [f"empty_{uuid4().hex}" for _ in range(2)]
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for name in names:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return [server.set(database=name).render_as_string(hide_password=False) for name in names]
+
+
+def catalogue(url: str) -> set[tuple[object, ...]]:
+    """Everything the database says of its tables, its columns in whatever order."""
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            found = {tuple(row) for query in (COLUMNS, CONSTRAINTS, INDEXES) for row in connection.execute(text(query))}
+        else:
+            rows = connection.execute(text("SELECT tbl_name, name, sql FROM sqlite_master")).all()
+            found = {(table, name, part.strip()) for table, name, sql in rows for part in _parts(sql)}
+    engine.dispose()
+    return {row for row in found if row[0] not in NOT_OURS}
+
+
+def _parts(sql: str | None) -> list[str]:
+    return [re.sub(r"\s+", " ", line).strip(" ,") for line in (sql or "").splitlines()]
+
+
+def test_the_migrations_make_what_the_code_expects(empty_urls: list[str]) -> None:
+    migrated, created = empty_urls
+    assert upgrade(migrated) is None
+    engine = make_engine(created)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("CREATE EXTENSION postgis"))
+        metadata.create_all(connection)
+    engine.dispose()
+    made = catalogue(migrated)
+    assert made == catalogue(created)
+    assert {row[0] for row in made} >= set(metadata.tables)
+
+
+def test_an_upgrade_that_is_not_needed_changes_nothing(empty_urls: list[str]) -> None:
+    url = empty_urls[0]
+    assert current_revision(url) is None
+    upgrade(url)
+    before = catalogue(url)
+    assert upgrade(url) == current_revision(url) == head_revision()
+    assert catalogue(url) == before
+
+
+def test_the_chain_has_one_head_and_no_branches() -> None:
+    scripts = ScriptDirectory(str(migrations_folder()))
+    assert len(scripts.get_heads()) == 1
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == [
+        f"{number:04}" for number in range(1, len(list(scripts.walk_revisions())) + 1)
+    ]
+
+
+def test_the_ground_has_a_spatial_index_on_postgresql(postgres_url: str) -> None:
+    upgrade(postgres_url)
+    assert any("USING gist (geom)" in str(row[2]) for row in catalogue(postgres_url))
+
+
+def test_only_two_files_ask_which_database_it_is() -> None:
+    folder = Path(__file__).parents[2] / "src" / "nearcast" / "store"
+    assert {file.name for file in folder.glob("*.py") if "dialect.name" in file.read_text(encoding="utf-8")} == {
+        "dialect.py",
+        "types.py",
+    }
