@@ -5,13 +5,17 @@ Tables that count in mm:ss start at 10:00Z on Tuesday 2026-06-02: `at("01:30")` 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
+
+from nearcast.store.sql_store import SqlStore
+from tests.live.stepped import Played, play
 
 Row = dict[str, Any]
 Position = tuple[float, float]
@@ -341,8 +345,36 @@ def read_outcome(folder: Path) -> Outcome:
     )
 
 
+_store: list[SqlStore] = []
+
+
+@contextmanager
+def also_played_on(store: SqlStore | None) -> Iterator[None]:
+    """Within it, every run is played on that store as well."""
+    _store[:] = [store] if store is not None else []
+    yield
+    _store.clear()
+
+
 def run(folder: Path, scenario: Row, *, pings: Sequence[Path] = (), out: str = "out") -> Outcome:
     """Replays the scenario in this process and reads the four files."""
     path = write_scenario(folder, scenario)
     application().replay(scenario=path, pings=list(pings), out=folder / out)
-    return read_outcome(folder / out)
+    outcome = read_outcome(folder / out)
+    for store in _store:
+        assert_the_same(outcome, play(store, path, list(pings)))
+    return outcome
+
+
+def assert_the_same(replayed: Outcome, played: Played) -> None:
+    """The live engine wrote the rows that the replay wrote, whatever order they were written in."""
+    for name, key in (
+        ("transitions", ("visit_id", "kind")),
+        ("match_log", ("decision_id",)),
+        ("messages", ("message_id",)),
+    ):
+        theirs, ours = (
+            {tuple(row[k] for k in key): row for row in getattr(source, name)} for source in (replayed, played)
+        )
+        assert ours == theirs, name
+    assert dict(played.refused) == replayed.summary["pings_refused"]

@@ -1,0 +1,69 @@
+"""A tenant's catalogue as a process holds it: settings, shops, campaigns, geofences, brought up to date by revision."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nearcast.domain.ids import GeofenceId, TenantId
+from nearcast.geo.validate import geofence_from_feature
+from nearcast.services.assembly import assemble
+from nearcast.services.geofences import GeofenceBook
+from nearcast.services.ports import Catalogue, Revision
+from nearcast.services.scenario import ScenarioShape
+from nearcast.services.world import World
+
+
+@dataclass(slots=True)
+class CatalogueCache:
+    """Everything of a world that belongs to nobody in particular. Geofences keep their past revisions."""
+
+    tenant_id: TenantId
+    revision: int = -1
+    _geofences: GeofenceBook | None = None
+    _base: World | None = field(default=None)
+
+    def world(self, catalogue: Catalogue) -> World:
+        """A world without customers, up to date with the catalogue."""
+        now_at = catalogue.revision
+        if self._base is None or now_at != self.revision:
+            self._base = self._assembled(catalogue)
+            for edit in catalogue.geofences.every(since=max(self.revision, 0)):
+                self._apply(edit)
+            self.revision = now_at
+        base = self._base
+        return World(
+            tenant=base.tenant,
+            shops=base.shops,
+            campaigns=base.campaigns,
+            customers={},
+            geofences=base.geofences,
+        )
+
+    def _assembled(self, catalogue: Catalogue) -> World:
+        settings = catalogue.settings()
+        campaigns = [
+            {**edit.doc, **({"state": edit.state} if edit.state else {})} for edit in catalogue.campaigns.all()
+        ]
+        document = {
+            **(settings.doc if settings else {}),
+            "shops": [edit.doc for edit in catalogue.shops.all()],
+            "campaigns": campaigns,
+        }
+        document["tenant"] = {**document.get("tenant", {}), "id": self.tenant_id}
+        shape = ScenarioShape.model_validate(document)
+        known = {edit.id for edit in catalogue.geofences.every()}
+        world = assemble(shape, Path("catalogue"), lambda path: [], lambda note: None, repair=False, known=known)
+        if self._geofences is None:
+            self._geofences = world.geofences
+        else:
+            self._geofences.read_hours_of(world.geofences)
+            world.geofences = self._geofences
+        return world
+
+    def _apply(self, edit: Revision) -> None:
+        geofences = self._geofences
+        if geofences is None:
+            return
+        if edit.is_deleted:
+            geofences.delete(GeofenceId(edit.id), edit.at)
+        else:
+            geofences.put(geofence_from_feature(edit.doc, place=f"geofence {edit.id}"), edit.at)

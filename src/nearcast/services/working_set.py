@@ -1,0 +1,79 @@
+"""Some customers of a tenant as a world: loaded and locked in one unit of work, and saved in it with what changed."""
+
+from collections.abc import Iterable
+
+from nearcast.domain.consent import in_ledger_order
+from nearcast.domain.ids import CustomerId, MessageId
+from nearcast.domain.message import Message
+from nearcast.domain.track import Track
+from nearcast.services.catalogue import CatalogueCache
+from nearcast.services.engine import visits_end_at
+from nearcast.services.ports import KeptTrack, UnitOfWork
+from nearcast.services.world import World
+
+
+class WorkingSet:
+    """The customers of one transaction. `world` is worked on between `load` and `save`.
+
+    Customers are locked in id order, so that two transactions never wait for each other.
+    """
+
+    def __init__(self, uow: UnitOfWork, catalogue: CatalogueCache, customer_ids: Iterable[CustomerId]) -> None:
+        self._uow = uow
+        self.customer_ids = sorted(set(customer_ids))
+        uow.customers.lock(self.customer_ids)
+        self.world = catalogue.world(uow.catalogue)
+        self._tracks: dict[CustomerId, Track] = {}
+        self._messages: dict[MessageId, Message] = {}
+        self._other_sends: dict[CustomerId, int] = {}
+        self._load(self.world)
+
+    def _load(self, world: World) -> None:
+        uow, ids = self._uow, self.customer_ids
+        world.customers = uow.customers.load(ids)
+        world.consents = {key: in_ledger_order(events) for key, events in uow.consents.of(ids).items()}
+        for key, kept in uow.tracks.load(ids).items():
+            world.tracks[key] = self._tracks[key] = kept.track
+            if kept.last_zone is not None:
+                world.last_zones[key] = kept.last_zone
+        for messages in uow.outbox.of(ids).values():
+            for message in messages:
+                world.keep(message)
+        self._messages = dict(world.messages)
+        for key, sends in uow.sends.of(ids).items():
+            world.other_sends[key] = sends
+            self._other_sends[key] = len(sends)
+        limited = sorted(key for key, c in world.campaigns.by_id.items() if c.budget_messages is not None)
+        uow.outbox.lock_budgets(limited)
+        world.others_take(uow.outbox.budget_used(limited), uow.sends.budget_used(limited))
+        world.decided_before = uow.match_log.known
+
+    def save(self) -> None:
+        """Write what changed; the commit is the caller's."""
+        uow, world = self._uow, self.world
+        uow.transitions.delete(world.taken_back)
+        uow.transitions.upsert(world.transitions.values())
+        uow.match_log.append(world.rows)
+        uow.outbox.insert(message for key, message in world.messages.items() if key not in self._messages)
+        changed = (m for key, m in world.messages.items() if key in self._messages and m is not self._messages[key])
+        uow.outbox.update(changed)
+        uow.sends.append(
+            (key, send) for key, sends in world.other_sends.items() for send in sends[self._other_sends.get(key, 0) :]
+        )
+        self.save_tracks(key for key, track in world.tracks.items() if track is not self._tracks.get(key))
+        uow.tracks.delete(key for key in self._tracks if key not in world.tracks)
+        uow.counters.add("refused", world.refused)
+        uow.counters.add("kept", world.kept)
+        uow.counters.add("pings", {"accepted": world.accepted} if world.accepted else {})
+
+    def save_tracks(self, customer_ids: Iterable[CustomerId]) -> None:
+        """Write tracks, and when their visits end, whether they changed or their geofences did."""
+        world = self.world
+        self._uow.tracks.save(
+            KeptTrack(
+                track=world.tracks[key],
+                last_zone=world.last_zones.get(key),
+                ends_at=visits_end_at(world, key),
+            )
+            for key in customer_ids
+        )
