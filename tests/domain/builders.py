@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import Campaign, Offer, Trigger
+from nearcast.domain.case import Candidate, Case, Facts, Gate, PingEvidence, Send
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentEvent
 from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.decision import Verdict, judge
@@ -17,7 +18,6 @@ from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, 
 from nearcast.domain.local_time import WEEKDAYS, LocalHours, LocalWindow
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.policy import CalendarUnit, CapKind, CapScope, FrequencyCap, Policy
-from nearcast.domain.rules import Candidate, Case, Facts, Gate, PingEvidence, Send
 
 BERLIN, TOKYO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
 NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from nearcast.domain.campaign import CampaignClass, CampaignState, WhenHeld
+from nearcast.domain.case import Candidate
 from nearcast.domain.decision import Outcome, decide
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
-from nearcast.domain.rules import Candidate
 from tests.domain.builders import (
     FENCE,
     NOON,

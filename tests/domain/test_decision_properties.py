@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearcast.domain.campaign import Campaign, CampaignClass, Offer, WhenHeld
+from nearcast.domain.case import Candidate, Facts, Gate, Send
 from nearcast.domain.decision import Outcome, Verdict, decide, earliest_send, judge
 from nearcast.domain.local_time import LocalHours, LocalWindow
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import CapScope, FrequencyCap, Holdout, Policy
-from nearcast.domain.rules import Candidate, Facts, Gate, Send
 from tests.domain.builders import (
     BERLIN,
     NOON,

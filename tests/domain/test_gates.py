@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from nearcast.domain.case import Candidate, Facts, Gate, Send
 from nearcast.domain.decision import decide
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
-from nearcast.domain.rules import Candidate, Facts, Gate, Send
 from tests.domain.builders import (
     FENCE,
     GRANTED,

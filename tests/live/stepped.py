@@ -12,8 +12,8 @@ from typing import Any
 
 from nearcast.channels.recorder import Recorder
 from nearcast.domain.campaign import CampaignState
+from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
-from nearcast.domain.rules import Send
 from nearcast.feeds.files import read_pings
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.assembly import consent_event

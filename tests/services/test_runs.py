@@ -72,7 +72,7 @@ def test_a_rule_that_comes_once_in_four_years() -> None:
 @given(
     st.data(),
     st.sampled_from(["30 2 * * *", "0 0 * * *", "30 1,3 * * *", "*/20 * * * *", "15 * * * *", "59 23 * * *"]),
-    st.integers(-30 * 3600, 30 * 3600),
+    st.integers(-4 * 3600, 4 * 3600),
 )
 def test_runs_round_every_clock_change_follow_each_other(data: st.DataObject, cron: str, offset_s: int) -> None:
     zone, change = data.draw(st.sampled_from(clock_changes()))
@@ -82,6 +82,8 @@ def test_runs_round_every_clock_change_follow_each_other(data: st.DataObject, cr
     at_most = timedelta(minutes=90) if cron.endswith(" * * * *") else timedelta(hours=26)
     assert all(timedelta(0) < after - before <= at_most for before, after in pairwise([first, *instants]))
     assert timedelta(0) <= last - instants[-1] <= at_most
+    asked = later(offset_s, change)
+    assert next_due(Schedule(cron=cron, zone=zone), asked) == next(at for at in instants if at > asked)
 
 
 # --- catching up
@@ -149,6 +151,8 @@ def test_a_cron_expression(cron: str) -> None:
         "half past eleven",
         "@daily",
         "0 0 30 2 *",
+        # with seconds, a skipped time would not run and one that comes twice would run twice
+        pytest.param("0 30 2 * * *", marks=pytest.mark.xfail(reason="six fields are accepted", strict=True)),
     ],
 )
 def test_what_is_no_cron_expression_is_named(cron: str) -> None:

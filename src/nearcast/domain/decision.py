@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any
 
 from nearcast.domain.campaign import CampaignClass
+from nearcast.domain.case import Candidate, Case, Facts, Finding, Gate, ZoneSource
 from nearcast.domain.ids import CampaignId
 from nearcast.domain.policy import Policy
 from nearcast.domain.reason import Reason
-from nearcast.domain.rules import RULES, Candidate, Case, Facts, Finding, Gate, Send, ZoneSource, findings_of
+from nearcast.domain.rules import RULES, findings_of
 
 _CLASS_ORDER = (CampaignClass.SERVICE, CampaignClass.LOYALTY, CampaignClass.PROMO)
 _MAX_STEPS = 200
@@ -186,17 +187,7 @@ def _lost(verdict: Verdict, winner: CampaignId | None) -> Verdict:
 
 
 def _reserve(facts: Facts, winner: Verdict, now: datetime) -> Facts:
-    candidate = winner.candidate
-    is_ghost = winner.outcome is Outcome.HOLDOUT
-    campaign = candidate.campaign
-    send = Send(
-        campaign_id=campaign.id,
-        at=now,
-        shop_id=campaign.shop_id,
-        geofence_id=candidate.geofence_id,
-        channel=campaign.channel,
-        is_ghost=is_ghost,
-        decided_at=now,
-    )
-    used = facts.budget_used.get(campaign.id, 0) + (0 if is_ghost else 1)
-    return replace(facts, sends=(*facts.sends, send), budget_used={**facts.budget_used, campaign.id: used})
+    is_ghost, campaign_id = winner.outcome is Outcome.HOLDOUT, winner.candidate.campaign.id
+    send = winner.candidate.as_send(now, is_ghost=is_ghost)
+    used = facts.budget_used.get(campaign_id, 0) + (not is_ghost)
+    return replace(facts, sends=(*facts.sends, send), budget_used={**facts.budget_used, campaign_id: used})

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nearcast.domain.campaign import Campaign, Trigger
+from nearcast.domain.case import Candidate, PingEvidence
 from nearcast.domain.customer import Shop
 from nearcast.domain.decision import Outcome, Verdict, decide
 from nearcast.domain.ids import CustomerId, DecisionId, decision_id, message_id, run_opportunity, transition_opportunity
@@ -14,7 +15,6 @@ from nearcast.domain.local_time import local_day
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
-from nearcast.domain.rules import Candidate, PingEvidence, Send
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.geodesy import distance_m
 from nearcast.services.world import World, zone_of
@@ -86,7 +86,7 @@ def decide_and_keep(
             world.keep(message)
             queued.append(message)
         elif verdict.outcome is Outcome.HOLDOUT:
-            world.other_sends[customer_id].append(_ghost(verdict.candidate, now))
+            world.other_sends[customer_id].append(verdict.candidate.as_send(now, is_ghost=True))
         world.rows.append(_row(customer_id, verdict, message, now))
     return queued
 
@@ -147,19 +147,6 @@ def _text(world: World, customer_id: CustomerId, candidate: Candidate, expires_a
     values = {f"customer.{key}": value for key, value in (customer.attributes if customer else {}).items()}
     values |= {"shop.name": shop.name, "expires_at": f"{local:%H:%M}" if same_day else f"{local:%Y-%m-%d %H:%M}"}
     return candidate.campaign.offer.render(values)
-
-
-def _ghost(candidate: Candidate, now: datetime) -> Send:
-    campaign = candidate.campaign
-    return Send(
-        campaign_id=campaign.id,
-        at=now,
-        shop_id=campaign.shop_id,
-        geofence_id=candidate.geofence_id,
-        channel=campaign.channel,
-        is_ghost=True,
-        decided_at=now,
-    )
 
 
 def _row(customer_id: CustomerId, verdict: Verdict, message: Message | None, now: datetime) -> dict[str, Any]:

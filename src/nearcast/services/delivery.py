@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from nearcast.domain.campaign import Trigger
+from nearcast.domain.case import Candidate, Gate
 from nearcast.domain.consent import LOCATION, NEARBY, consent_state
 from nearcast.domain.decision import Outcome, decide
 from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, decision_id
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
-from nearcast.domain.rules import Candidate, Gate
 from nearcast.services.ports import Channel, SendOutcome
 from nearcast.services.world import World
 

@@ -6,13 +6,13 @@ Each gives the messages that it queued, or changes only what is kept. A replay's
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from nearcast.domain.case import Candidate, Send
 from nearcast.domain.consent import LOCATION, ConsentEvent, consent_state, in_ledger_order
 from nearcast.domain.errors import NotFound
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId
 from nearcast.domain.message import Message
 from nearcast.domain.ping import Fix
-from nearcast.domain.rules import Candidate, Send
 from nearcast.services.deciding import decide_and_keep
 from nearcast.services.delivery import cancel_for_geofence, cancel_left_behind, cancel_without_consent
 from nearcast.services.geofences import END

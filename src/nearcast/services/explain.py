@@ -14,13 +14,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nearcast.domain.campaign import Trigger
+from nearcast.domain.case import Candidate, Case, Gate, PingEvidence, Send
 from nearcast.domain.customer import Customer
 from nearcast.domain.decision import earliest_send, holdout_finding, judge
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
 from nearcast.domain.local_time import zone
 from nearcast.domain.reason import Reason
-from nearcast.domain.rules import Candidate, Case, Gate, PingEvidence, Send
 from nearcast.services.assembly import assemble
 from nearcast.services.ports import Channel
 from nearcast.services.replay import Replay

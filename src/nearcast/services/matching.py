@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from nearcast.domain.case import Candidate
 from nearcast.domain.ids import CustomerId, transition_opportunity
 from nearcast.domain.ping import Fix
-from nearcast.domain.rules import Candidate
 from nearcast.domain.track import Advance, Change, advance, forget, pass_time
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.services.deciding import transition_candidates

@@ -10,12 +10,12 @@ from typing import Any, Protocol, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import CampaignState
+from nearcast.domain.case import Send
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, TenantId, VisitId
 from nearcast.domain.message import Message, MessageStatus
-from nearcast.domain.rules import Send
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.batch import PingBatch

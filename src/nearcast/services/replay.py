@@ -18,13 +18,13 @@ from typing import TypeAlias
 import numpy as np
 
 from nearcast.domain.campaign import Campaign, Trigger
+from nearcast.domain.case import Send
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
-from nearcast.domain.rules import Send
 from nearcast.geo.batch import Floats, PingBatch, Texts
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import consent_event

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from nearcast.domain.case import Send
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message
-from nearcast.domain.rules import Send
 from nearcast.domain.visit import Transition
 from nearcast.services.matching import in_file_order
 from nearcast.services.replay import Replay

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from cronsim import CronSim, CronSimError
 
 from nearcast.domain.campaign import Campaign, CampaignState, Schedule
+from nearcast.domain.case import Candidate
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.ping import Fix
-from nearcast.domain.rules import Candidate
 from nearcast.services.deciding import distances_m, run_candidate
 from nearcast.services.world import World
 

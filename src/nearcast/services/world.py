@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import Campaign, CampaignState, Trigger
+from nearcast.domain.case import Facts, Send
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.geofence import Geofence
@@ -17,7 +18,6 @@ from nearcast.domain.local_time import zone
 from nearcast.domain.message import Message
 from nearcast.domain.policy import Policy
 from nearcast.domain.position import Position
-from nearcast.domain.rules import Facts, Send
 from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
 from nearcast.geo.zones import zone_at

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
+from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
-from nearcast.domain.rules import Send
 from nearcast.store.page import chunks
 from nearcast.store.tables import other_send
 

@@ -1,0 +1,182 @@
+"""What the rules see: one candidate, the facts of its customer, the policy, an instant; and what a rule finds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nearcast.domain.campaign import Campaign, Trigger
+from nearcast.domain.consent import ConsentEvent
+from nearcast.domain.customer import Customer, Shop
+from nearcast.domain.ids import CampaignId, GeofenceId, MessageId, ShopId, VisitId
+from nearcast.domain.policy import Holdout, Policy
+from nearcast.domain.reason import Reason
+
+
+class Gate(StrEnum):
+    """QUEUE: may a message be queued? DISPATCH: may a queued one still go, its own reservation and ping aside?"""
+
+    QUEUE = "queue"
+    DISPATCH = "dispatch"
+
+
+class ZoneSource(StrEnum):
+    PING_LOCATION = "ping_location"
+    CUSTOMER_PROFILE = "customer_profile"
+    LAST_LOCATION = "last_location"
+    TENANT_DEFAULT = "tenant_default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingEvidence:
+    """What is kept of the ping behind a transition: no position, only what rules need. `key` tells pings apart."""
+
+    key: str
+    recorded_at: datetime
+    accuracy_m: float
+    zone: ZoneInfo | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One opportunity of one campaign. `no_opportunity` is for `explain`: why there was none at that instant.
+
+    At DISPATCH `at` is the instant of queueing, and it carries its message's id and the expiry promised then.
+    """
+
+    campaign: Campaign
+    shop: Shop
+    opportunity_id: str
+    trigger: Trigger
+    at: datetime
+    geofence_id: GeofenceId | None = None
+    visit_id: VisitId | None = None
+    ping: PingEvidence | None = None
+    distance_m: float | None = None
+    message_id: MessageId | None = None
+    expires_at: datetime | None = None
+    no_opportunity: Reason | None = None
+
+    def as_send(self, at: datetime, *, is_ghost: bool) -> "Send":
+        """What it takes up once it is decided."""
+        return Send(
+            campaign_id=self.campaign.id,
+            at=at,
+            shop_id=self.campaign.shop_id,
+            geofence_id=self.geofence_id,
+            channel=self.campaign.channel,
+            is_ghost=is_ghost,
+            decided_at=at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """A message that takes up a slot, seen from the rules. A ghost is one that a hold-out kept from being sent.
+
+    `at` is the instant of sending, before that the instant of queueing, while it `is_waiting`; `decided_at` is None for
+    messages that nearcast did not decide.
+    """
+
+    campaign_id: CampaignId
+    at: datetime
+    shop_id: ShopId | None = None
+    geofence_id: GeofenceId | None = None
+    channel: str | None = None
+    is_ghost: bool = False
+    decided_at: datetime | None = None
+    message_id: MessageId | None = None
+    is_waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that is known of one customer at one instant. `consents` are in ledger order; `budget_used` counts messages
+    by campaign.
+    """
+
+    customer: Customer
+    tenant_zone: ZoneInfo
+    consents: tuple[ConsentEvent, ...] = ()
+    sends: tuple[Send, ...] = ()
+    budget_used: Mapping[CampaignId, int] = field(default_factory=dict)
+    last_zone: ZoneInfo | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One candidate before the rules. What several rules ask of it is worked out once."""
+
+    candidate: Candidate
+    facts: Facts
+    policy: Policy
+    now: datetime
+    gate: Gate
+
+    @property
+    def campaign(self) -> Campaign:
+        return self.candidate.campaign
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.candidate.expires_at or self.now + timedelta(seconds=self.campaign.offer.expires_after_s)
+
+    @cached_property
+    def zones(self) -> list[tuple[ZoneInfo, ZoneSource]]:
+        """Every zone that may be the customer's, the best known first; the tenant's where nothing else is known."""
+        ping = self.candidate.ping if self.gate is Gate.QUEUE else None
+        known = [
+            (ping.zone if ping else None, ZoneSource.PING_LOCATION),
+            (self.facts.customer.zone, ZoneSource.CUSTOMER_PROFILE),
+            (self.facts.last_zone if ping is None or ping.zone is None else None, ZoneSource.LAST_LOCATION),
+        ]
+        found = [
+            (zone, source) for n, (zone, source) in enumerate(known) if zone and zone not in [z for z, _ in known[:n]]
+        ]
+        return found or [(self.facts.tenant_zone, ZoneSource.TENANT_DEFAULT)]
+
+    @cached_property
+    def held_out_by(self) -> tuple[Holdout, Reason] | None:
+        """The hold-out that this customer is in, whatever else is decided. Service messages are never held out."""
+        if self.campaign.klass == "service":
+            return None
+        for holdout, reason in (
+            (self.policy.holdout, Reason.HOLDOUT_GLOBAL),
+            (self.campaign.holdout, Reason.HOLDOUT_CAMPAIGN),
+        ):
+            if holdout and holdout.holds_out(self.facts.customer.id):
+                return holdout, reason
+        return None
+
+    @cached_property
+    def sends(self) -> list[Send]:
+        """The messages that count here: ghosts only for a customer who is held out here, too; not this message, nor
+        those queued after it that still wait, for its reservation came first.
+        """
+        ghosts_count = self.held_out_by is not None
+        return [send for send in self.facts.sends if (ghosts_count or not send.is_ghost) and not self._is_behind(send)]
+
+    def _is_behind(self, send: Send) -> bool:
+        own = self.candidate.message_id
+        if own is None or send.message_id is None or send.decided_at is None:
+            return False
+        later = send.is_waiting and (send.decided_at, send.message_id) > (self.candidate.at, own)
+        return later or send.message_id == own
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule saw. No reason: passed. `until` is when it would pass by itself; None where it never would.
+
+    `holds` asks to wait until then instead of refusing. `zone` is the one that a local-time rule decided by.
+    """
+
+    rule: str
+    detail: Mapping[str, Any]
+    reason: Reason | None = None
+    until: datetime | None = None
+    holds: bool = False
+    zone: tuple[ZoneInfo, ZoneSource] | None = None
