@@ -284,3 +284,11 @@ def test_the_zone_is_resolved_in_order(tmp_path, profile, before, position, sour
     row = only(run(tmp_path, scenario).match_log)
     assert row["tz_source"] == source
     assert row["tz_used"] == zone
+
+
+def test_where_one_of_two_zones_is_always_quiet_no_end_is_promised(tmp_path):
+    quiet = {"quiet_hours": [{"from": "08:00", "until": "07:30"}]}
+    traveller = [{"id": CUSTOMER, "timezone": "America/New_York"}]
+    row = only(run(tmp_path, bare(*arrive(), customers=traveller, policy=quiet)).match_log)
+    assert row["reason"] == "quiet_hours"
+    assert row["detail"]["quiet_hours"]["until"] is None

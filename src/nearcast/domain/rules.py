@@ -16,7 +16,7 @@ from nearcast.domain.reason import Reason
 
 Rule: TypeAlias = Callable[[Case], Iterator[Finding]]
 
-_ENDLESS = timedelta(days=366)
+_ENDLESS = timedelta(days=15)  # the hours of a week and the clock changes of two zones come round in less
 
 
 def findings_of(rule: Rule, case: Case) -> tuple[Finding, ...]:
@@ -152,17 +152,22 @@ def quiet_hours(case: Case) -> Iterator[Finding]:
     if not quiet:
         yield Finding("quiet_hours", detail)
         return
-    quiet_until = case.now
-    # the end in one zone may lie inside the quiet hours of another
-    while ends := [end for zone, _ in case.zones if (end := hours.until(quiet_until, zone))]:
-        quiet_until = max(ends)
-        if quiet_until - case.now > _ENDLESS:
-            break
-    detail["until"] = quiet_until
+    quiet_until = detail["until"] = _quiet_until(case)
     reason, defers = Reason.QUIET_HOURS, case.campaign.on_quiet is WhenHeld.DEFER
-    if defers and case.expires_at <= quiet_until:
+    if defers and (quiet_until is None or case.expires_at <= quiet_until):
         reason, defers = Reason.EXPIRES_BEFORE_QUIET_END, False
     yield Finding("quiet_hours", detail, reason, until=quiet_until, holds=defers, zone=quiet[0])
+
+
+def _quiet_until(case: Case) -> datetime | None:
+    """The first instant at which no zone of the customer's is quiet; None where one always is."""
+    at = case.now
+    # the end in one zone may lie inside the quiet hours of another
+    while ends := [end for zone, _ in case.zones if (end := case.policy.quiet_hours.until(at, zone))]:
+        at = max(ends)
+        if at - case.now > _ENDLESS:
+            return None
+    return at
 
 
 _CAP_REASONS = {
