@@ -152,7 +152,7 @@ def test_a_cron_expression(cron: str) -> None:
         "@daily",
         "0 0 30 2 *",
         # with seconds, a skipped time would not run and one that comes twice would run twice
-        pytest.param("0 30 2 * * *", marks=pytest.mark.xfail(reason="six fields are accepted", strict=True)),
+        "0 30 2 * * *",
     ],
 )
 def test_what_is_no_cron_expression_is_named(cron: str) -> None:

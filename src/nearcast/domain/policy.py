@@ -116,7 +116,7 @@ class Holdout:
         return int.from_bytes(digest[:8], "big") % BUCKETS
 
     def holds_out(self, customer_id: str) -> bool:
-        return self.bucket(customer_id) < self.percent * 100
+        return self.bucket(customer_id) < round(self.percent * 100, 6)  # 1.1 * 100 is a little more than 110
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

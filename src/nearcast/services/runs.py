@@ -18,6 +18,7 @@ from nearcast.domain.ping import Fix
 from nearcast.services.deciding import distances_m, run_candidate
 from nearcast.services.world import World
 
+_FIELDS = 5
 _REPEATED = timedelta(hours=3)  # longer than any clock is set back
 
 
@@ -30,8 +31,10 @@ class DueRun:
 
 
 def check_cron(expression: str) -> None:
-    """InvalidInput for a cron expression that is none."""
+    """InvalidInput for a cron expression that is none; one with seconds is none."""
     try:
+        if len(expression.split()) != _FIELDS:
+            raise CronSimError(f"it has {len(expression.split())} fields instead of {_FIELDS}")
         CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         raise InvalidInput(f"{expression!r} is not a cron expression: {error}") from error
