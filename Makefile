@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format pins setup-run setup-dev
+.PHONY: help run test check coverage bench format pins setup-run setup-dev
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -9,7 +9,7 @@ run: setup-run ## Set up, then replay the sample city
 
 test: setup-dev ## Set up, then run every test, with PostGIS where it can be had
 	@bash .ci/postgres install || echo "PostGIS cannot be installed here: tests that need it are skipped"
-	.venv/bin/python -m pytest --cov --cov-report=term
+	.venv/bin/python -m pytest
 
 check: setup-dev ## Format, lint, types, imports, unit and property tests
 	.venv/bin/ruff format --check
@@ -17,6 +17,9 @@ check: setup-dev ## Format, lint, types, imports, unit and property tests
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -q -m "not e2e"
+
+coverage: setup-dev ## Which branches the unit and property tests take
+	.venv/bin/python -m pytest -q -m "not e2e" --cov --cov-report=term
 
 bench: setup-run ## Measure matching against what you would use instead
 	.venv/bin/nearcast bench match --kind mixed --fences 10000 --pings 200000

@@ -241,6 +241,16 @@ def test_the_holdout_comes_last(globally: Holdout | None, here: Holdout | None, 
     assert decision.facts.budget_used == {"camp-7": 1 if reason else 2}
 
 
+def test_what_would_have_waited_is_a_ghost_too() -> None:
+    of = candidate(campaign(on_cap=WhenHeld.DEFER, caps=(rolling(1, 3600),)))
+    known = facts(sends=(send(later(-3000), "camp-7"),))
+    (waits,) = decide([of], known, Policy(), NOON).verdicts
+    (ghost,) = decide([of], known, Policy(holdout=EVERYBODY), NOON).verdicts
+    assert (waits.outcome, waits.not_before, waits.would_have_sent) == ("defer", later(600), True)
+    assert (ghost.outcome, ghost.not_before, ghost.would_have_sent) == ("holdout", None, True)
+    assert ghost.reasons == ["cap_rolling", "holdout_global"]
+
+
 def test_a_refusal_is_told_rather_than_the_holdout() -> None:
     (verdict,) = decide([candidate(campaign(budget_messages=0))], facts(), Policy(holdout=EVERYBODY), NOON).verdicts
     assert (verdict.outcome, verdict.reason, verdict.would_have_sent) == ("suppress", "budget_exhausted", False)

@@ -307,3 +307,15 @@ def test_no_two_visits_bear_one_name() -> None:
     walked.ping(30, OUT)  # and a third begins at 40
     assert walked.story() == ["enter f 10", "exit f 15", "enter f 20", "exit f 30", "enter f 40"]
     assert len(set(walked.visit_ids())) == 3
+
+
+def test_an_arrival_that_comes_and_goes_at_an_instant_that_a_visit_is_named_by_has_another_name() -> None:
+    walked = journey((0, OUT))
+    walked.ping(100, IN, accuracy_m=50)
+    walked.ping(50, IN)
+    walked.ping(60, OUT)
+    walked.ping(100, OUT, accuracy_m=20)
+    assert walked.story() == ["enter f 50", "exit f 60"]
+    walked.ping(100, IN, accuracy_m=5)
+    assert walked.story() == ["enter f 50", "exit f 60", "enter f 100"]
+    assert len(set(walked.visit_ids())) == 2
