@@ -59,7 +59,7 @@ def location(events: list[ConsentEvent], now: datetime = NOON) -> ConsentState:
         ("gc", LIVE, "12"),
         ("c", LIVE, "1"),  # an imported proof
         ("ggc", LIVE, "23"),
-        ("gcc", LIVE, "123"),
+        ("gcc", LIVE, "12"),
         ("gcg", LIVE, "12"),  # asked again while agreed
         ("gcgc", LIVE, "34"),  # renewed
         ("w", TAKEN_BACK, "1"),

@@ -175,6 +175,12 @@ def test_a_duplicate_key_in_json_is_found_by_its_line(read: Any) -> None:
         read('{"a": 1,\n "a": 2}', "json")
 
 
+@pytest.mark.parametrize("levels", [101, 50_000])
+def test_yaml_nested_too_deeply(read: Any, levels: int) -> None:
+    with pytest.raises(InvalidInput, match=r"document\.yaml: line 1, column 10\d: is nested too deeply"):
+        read("a: " + "[" * levels + "]" * levels, "yaml")
+
+
 def test_a_document_nested_too_deeply(read: Any) -> None:
     with pytest.raises(InvalidInput, match=r"document\.json: is nested too deeply"):
         read("[" * 50_000 + "]" * 50_000, "json")

@@ -127,6 +127,8 @@ def _after(state: ConsentState, event: ConsentEvent) -> ConsentState:
     if event.action is ConsentAction.CONFIRMED:
         if state.status is ConsentStatus.MISSING:
             return ConsentState(ConsentStatus.LIVE, (event.event_id,), event.valid_until, event.at)
+        if state.is_live and state.renewal is None and event.purpose != LOCATION:
+            return state  # no grant directly before it
         if state.status in (ConsentStatus.UNCONFIRMED, ConsentStatus.LIVE):
             granted = _unconfirmed(state.renewal) if state.renewal else state
             ends = event.valid_until or granted.valid_until

@@ -17,12 +17,15 @@ DAY_S = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 _SEARCH_DAYS = 400  # a rule that does not apply for over a year is taken not to apply
+_NOT_OF_IANA = ("localtime", "posixrules")  # files of a machine, which mean another zone on each
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
 def zone(name: str) -> ZoneInfo:
     """The IANA zone of that name; InvalidInput where there is none."""
     try:
+        if name in _NOT_OF_IANA:
+            raise KeyError(name)
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise InvalidInput(f"unknown time zone {name!r}") from error

@@ -36,6 +36,7 @@ def read_document(path: Path) -> Any:
         raise InvalidInput("is nested too deeply", place=str(path)) from error
 
 
+_DEEPEST = 100
 _SURROGATE = re.compile(r"\\[uU](?:0000)?[dD][89a-fA-F]")
 
 
@@ -114,13 +115,28 @@ def _install_core_schema() -> None:
 _install_core_schema()
 
 
+def _where(mark: Any) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
+def _refuse_depth(text: str) -> None:
+    """Composing a document recurses in C, where too much of it ends the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise InvalidInput("is nested too deeply", place=_where(event.start_mark))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
 def _read_yaml(text: str) -> Any:
     try:
+        _refuse_depth(text)
         return yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InvalidInput(f"is not YAML: {error.problem}", place=where) from error
+        raise InvalidInput(f"is not YAML: {error.problem}", place=_where(error.problem_mark)) from error
     except (
         yaml.YAMLError,
         ValueError,
