@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage bench format pins setup-run setup-dev
+.PHONY: help run test check lint unit coverage bench format pins setup-run setup-dev
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -12,10 +12,15 @@ test: setup-dev ## Set up, then run every test, with PostGIS where it can be had
 	.venv/bin/python -m pytest
 
 check: setup-dev ## Format, lint, types, imports, unit and property tests
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint unit
+
+lint:
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+unit:
 	.venv/bin/python -m pytest -q -m "not e2e"
 
 coverage: setup-dev ## Which branches the unit and property tests take
