@@ -37,6 +37,7 @@ format: setup-dev ## Format the code
 pins: setup-dev ## Pin the newest packages that pyproject.toml allows
 	.venv/bin/pip-compile -q --upgrade $(PINNED) -o .requirements/run.txt pyproject.toml
 	.venv/bin/pip-compile -q --upgrade $(PINNED) --extra dev -c .requirements/run.txt -o .requirements/dev.txt pyproject.toml
+	sed -n '/^setuptools==/,/[^\\]$$/p' .requirements/dev.txt > .requirements/build.txt
 
 PINNED := --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
