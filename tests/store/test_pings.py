@@ -3,10 +3,10 @@
 from threading import Thread
 
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.ingest import as_instant
 from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import PARTITIONS
-from nearcast.store.types import as_instant
 from tests.store.values import ANNA, NOON, at_once, later, pings
 
 HOME = partition_of("anna")

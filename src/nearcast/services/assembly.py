@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import Campaign, Offer, Schedule, Trigger, WhenHeld
@@ -32,7 +32,6 @@ from nearcast.services.scenario import (
 from nearcast.services.world import CampaignBook, Tenant, World
 
 GeofenceReader: TypeAlias = Callable[[Path], list[Geofence]]
-T = TypeVar("T")
 
 
 def assemble(

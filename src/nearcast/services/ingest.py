@@ -23,6 +23,9 @@ PingKey: TypeAlias = tuple[CustomerId, str | None, str]
 
 
 def as_us(at: datetime) -> int:
+    """Microseconds since 1970; ValueError for an instant without an offset."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at!r} has no offset: it is no instant")
     return (at - EPOCH) // timedelta(microseconds=1)
 
 

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
+from nearcast.services.ingest import as_us
 from nearcast.services.ports import PingSlice
 from nearcast.store.dialect import insert_into, upsert
 from nearcast.store.page import chunks
 from nearcast.store.tables import PARTITIONS, log_position, ping_log, ping_seen
-from nearcast.store.types import as_us
 
 SeenPing: TypeAlias = tuple[CustomerId, str | None, str]
 """Customer, device, ping id."""

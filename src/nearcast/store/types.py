@@ -2,7 +2,7 @@
 
 import json
 import struct
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from geoalchemy2 import Geometry
@@ -11,26 +11,17 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
+from nearcast.services.ingest import as_instant, as_us
+from nearcast.services.report import rfc3339
+
 SRID = 4326
 _EWKB_SRID_FLAG = 0x20000000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Id = String().with_variant(String(collation="C"), "postgresql")
 """Text in the order of its bytes, as SQLite and Python have it."""
 
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 """A number that the database counts up itself; SQLite does that for INTEGER alone."""
-
-
-def as_us(at: datetime) -> int:
-    """Microseconds since 1970; ValueError for an instant without an offset."""
-    if at.tzinfo is None:
-        raise ValueError(f"{at!r} has no offset: it is no instant")
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def as_instant(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -71,7 +62,7 @@ class JsonText(TypeDecorator[Any]):
 
 def _plain(value: object) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return rfc3339(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, frozenset | set):
