@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CampaignId, DecisionId, GeofenceId, ShopId, TenantId
-from nearcast.store.match_log import MatchLogFilter
+from nearcast.services.ports import MatchLogFilter
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, BOB, later, row
 

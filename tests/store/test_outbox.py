@@ -5,7 +5,7 @@ from dataclasses import replace
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
-from nearcast.store.outbox import MessageFilter
+from nearcast.services.ports import MessageFilter
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, BOB, NOON, at_once, later, message
 

@@ -1,10 +1,7 @@
 """Runs, keys, repeated requests and counters."""
 
 from nearcast.domain.ids import CampaignId, ShopId, TenantId
-from nearcast.services.ports import RunStatus
-from nearcast.store.idempotency import Remembered
-from nearcast.store.keys import ApiKey
-from nearcast.store.runs import Run
+from nearcast.services.ports import ApiKey, Remembered, Run, RunStatus
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import NOON, at_once, later, new_tenant
 

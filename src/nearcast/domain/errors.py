@@ -3,13 +3,22 @@
 NearcastError
 ├─ InvalidInput       what was handed in cannot be right: names the thing, the place in it and the value
 │  └─ InvalidGeofence a geofence that has no inside
-├─ NotFound           a name that nothing here bears
+├─ NotFound           a name that nothing here bears, or nothing that the asker may know of
+├─ NotAllowed         the asker may know of it and not do this
+├─ Conflict           right in itself, and not possible as things stand
+│  ├─ AlreadyExists   the id is taken
+│  ├─ InUse           others refer to it
+│  └─ RevisionChanged somebody else was faster
 └─ StoreUnavailable   the store does not answer: nothing was changed, nothing may be sent
 """
 
+from typing import ClassVar
+
 
 class NearcastError(Exception):
-    """The root of everything raised on purpose."""
+    """The root of everything raised on purpose. `code` is stable: programs rely on it."""
+
+    code: ClassVar[str] = "fault"
 
 
 class InvalidInput(NearcastError):
@@ -17,6 +26,8 @@ class InvalidInput(NearcastError):
 
     `place` leads to the fault the way a person would look for it: a file, a row, a path inside the document.
     """
+
+    code = "invalid_input"
 
     def __init__(self, message: str, *, place: str = "") -> None:
         super().__init__(f"{place}: {message}" if place else message)
@@ -31,10 +42,46 @@ class InvalidInput(NearcastError):
 class InvalidGeofence(InvalidInput):
     """A geofence whose geometry, id or radius cannot be used; `place` names the feature and the vertex."""
 
+    code = "invalid_geofence"
+
 
 class NotFound(NearcastError):
-    """A customer, campaign or file that does not exist."""
+    """A customer, campaign or file that does not exist, or belongs to somebody else."""
+
+    code = "not_found"
+
+
+class NotAllowed(NearcastError):
+    """The asker's role or scope does not cover this."""
+
+    code = "not_allowed"
+
+
+class Conflict(NearcastError):
+    """What is asked for does not go together with what there is."""
+
+    code = "conflict"
+
+
+class AlreadyExists(Conflict):
+    """The id is taken: change what bears it, or take another."""
+
+    code = "already_exists"
+
+
+class InUse(Conflict):
+    """It cannot go while others refer to it."""
+
+    code = "in_use"
+
+
+class RevisionChanged(Conflict):
+    """It was changed since the asker read it: read it again."""
+
+    code = "revision_changed"
 
 
 class StoreUnavailable(NearcastError):
     """The database is away, locked or overloaded. What was to be done can be tried again as it stands."""
+
+    code = "store_unavailable"

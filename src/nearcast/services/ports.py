@@ -1,12 +1,12 @@
 """What the use cases ask of the outside, as the use cases see it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import CampaignState
@@ -14,7 +14,7 @@ from nearcast.domain.case import Send
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer
 from nearcast.domain.geofence import Geofence
-from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, TenantId, VisitId
+from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind
@@ -23,6 +23,20 @@ from nearcast.geo.batch import PingBatch
 PingReader: TypeAlias = Callable[[Path], PingBatch]
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (done, of) while long work goes on."""
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`next_cursor` is None on the last page. What is added while one pages neither repeats nor hides the rest."""
+
+    items: list[T]
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +61,17 @@ class LedgerLine:
 class RunStatus(StrEnum):
     DONE = "done"
     MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A due instant that was dealt with at `at`; `entries` are the customers that were near enough."""
+
+    campaign_id: CampaignId
+    due_at: datetime
+    status: RunStatus
+    entries: int
+    at: datetime
 
 
 class SendOutcome(StrEnum):
@@ -98,11 +123,61 @@ class Claim:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchLogFilter:
+    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open."""
+
+    campaign_id: CampaignId | None = None
+    shop_ids: Sequence[ShopId] | None = None
+    customer_id: CustomerId | None = None
+    geofence_ids: Sequence[GeofenceId] | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFilter:
+    """Which messages; None takes all."""
+
+    campaign_id: CampaignId | None = None
+    customer_id: CustomerId | None = None
+    shop_ids: Sequence[ShopId] | None = None
+    status: MessageStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """Who may ask what; the secret itself is nowhere. `shop_ids` None means every shop of the tenant."""
+
+    id: str
+    tenant_id: TenantId
+    name: str
+    role: str
+    key_hash: str
+    shop_ids: Sequence[ShopId] | None
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """A request that came under an idempotency key; `status` None while it is still running."""
+
+    route: str
+    body_sha256: str
+    status: int | None
+    response: Any
+    created_at: datetime
+
+
 class Documents(Protocol):
     """The documents of one kind, with all their revisions."""
 
     def get(self, key: str) -> Revision | None: ...
     def all(self) -> list[Revision]: ...
+    def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[Revision]: ...
     def history(self, key: str) -> list[Revision]: ...
     def every(self, *, since: int = 0) -> list[Revision]: ...
     def put(self, key: str, doc: Mapping[str, Any], at: datetime) -> Revision: ...
@@ -115,6 +190,7 @@ class CampaignDocuments(Documents, Protocol):
 
 class GeofenceDocuments(Documents, Protocol):
     def put_geofence(self, geofence: Geofence, feature: Mapping[str, Any], at: datetime) -> Revision: ...
+    def ids_within(self, west_deg: float, south_deg: float, east_deg: float, north_deg: float) -> list[GeofenceId]: ...
 
 
 class Catalogue(Protocol):
@@ -136,11 +212,15 @@ class Customers(Protocol):
     def lock(self, customer_ids: Iterable[CustomerId]) -> list[CustomerId]: ...
     def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]: ...
     def upsert(self, docs: Mapping[CustomerId, Mapping[str, Any]], at: datetime) -> None: ...
+    def get(self, customer_id: CustomerId) -> dict[str, Any] | None: ...
+    def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[tuple[CustomerId, dict[str, Any]]]: ...
     def suppress(self, customer_id: CustomerId, channel: str, at: datetime, *, reason: str | None = None) -> None: ...
+    def suppressed(self, customer_id: CustomerId) -> frozenset[str]: ...
 
 
 class Consents(Protocol):
     def append(self, line: LedgerLine) -> bool: ...
+    def lines(self, customer_id: CustomerId) -> list[LedgerLine]: ...
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[ConsentEvent]]: ...
     def changing(self, after: datetime, until: datetime) -> list[CustomerId]: ...
     def next_change(self, after: datetime) -> datetime | None: ...
@@ -167,6 +247,15 @@ class Transitions(Protocol):
 class MatchLog(Protocol):
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None: ...
     def known(self, decision_ids: Iterable[DecisionId]) -> set[DecisionId]: ...
+    def get(self, decision_id: DecisionId) -> dict[str, Any] | None: ...
+    def page(
+        self,
+        wanted: MatchLogFilter = ...,
+        *,
+        cursor: str | None = None,
+        limit: int = 100,
+        newest_first: bool = True,
+    ) -> Page[dict[str, Any]]: ...
 
 
 class Outbox(Protocol):
@@ -177,6 +266,10 @@ class Outbox(Protocol):
     def start(self, item: Message, *, owner: str, attempt: int, until: datetime) -> bool: ...
     def finish(self, item: Message, *, owner: str, attempt: int, provider_id: str | None = None) -> bool: ...
     def rescue(self, now: datetime) -> dict[MessageStatus, list[MessageId]]: ...
+    def get(self, message_id: MessageId) -> Message | None: ...
+    def page(
+        self, wanted: MessageFilter = ..., *, cursor: str | None = None, limit: int = 100, newest_first: bool = True
+    ) -> Page[Message]: ...
     def queued_for_geofence(self, geofence_id: GeofenceId) -> list[CustomerId]: ...
     def next_due(self) -> datetime | None: ...
     def lock_budgets(self, campaign_ids: Iterable[CampaignId]) -> None: ...
@@ -197,6 +290,8 @@ class Pings(Protocol):
     def set_position(self, partition: int, *, after: int, until: int) -> bool: ...
     def seen(self, pings: Iterable[tuple[CustomerId, str | None, str]]) -> set[tuple[CustomerId, str | None, str]]: ...
     def remember(self, pings: Iterable[tuple[CustomerId, str | None, str]], at: datetime) -> None: ...
+    def prune(self, before: datetime) -> int: ...
+    def prune_seen(self, before: datetime) -> int: ...
 
 
 class Runs(Protocol):
@@ -205,10 +300,25 @@ class Runs(Protocol):
     ) -> bool: ...
     def add_entries(self, campaign_id: CampaignId, due_at: datetime, entries: int) -> None: ...
     def newest(self) -> dict[CampaignId, datetime]: ...
+    def all(self, campaign_id: CampaignId | None = None) -> list[Run]: ...
 
 
 class Counters(Protocol):
     def add(self, name: str, counts: Mapping[str, int]) -> None: ...
+    def get(self, name: str) -> Mapping[str, int]: ...
+
+
+class Keys(Protocol):
+    def insert(self, key: ApiKey) -> None: ...
+    def all(self) -> list[ApiKey]: ...
+    def revoke(self, key_id: str, at: datetime) -> bool: ...
+
+
+class Idempotency(Protocol):
+    def begin(self, key: str, *, route: str, body_sha256: str, now: datetime) -> Remembered | None: ...
+    def finish(self, key: str, *, status: int, response: Any) -> None: ...
+    def forget(self, key: str) -> None: ...
+    def prune(self, before: datetime) -> int: ...
 
 
 class UnitOfWork(Protocol):
@@ -236,6 +346,10 @@ class UnitOfWork(Protocol):
     def runs(self) -> Runs: ...
     @property
     def counters(self) -> Counters: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def idempotency(self) -> Idempotency: ...
     def commit(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -248,3 +362,8 @@ class Store(Protocol):
 
     def writing(self, tenant_id: TenantId) -> UnitOfWork: ...
     def reading(self, tenant_id: TenantId) -> UnitOfWork: ...
+    def add_tenant(self, tenant_id: TenantId, at: datetime) -> bool: ...
+    def tenants(self) -> list[TenantId]: ...
+    def find_key(self, key_id: str) -> ApiKey | None: ...
+    def secret(self, name: str, made: str, at: datetime) -> str: ...
+    def check(self) -> None: ...

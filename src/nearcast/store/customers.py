@@ -9,8 +9,9 @@ from sqlalchemy import Connection, delete, select
 from nearcast.domain.customer import Customer
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.local_time import zone
+from nearcast.services.ports import Page
 from nearcast.store.dialect import upsert
-from nearcast.store.page import Page, chunks, page_of
+from nearcast.store.page import chunks, page_of
 from nearcast.store.tables import customer, suppression
 
 

@@ -1,25 +1,14 @@
 """Requests that may come twice: what was answered the first time."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from nearcast.domain.ids import TenantId
+from nearcast.services.ports import Remembered
 from nearcast.store.dialect import insert_new
 from nearcast.store.tables import idempotency
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """A request that came under a key; `status` None while it is still running."""
-
-    route: str
-    body_sha256: str
-    status: int | None
-    response: Any
-    created_at: datetime
 
 
 class Idempotency:

@@ -1,28 +1,13 @@
 """API keys: who may ask what. The key itself is never here, only its hash."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from nearcast.domain.ids import ShopId, TenantId
+from nearcast.services.ports import ApiKey
 from nearcast.store.tables import api_key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """`shop_ids` None means every shop of the tenant."""
-
-    id: str
-    tenant_id: TenantId
-    name: str
-    role: str
-    key_hash: str
-    shop_ids: Sequence[ShopId] | None
-    created_at: datetime
-    revoked_at: datetime | None = None
 
 
 class Keys:

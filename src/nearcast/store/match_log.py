@@ -1,50 +1,16 @@
 """The match log: one row for every candidate, written once. A row is CONTRACT's, as a dict in its order of keys."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
-from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, ShopId, TenantId
-from nearcast.store.page import Page, as_seq, chunks, page_of
+from nearcast.domain.ids import DecisionId, TenantId
+from nearcast.services.ports import MatchLogFilter, Page
+from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.tables import match_log
 
 _COLUMNS = tuple(column.name for column in match_log.c if column.name not in ("seq", "tenant_id"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchLogFilter:
-    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open."""
-
-    campaign_id: CampaignId | None = None
-    shop_ids: Sequence[ShopId] | None = None
-    customer_id: CustomerId | None = None
-    geofence_ids: Sequence[GeofenceId] | None = None
-    outcome: str | None = None
-    reason: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        c = match_log.c
-        said = {
-            "campaign_id": self.campaign_id,
-            "customer_id": self.customer_id,
-            "outcome": self.outcome,
-            "reason": self.reason,
-        }
-        found: list[ColumnElement[bool]] = [c[name] == value for name, value in said.items() if value is not None]
-        if self.shop_ids is not None:
-            found.append(c.shop_id.in_(self.shop_ids))
-        if self.geofence_ids is not None:
-            found.append(c.geofence_id.in_(self.geofence_ids))
-        if self.since is not None:
-            found.append(c.decided_at >= self.since)
-        if self.until is not None:
-            found.append(c.decided_at < self.until)
-        return found
 
 
 ALL = MatchLogFilter()
@@ -72,7 +38,7 @@ class MatchLog:
     ) -> Page[dict[str, Any]]:
         """Rows that the filter takes; those written while one pages newest first come before the first page."""
         seq = match_log.c.seq
-        found = self._mine().where(*wanted.conditions()).order_by(seq.desc() if newest_first else seq).limit(limit + 1)
+        found = self._mine().where(*_conditions(wanted)).order_by(seq.desc() if newest_first else seq).limit(limit + 1)
         if cursor is not None:
             found = found.where(seq < as_seq(cursor) if newest_first else seq > as_seq(cursor))
         return page_of([(str(row.seq), _as_dict(row)) for row in self._connection.execute(found)], limit)
@@ -91,6 +57,26 @@ class MatchLog:
 
     def _mine(self) -> Any:
         return select(match_log).where(match_log.c.tenant_id == self._tenant)
+
+
+def _conditions(wanted: MatchLogFilter) -> list[ColumnElement[bool]]:
+    c = match_log.c
+    said = {
+        "campaign_id": wanted.campaign_id,
+        "customer_id": wanted.customer_id,
+        "outcome": wanted.outcome,
+        "reason": wanted.reason,
+    }
+    found: list[ColumnElement[bool]] = [c[name] == value for name, value in said.items() if value is not None]
+    if wanted.shop_ids is not None:
+        found.append(c.shop_id.in_(wanted.shop_ids))
+    if wanted.geofence_ids is not None:
+        found.append(c.geofence_id.in_(wanted.geofence_ids))
+    if wanted.since is not None:
+        found.append(c.decided_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(c.decided_at < wanted.until)
+    return found
 
 
 def _as_dict(row: Row[Any]) -> dict[str, Any]:

@@ -3,33 +3,22 @@
 A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
-from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
-from nearcast.services.ports import Claim
+from nearcast.services.ports import Claim, MessageFilter, Page
 from nearcast.store.dialect import lock_names
 from nearcast.store.message_rows import message_changes, message_from_row, message_to_row
-from nearcast.store.page import Page, as_seq, chunks, page_of
+from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.tables import message
 
 QUEUED, CLAIMED, SENDING = (s.value for s in (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING))
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFilter:
-    """Which messages; None takes all."""
-
-    campaign_id: CampaignId | None = None
-    customer_id: CustomerId | None = None
-    shop_ids: Sequence[ShopId] | None = None
-    status: MessageStatus | None = None
 
 
 ALL = MessageFilter()

@@ -1,23 +1,15 @@
-"""A part of a long list, and where the next part begins."""
+"""Long lists in parts: pages for those who ask, chunks for the database."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from nearcast.domain.errors import InvalidInput
+from nearcast.services.ports import Page
 
 T = TypeVar("T")
 
 _CHUNK = 1000  # both databases take at least 30 times as many parameters
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """`next_cursor` is None on the last page. What is added while one pages neither repeats nor hides the rest."""
-
-    items: list[T]
-    next_cursor: str | None = None
 
 
 def page_of(found: Sequence[tuple[str, T]], limit: int) -> Page[T]:

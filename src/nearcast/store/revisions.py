@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, and_, func, insert, select, update
 
 from nearcast.domain.ids import TenantId
-from nearcast.services.ports import Revision
-from nearcast.store.page import Page, page_of
+from nearcast.services.ports import Page, Revision
+from nearcast.store.page import page_of
 from nearcast.store.tables import tenant as tenant_table
 
 

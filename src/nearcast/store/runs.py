@@ -1,25 +1,13 @@
 """Scheduled runs: at most one row per campaign and due instant, whoever is first to write it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
 
 from nearcast.domain.ids import CampaignId, TenantId
-from nearcast.services.ports import RunStatus
+from nearcast.services.ports import Run, RunStatus
 from nearcast.store.dialect import insert_new
 from nearcast.store.tables import run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A due instant that was dealt with at `at`; `entries` are the customers that were near enough."""
-
-    campaign_id: CampaignId
-    due_at: datetime
-    status: RunStatus
-    entries: int
-    at: datetime
 
 
 class Runs:

@@ -5,10 +5,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from nearcast.domain.ids import TenantId
+from nearcast.services.ports import ApiKey
 from nearcast.store.dialect import insert_new
 from nearcast.store.engine import make_engine
-from nearcast.store.keys import ApiKey, find_key
-from nearcast.store.tables import tenant
+from nearcast.store.keys import find_key
+from nearcast.store.tables import secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
 
@@ -44,6 +45,14 @@ class SqlStore:
         """An API key of whichever tenant, revoked or not."""
         with Transaction(self.engine, read_only=True) as transaction:
             return find_key(transaction.connection, key_id)
+
+    def secret(self, name: str, made: str, at: datetime) -> str:
+        """A secret that all processes on this database share: the one that is kept, else `made` from now on."""
+        with Transaction(self.engine) as transaction:
+            insert_new(transaction.connection, secret, {"name": name, "value": made, "created_at": at})
+            kept: str = transaction.connection.execute(select(secret.c.value).where(secret.c.name == name)).scalar_one()
+            transaction.commit()
+        return kept
 
     def check(self) -> None:
         """StoreUnavailable where the database does not answer."""

@@ -313,6 +313,13 @@ ping_seen = Table(
 
 # --- who may ask, and what was answered
 
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", Id, primary_key=True),
+    Column("value", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
 api_key = Table(
     "api_key",
     metadata,

@@ -1,0 +1,125 @@
+"""Who asks, and what they may ask for. A key is `nc_<id>_<secret>`: shown once, kept as a hash.
+
+The secret has 256 random bits, which nobody guesses: a plain SHA-256 of it is as good as a slow hash.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from nearcast.domain.errors import NotAllowed, NotFound
+from nearcast.domain.ids import ShopId, TenantId
+from nearcast.services.ports import ApiKey, Store
+
+_PREFIX = "nc"
+
+
+class Role(StrEnum):
+    """Owners edit shops, geofences and campaigns; analysts read the match log; ingest posts pings; operators all."""
+
+    OWNER = "owner"
+    ANALYST = "analyst"
+    INGEST = "ingest"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who is asking. `shop_ids` None means every shop of the tenant."""
+
+    tenant_id: TenantId
+    key_id: str
+    role: Role
+    shop_ids: frozenset[ShopId] | None = None
+
+    def may_see(self, shop_id: str | None) -> bool:
+        """Whether something of that shop, or of none, is theirs to see."""
+        return self.shop_ids is None or shop_id in self.shop_ids
+
+    def require(self, roles: Collection[Role]) -> None:
+        """NotAllowed for a role that is none of these; an operator is always one of them."""
+        if self.role not in roles and self.role is not Role.OPERATOR:
+            raise NotAllowed(f"a key of role {self.role.value} may not do this; {_listed(roles)} may")
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key as it is shown once."""
+
+    id: str
+    key: str
+    role: Role
+
+
+class Access:
+    """API keys."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(
+        self,
+        tenant_id: TenantId,
+        role: Role,
+        name: str,
+        now: datetime,
+        *,
+        shop_ids: Sequence[ShopId] | None = None,
+    ) -> NewKey:
+        """Make a key and keep its hash."""
+        key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        kept = ApiKey(
+            id=key_id,
+            tenant_id=tenant_id,
+            name=name,
+            role=role.value,
+            key_hash=_hash(secret),
+            shop_ids=shop_ids,
+            created_at=now,
+        )
+        with self._store.writing(tenant_id) as uow:
+            uow.keys.insert(kept)
+            uow.commit()
+        return NewKey(key_id, f"{_PREFIX}_{key_id}_{secret}", role)
+
+    def all(self, tenant_id: TenantId) -> list[ApiKey]:
+        """All keys of a tenant, revoked ones too, oldest first."""
+        with self._store.reading(tenant_id) as uow:
+            return uow.keys.all()
+
+    def revoke(self, tenant_id: TenantId, key_id: str, now: datetime) -> None:
+        """End a key at once; NotFound where there is none that has not ended."""
+        with self._store.writing(tenant_id) as uow:
+            if not uow.keys.revoke(key_id, now):
+                raise NotFound(f"there is no live key {key_id!r}")
+            uow.commit()
+
+    def authenticate(self, token: str) -> Principal | None:
+        """Whose key that is; None for one that is unknown, wrong or revoked."""
+        prefix, _, rest = token.partition("_")
+        key_id, _, secret = rest.partition("_")
+        if prefix != _PREFIX or not key_id or not token.isascii():
+            return None
+        kept = self._store.find_key(key_id)
+        # compared even for a key that is not there, so that time does not tell which ids exist
+        right = hmac.compare_digest(_hash(secret), kept.key_hash if kept else _hash(""))
+        if kept is None or not right or kept.revoked_at is not None:
+            return None
+        return Principal(
+            tenant_id=kept.tenant_id,
+            key_id=kept.id,
+            role=Role(kept.role),
+            shop_ids=None if kept.shop_ids is None else frozenset(kept.shop_ids),
+        )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _listed(roles: Collection[Role]) -> str:
+    return ", ".join(sorted({*(role.value for role in roles), Role.OPERATOR.value}))

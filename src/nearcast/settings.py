@@ -1,0 +1,44 @@
+"""Settings from the environment, prefix NEARCAST_. This is the only reader of the environment."""
+
+import os
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PREFIX = "NEARCAST_"
+
+
+class SettingsError(ValueError):
+    """A variable that is unknown or wrong; the text names it and never shows its value."""
+
+
+class Settings(BaseSettings):
+    """Everything has a default for a laptop.
+
+    `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
+    lets them fail. `secret_key` is made on first start and kept in the database where it is not given.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    database_url: str = "sqlite:///nearcast.db"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    public_url: str | None = None
+    secret_key: SecretStr | None = Field(default=None, min_length=32)
+    log_format: Literal["text", "json"] = "text"
+    fallback_channel: Literal["console", "none"] = "console"
+
+
+def read_settings() -> Settings:
+    """The settings of this process; SettingsError names the variable that is unknown or wrong."""
+    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(f"{unknown[0]} is not a setting; there are {', '.join(sorted(known))}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SettingsError(f"{_PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from None
