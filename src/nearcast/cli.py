@@ -1,4 +1,4 @@
-"""The command line. Each command is one call into the Application; progress and notes go to stderr."""
+"""The command line. Each command is one call into the Application or the Workbench; progress and notes go to stderr."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from nearcast import __version__
 from nearcast.domain.errors import InvalidInput, NearcastError, NotFound
 
 if TYPE_CHECKING:
-    from nearcast.services.application import Application
+    from nearcast.services.workbench import Workbench
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +49,7 @@ def replay(
     from nearcast.services.telling import told_summary
 
     with _progress("replay") as progress:
-        summary = _application().replay(
+        summary = _workbench().replay(
             scenario=scenario,
             pings=[*(pings or []), *(more_pings or [])],
             out=out,
@@ -76,7 +76,7 @@ def match(
     from nearcast.services.report import as_json as dumped
 
     with _progress("match") as progress:
-        summary = _application().match(
+        summary = _workbench().match(
             pings=pings, geofences=geofences, out=out, check=verify, repair=repair, note=_note, progress=progress
         )
     if as_json:
@@ -107,7 +107,7 @@ def explain(
         instant = parse_instant(at)
     except ValueError as error:
         raise InvalidInput(str(error), place="--at") from None
-    found = _application().explain(out=out, customer=customer, campaign=campaign, at=instant)
+    found = _workbench().explain(out=out, customer=customer, campaign=campaign, at=instant)
     if as_json:
         print(dumped(found[0] if len(found) == 1 else found))
         return
@@ -122,7 +122,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 1,
 ) -> None:
     """Make a synthetic city: streets, shops, geofences, customers, a day of pings."""
-    made = _application().simulate(out=out, seed=seed, note=_note)
+    made = _workbench().simulate(out=out, seed=seed, note=_note)
     print(", ".join(f"{count:,} {name}" for name, count in made.items()))
     print(f"written to {out}")
 
@@ -153,10 +153,10 @@ def main() -> None:
         sys.exit(1)
 
 
-def _application() -> "Application":
-    from nearcast.bootstrap import build  # the geometry libraries take a second to load; --help need not wait
+def _workbench() -> "Workbench":
+    from nearcast.bootstrap import workbench  # the geometry libraries take a second to load; --help need not wait
 
-    return build()
+    return workbench()
 
 
 def _print(lines: Iterable[str]) -> None:

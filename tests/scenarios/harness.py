@@ -319,9 +319,9 @@ def only(lines: Sequence[T]) -> T:
 
 @cache
 def application() -> Any:
-    from nearcast.bootstrap import build
+    from nearcast.bootstrap import workbench
 
-    return build()
+    return workbench()
 
 
 def write_scenario(folder: Path, scenario: Row) -> Path:

@@ -1,104 +1,14 @@
-"""All use cases in one bundle, with what they need already handed in."""
+"""The live service's use cases in one bundle, with what they need already handed in."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Protocol
 
-from nearcast.domain.errors import InvalidInput
-from nearcast.domain.geofence import Geofence
-from nearcast.geo.batch import Ints, Texts
-from nearcast.services import explain as explaining
-from nearcast.services.assembly import assemble
-from nearcast.services.match_files import match_files, verify
-from nearcast.services.ports import Channel, PingReader, Progress
-from nearcast.services.replay import Replay
-from nearcast.services.report import make_folder, write_report
-from nearcast.services.scenario import read_scenario
-from nearcast.sim.city import write_city
-
-
-class FenceFileReader(Protocol):
-    def __call__(self, path: Path, *, repair: bool, note: Callable[[str], None]) -> list[Geofence]: ...
-
-
-class PairWriter(Protocol):
-    def __call__(self, path: Path, *, ping_row: Ints, customer_id: Texts, geofence_id: Texts) -> None: ...
-
-
-def silent(done: int, of: int) -> None:
-    """Progress that nobody watches."""
-
-
-def unheard(note: str) -> None:
-    """Notes that nobody reads."""
+from nearcast.services.access import Access
+from nearcast.services.ports import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """What the command line calls. All errors on purpose are NearcastErrors."""
+    """What the API, the console, the worker and the command line receive; none of them ever sees an adapter."""
 
-    read_pings: PingReader
-    read_geofences: FenceFileReader
-    write_pairs: PairWriter
-    new_channel: Callable[[], Channel]
-
-    def replay(
-        self,
-        *,
-        scenario: Path,
-        out: Path,
-        pings: Sequence[Path] = (),
-        repair: bool = False,
-        note: Callable[[str], None] = unheard,
-        progress: Progress = silent,
-    ) -> dict[str, Any]:
-        """Run a scenario through the whole engine and write its files into `out`; the summary."""
-        shape = read_scenario(scenario)
-
-        def read(path: Path) -> list[Geofence]:
-            return self.read_geofences(path, repair=repair, note=note)
-
-        world = assemble(shape, scenario, read, note, repair=repair)
-        batches = [self.read_pings(path) for path in pings]
-        make_folder(out)
-        try:
-            run = Replay(world, shape, batches, self.new_channel(), note=note, repair=repair)
-            run.run(progress)
-        except InvalidInput as error:
-            raise error.within(str(scenario)) from error
-        return write_report(run, shape, out)
-
-    def match(
-        self,
-        *,
-        pings: Path,
-        geofences: Path,
-        out: Path | None = None,
-        check: bool = False,
-        repair: bool = False,
-        note: Callable[[str], None] = unheard,
-        progress: Progress = silent,
-    ) -> dict[str, float]:
-        """Every (ping, geofence) with the ping inside, written to `out`; counts and seconds."""
-        matched = match_files(
-            lambda: (self.read_pings(pings), self.read_geofences(geofences, repair=repair, note=note)), pings, progress
-        )
-        if check:
-            verify(matched, progress)
-        if out is not None:
-            customer_id, geofence_id = matched.ids()
-            self.write_pairs(out, ping_row=matched.pairs.ping_row, customer_id=customer_id, geofence_id=geofence_id)
-        return matched.summary()
-
-    def explain(self, *, out: Path, customer: str, campaign: str, at: datetime) -> list[dict[str, Any]]:
-        """Every rule in order at one instant of a replay."""
-        return explaining.explain(out, customer, campaign, at, self.new_channel())
-
-    def simulate(self, *, out: Path, seed: int = 1, note: Callable[[str], None] = unheard) -> dict[str, int]:
-        """Write the synthetic city into a folder; what is in it."""
-        try:
-            return write_city(out, seed=seed, progress=note)
-        except OSError as error:
-            raise InvalidInput(f"cannot be written: {error.strerror}", place=str(out)) from error
+    clock: Clock
+    access: Access
