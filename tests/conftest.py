@@ -13,7 +13,7 @@ settings.register_profile("nearcast", deadline=None, derandomize=True)
 settings.load_profile("nearcast")
 
 WANT_OF_SERVICE = "needs a service: "
-WHOLE_THINGS = ("store", "sim", "live")  # databases and cities: right, but not within a minute
+WHOLE_THINGS = ("store", "sim", "live", "api")  # databases and cities: right, but not within a minute
 _wanting: list[str] = []
 
 

@@ -10,7 +10,14 @@ from nearcast.feeds.pairs import write_pairs
 from nearcast.geo.frames import read_geofences
 from nearcast.services.access import Access
 from nearcast.services.application import Application
+from nearcast.services.campaigns import Campaigns
+from nearcast.services.engines import Engines
+from nearcast.services.fences import Fences
+from nearcast.services.live import Live
+from nearcast.services.once import Once
 from nearcast.services.ports import Clock
+from nearcast.services.shops import Shops
+from nearcast.services.tenants import Tenants
 from nearcast.services.workbench import Workbench
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.migrate import current_revision, head_revision, upgrade
@@ -53,4 +60,13 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
     kept = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_urlsafe(32)
     secret_key = settings.secret_key or store.secret("secret_key", kept, clock.now())
     del secret_key
-    return Application(clock=clock, access=Access(store))
+    engines = Engines(lambda tenant_id: Live(store, tenant_id, Recorder()))
+    return Application(
+        clock=clock,
+        access=Access(store),
+        once=Once(store),
+        tenants=Tenants(store),
+        shops=Shops(store),
+        fences=Fences(store, engines),
+        campaigns=Campaigns(store, engines),
+    )

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 from nearcast.services.access import Access
+from nearcast.services.campaigns import Campaigns
+from nearcast.services.fences import Fences
+from nearcast.services.once import Once
 from nearcast.services.ports import Clock
+from nearcast.services.shops import Shops
+from nearcast.services.tenants import Tenants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,3 +17,8 @@ class Application:
 
     clock: Clock
     access: Access
+    once: Once
+    tenants: Tenants
+    shops: Shops
+    fences: Fences
+    campaigns: Campaigns

@@ -11,6 +11,8 @@ from nearcast.services.ports import Catalogue, Revision
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World
 
+CATALOGUE = "catalogue"
+
 
 @dataclass(slots=True)
 class CatalogueCache:
@@ -25,7 +27,7 @@ class CatalogueCache:
         """A world without customers, up to date with the catalogue."""
         now_at = catalogue.revision
         if self._base is None or now_at != self.revision:
-            self._base = self._assembled(catalogue)
+            self._base = self._with_geofences(assembled(catalogue, self.tenant_id))
             for edit in catalogue.geofences.every(since=max(self.revision, 0)):
                 self._apply(edit)
             self.revision = now_at
@@ -38,20 +40,7 @@ class CatalogueCache:
             geofences=base.geofences,
         )
 
-    def _assembled(self, catalogue: Catalogue) -> World:
-        settings = catalogue.settings()
-        campaigns = [
-            {**edit.doc, **({"state": edit.state} if edit.state else {})} for edit in catalogue.campaigns.all()
-        ]
-        document = {
-            **(settings.doc if settings else {}),
-            "shops": [edit.doc for edit in catalogue.shops.all()],
-            "campaigns": campaigns,
-        }
-        document["tenant"] = {**document.get("tenant", {}), "id": self.tenant_id}
-        shape = ScenarioShape.model_validate(document)
-        known = {edit.id for edit in catalogue.geofences.every()}
-        world = assemble(shape, Path("catalogue"), lambda path: [], lambda note: None, repair=False, known=known)
+    def _with_geofences(self, world: World) -> World:
         if self._geofences is None:
             self._geofences = world.geofences
         else:
@@ -67,3 +56,21 @@ class CatalogueCache:
             geofences.delete(GeofenceId(edit.id), edit.at)
         else:
             geofences.put(geofence_from_feature(edit.doc, place=f"geofence {edit.id}"), edit.at)
+
+
+def assembled(catalogue: Catalogue, tenant_id: TenantId) -> World:
+    """Settings, shops and campaigns of a tenant as they stand, without geofences.
+
+    InvalidInput where they do not go together; its place begins with `catalogue: `.
+    """
+    settings = catalogue.settings()
+    campaigns = [{**edit.doc, **({"state": edit.state} if edit.state else {})} for edit in catalogue.campaigns.all()]
+    document = {
+        **(settings.doc if settings else {}),
+        "shops": [edit.doc for edit in catalogue.shops.all()],
+        "campaigns": campaigns,
+    }
+    document["tenant"] = {**document.get("tenant", {}), "id": tenant_id}
+    shape = ScenarioShape.model_validate(document)
+    known = {edit.id for edit in catalogue.geofences.every()}
+    return assemble(shape, Path(CATALOGUE), lambda path: [], lambda note: None, repair=False, known=known)

@@ -3,10 +3,10 @@
 `now` is handed in by whoever drives it: a worker's clock, or a test that steps through a scenario.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from nearcast.domain.campaign import CampaignState, Schedule, Trigger
 from nearcast.domain.errors import NotFound
@@ -29,6 +29,12 @@ _CUSTOMERS_AT_ONCE = 500
 _MESSAGES_AT_ONCE = 100
 _LEASE_S = 60.0
 _LOOK_BACK = timedelta(days=2)  # longer than workers stand still together
+Check: TypeAlias = Callable[[UnitOfWork], None]
+"""Raises where an edit may not be, in the transaction that would make it."""
+
+
+def _anybody(_uow: UnitOfWork) -> None:
+    """No check."""
 
 
 class Live:
@@ -216,19 +222,23 @@ class Live:
             uow.commit()
         return is_new
 
-    def put_geofence(self, feature: Mapping[str, Any], now: datetime, *, place: str = "geofence") -> int:
-        """Bring a geofence into force in place of any earlier revision; its revision."""
+    def put_geofence(
+        self, feature: Mapping[str, Any], now: datetime, *, place: str = "geofence", may: Check = _anybody
+    ) -> int:
+        """Bring a geofence into force in place of any earlier revision; its revision. `may` can refuse it."""
         geofence = geofence_from_feature(feature, place=place)
         with self._editing() as uow:
+            may(uow)
             written = uow.catalogue.geofences.put_geofence(geofence, feature, now)
             working = WorkingSet(uow, self.catalogue, uow.tracks.visiting(geofence.id))
             working.save_tracks(key for key in working.customer_ids if key in working.world.tracks)
             uow.commit()
         return int(written.revision)
 
-    def delete_geofence(self, geofence_id: GeofenceId, now: datetime) -> None:
-        """Take a geofence out of force: visits there end, what is queued for it is cancelled."""
+    def delete_geofence(self, geofence_id: GeofenceId, now: datetime, *, may: Check = _anybody) -> None:
+        """Take a geofence out of force: visits there end, what is queued for it is cancelled. `may` can refuse it."""
         with self._editing() as uow:
+            may(uow)
             if not uow.catalogue.geofences.delete(geofence_id, now):
                 raise NotFound(f"there is no geofence {geofence_id!r}")
             inside = uow.tracks.visiting(geofence_id)

@@ -263,14 +263,19 @@ class DispatchShape(_Shape):
     delay_s: Seconds = 0.0
 
 
-class ScenarioShape(_Shape):
-    """A whole case: who is there, what holds, what happens."""
+class SettingsShape(_Shape):
+    """The rules of one tenant."""
 
     tenant: TenantShape = TenantShape()
     presence: PresenceShape = PresenceShape()
     ping_rules: PingRulesShape = PingRulesShape()
     policy: PolicyShape = PolicyShape()
     dispatch: DispatchShape = DispatchShape()
+
+
+class ScenarioShape(SettingsShape):
+    """A whole case: who is there, what holds, what happens."""
+
     shops: list[ShopShape] = []
     geofences: str | dict[str, Any] | None = None
     customers: list[CustomerShape] = []

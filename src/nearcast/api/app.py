@@ -1,0 +1,70 @@
+"""The HTTP service: JSON for machines, its description at /openapi.json."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from nearcast import __version__
+from nearcast.api import problems, shops
+from nearcast.api.pages import PROBLEM
+from nearcast.api.route import bearer
+from nearcast.services.application import Application
+
+_DESCRIPTION = (
+    "Send pings, draw geofences, write offers, and read why each message was sent or not. Errors are problems "
+    "(RFC 9457) with a stable `code`. Writes take an `Idempotency-Key`: the same request again gets the same answer."
+)
+_ROUTERS = (shops.router,)
+
+
+def create_app(application: Application, *, pages: Sequence[APIRouter] = (), public_url: str | None = None) -> FastAPI:
+    """The service of an application; `pages` are what is shown to people beside it."""
+    app = FastAPI(
+        title="nearcast",
+        version=__version__,
+        description=_DESCRIPTION,
+        servers=[{"url": public_url}] if public_url else None,
+        docs_url=None,  # these pages would load scripts from elsewhere
+        redoc_url=None,
+        responses={
+            "default": {"description": "What went wrong.", "content": {problems.MEDIA_TYPE: {"schema": PROBLEM}}}
+        },
+    )
+    app.state.application = application
+    problems.install(app)
+    for router in _ROUTERS:
+        app.include_router(router, dependencies=[Depends(bearer)])
+    for page in pages:
+        app.include_router(page)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Every write's Idempotency-Key, and no answer that is never given."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        for path in document["paths"].values():
+            for method, operation in path.items():
+                operation.get("responses", {}).pop("422", None)  # said by `default`
+                for internal in ("x-max-bytes", "x-media"):
+                    operation.pop(internal, None)
+                if method in ("post", "put", "patch", "delete") and "security" in operation:
+                    parameters = operation.setdefault("parameters", [])
+                    if all(each["name"] != _KEY["name"] for each in parameters):
+                        parameters.append(_KEY)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "Your own name for this write; sent again within 24 h it gets the same answer.",
+}

@@ -1,0 +1,132 @@
+"""The way of a request: who asks, may they, what did they send, did it come before, and only then the handler."""
+
+import hashlib
+import json
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from nearcast.api.body import MIB, parse_json, read_body
+from nearcast.api.problems import Refusal
+from nearcast.services.access import Principal, Role
+from nearcast.services.application import Application
+from nearcast.services.once import Answer
+from nearcast.services.once import Request as Wanted
+
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+_JSON = ("application/json", "application/geo+json")
+_PAGE_SIZE = 100
+bearer = HTTPBearer(auto_error=False, description="An API key: `nearcast keys create`")
+
+
+def open_to(*roles: Role, max_bytes: int = MIB, media: Iterable[str] = _JSON) -> dict[str, Any]:
+    """What a route says of itself, for `openapi_extra`: who may ask, and what it reads. An operator may always."""
+    said = sorted({*(role.value for role in roles), Role.OPERATOR.value})
+    return {"x-roles": said, "x-max-bytes": max_bytes, "x-media": list(media)}
+
+
+class KeyedRoute(APIRoute):
+    """A route that asks for an API key, and answers a write with an Idempotency-Key once."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        extra = self.openapi_extra or {}
+        roles = [Role(name) for name in extra["x-roles"]]
+        max_bytes, media = extra["x-max-bytes"], extra["x-media"]
+        known = {parameter.alias for parameter in self.dependant.query_params}
+        known |= {p.alias for part in self.dependant.dependencies for p in part.query_params}
+
+        async def answer(request: Request) -> Response:
+            application: Application = request.app.state.application
+            asker = await _asker(application, request)
+            asker.require(roles)
+            unknown = sorted(set(request.query_params) - known)
+            if unknown:
+                said = f"there is no parameter {unknown[0]!r} here; there are {', '.join(sorted(known)) or 'none'}"
+                raise Refusal(400, said)
+            request.state.asker = asker
+            raw = await read_body(request, max_bytes)
+            read = _Read(request, raw)
+            if raw and request.method in _WRITES:
+                read.check_media(media)
+            key = request.headers.get("idempotency-key") if request.method in _WRITES else None
+            return await (handle(read) if key is None else _once(application, read, raw, asker, key, handle))
+
+        return answer
+
+
+class _Read(Request):
+    """A request whose body has been read."""
+
+    def __init__(self, request: Request, raw: bytes) -> None:
+        super().__init__(request.scope, request.receive)
+        self._body = raw
+
+    def check_media(self, media: Iterable[str]) -> None:
+        said = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if said not in media:
+            raise Refusal(415, f"this route reads {' or '.join(media)}, not {said[:60] or 'an unnamed media type'}")
+
+    async def json(self) -> Any:
+        if not hasattr(self.state, "body"):
+            self.state.body = parse_json(self._body)
+        return self.state.body
+
+
+async def _asker(application: Application, request: Request) -> Principal:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        found = await run_in_threadpool(application.access.authenticate, token.strip())
+        if found is not None:
+            return found
+    raise Refusal(401, "send an API key: Authorization: Bearer nc_…", {"WWW-Authenticate": "Bearer"})
+
+
+async def _once(
+    application: Application,
+    request: _Read,
+    raw: bytes,
+    asker: Principal,
+    key: str,
+    handle: Callable[[Request], Coroutine[Any, Any, Response]],
+) -> Response:
+    route = f"{request.method} {request.url.path}?{request.url.query}"
+    wanted = Wanted(asker=asker, key=key, route=route, body_sha256=hashlib.sha256(raw).hexdigest())
+    before = await run_in_threadpool(application.once.begin, wanted, application.clock.now())
+    if before is not None:
+        said = None if before.status == 204 else before.content
+        return _answered(before.status, said, {"Idempotency-Replay": "true"})
+    try:
+        response = await handle(request)
+    except BaseException:
+        await run_in_threadpool(application.once.forget, wanted)
+        raise
+    if 200 <= response.status_code < 300:
+        content = json.loads(bytes(response.body) or b"null")
+        await run_in_threadpool(application.once.finish, wanted, Answer(response.status_code, content))
+    else:
+        await run_in_threadpool(application.once.forget, wanted)
+    return response
+
+
+def _answered(status: int, content: Any, headers: dict[str, str]) -> Response:
+    return Response(status_code=204, headers=headers) if status == 204 else JSONResponse(content, status, headers)
+
+
+def the_application(request: Request) -> Application:
+    application: Application = request.app.state.application
+    return application
+
+
+def the_asker(request: Request) -> Principal:
+    asker: Principal = request.state.asker
+    return asker
+
+
+App = Annotated[Application, Depends(the_application)]
+Asker = Annotated[Principal, Depends(the_asker)]

@@ -1,0 +1,100 @@
+"""Campaigns: drafted, activated, paused, ended. An ended one stays, for the match log refers to it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from nearcast.domain.campaign import CampaignState
+from nearcast.domain.errors import Conflict, InvalidInput
+from nearcast.domain.ids import CampaignId
+from nearcast.services.access import Principal
+from nearcast.services.engines import Engines
+from nearcast.services.ports import Catalogue, Documents, Revision, Run, Store, UnitOfWork
+from nearcast.services.registers import Register, check_catalogue
+from nearcast.services.scenario import CampaignShape
+from nearcast.services.shops import shop_of_document
+
+_AT_FIRST = (CampaignState.DRAFT, CampaignState.ACTIVE)
+
+
+class Campaigns(Register):
+    """The campaigns of a tenant. A revision's `doc` is without its state."""
+
+    noun, plural = "campaign", "campaigns"
+
+    def __init__(self, store: Store, engines: Engines) -> None:
+        super().__init__(store)
+        self._engines = engines
+
+    def documents(self, catalogue: Catalogue) -> Documents:
+        return catalogue.campaigns
+
+    def shop_of(self, key: str, doc: Mapping[str, Any]) -> str | None:
+        return shop_of_document(doc)
+
+    def put(
+        self,
+        asker: Principal,
+        campaign: CampaignShape,
+        now: datetime,
+        *,
+        is_new: bool = False,
+        expected: int | None = None,
+    ) -> Revision:
+        """Write a campaign, new or changed. A new one is a draft unless it says `active`; a change leaves the state,
+        which `activate`, `pause` and `end` change.
+        """
+        doc = campaign.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"state"})
+        with self._store.writing(asker.tenant_id) as uow:
+            standing = self.may_write(uow, asker, campaign.id, doc, is_new=is_new, expected=expected)
+            _check_geofences(uow, asker, campaign)
+            state = _state(campaign, standing)
+            written = uow.catalogue.campaigns.put_campaign(campaign.id, doc, now, state=state)
+            check_catalogue(uow, asker.tenant_id, self.plural, campaign.id)
+            uow.commit()
+        return written
+
+    def change(self, asker: Principal, key: str, action: str, now: datetime) -> Revision:
+        """Activate, pause or end; Conflict for a step that its state does not have."""
+        self.get(asker, key)
+        with self._engines.of(asker.tenant_id) as engine:
+            try:
+                engine.change_campaign(CampaignId(key), action, now)
+            except InvalidInput as error:
+                raise Conflict(error.message) from error
+        return self.get(asker, key)
+
+    def delete(self, asker: Principal, key: str, now: datetime, *, expected: int | None = None) -> None:
+        """Take a draft out; Conflict for a campaign that was active."""
+        self.remove(asker, key, now, expected=expected, may_go=_was_never_active)
+
+    def runs(self, asker: Principal, key: str) -> list[Run]:
+        """What became of its due instants, newest first."""
+        with self._store.reading(asker.tenant_id) as uow:
+            self.seen(uow, asker, key)
+            return uow.runs.all(CampaignId(key))[::-1]
+
+
+def _state(campaign: CampaignShape, standing: Revision | None) -> CampaignState:
+    said = campaign.state if "state" in campaign.model_fields_set else None
+    if standing is None or standing.state is None:
+        if said not in (None, *_AT_FIRST):
+            raise InvalidInput("a new campaign is draft or active", place="state")
+        return said or CampaignState.DRAFT
+    if said is not None and said.value != standing.state:
+        raise InvalidInput(f"the campaign is {standing.state}: activate, pause or end it", place="state")
+    return CampaignState(standing.state)
+
+
+def _was_never_active(uow: UnitOfWork, campaign: Revision) -> None:
+    states = {revision.state for revision in uow.catalogue.campaigns.history(campaign.id)}
+    if states != {CampaignState.DRAFT.value}:
+        raise Conflict(f"campaign {campaign.id!r} was active: end it, the match log refers to it")
+
+
+def _check_geofences(uow: UnitOfWork, asker: Principal, campaign: CampaignShape) -> None:
+    """Every geofence must be there and be one that the asker may see."""
+    for n, geofence_id in enumerate(campaign.geofence_ids or ()):
+        found = uow.catalogue.geofences.get(geofence_id)
+        if found is None or not asker.may_see(shop_of_document(found.doc)):
+            raise InvalidInput(f"there is no geofence {geofence_id!r}", place=f"geofence_ids[{n}]")

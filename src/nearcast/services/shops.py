@@ -1,0 +1,53 @@
+"""Shops: where they stand, when they are open."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from nearcast.domain.errors import InUse
+from nearcast.services.access import Principal
+from nearcast.services.ports import Catalogue, Documents, Revision, UnitOfWork
+from nearcast.services.registers import Register, check_catalogue
+from nearcast.services.scenario import ShopShape
+
+
+class Shops(Register):
+    """The shops of a tenant."""
+
+    noun, plural = "shop", "shops"
+
+    def documents(self, catalogue: Catalogue) -> Documents:
+        return catalogue.shops
+
+    def shop_of(self, key: str, doc: Mapping[str, Any]) -> str | None:
+        return key
+
+    def put(
+        self, asker: Principal, shop: ShopShape, now: datetime, *, is_new: bool = False, expected: int | None = None
+    ) -> Revision:
+        """Write a shop, new or changed."""
+        doc = shop.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        with self._store.writing(asker.tenant_id) as uow:
+            self.may_write(uow, asker, shop.id, doc, is_new=is_new, expected=expected)
+            written = uow.catalogue.shops.put(shop.id, doc, now)
+            check_catalogue(uow, asker.tenant_id, self.plural, shop.id)
+            uow.commit()
+        return written
+
+    def delete(self, asker: Principal, key: str, now: datetime, *, expected: int | None = None) -> None:
+        """Take a shop out; InUse while campaigns or geofences belong to it."""
+        self.remove(asker, key, now, expected=expected, may_go=_nobody_needs)
+
+
+def _nobody_needs(uow: UnitOfWork, shop: Revision) -> None:
+    for plural, documents in (("campaigns", uow.catalogue.campaigns), ("geofences", uow.catalogue.geofences)):
+        using = [each.id for each in documents.all() if shop_of_document(each.doc) == shop.id]
+        if using:
+            raise InUse(f"shop {shop.id!r} has {plural}: {', '.join(using[:5])}")
+
+
+def shop_of_document(doc: Mapping[str, Any]) -> str | None:
+    """The shop of a campaign or of a geofence's Feature."""
+    inside = doc.get("properties") if doc.get("type") == "Feature" else doc
+    shop_id = inside.get("shop_id") if isinstance(inside, Mapping) else None
+    return None if shop_id is None else str(shop_id)

@@ -1,0 +1,68 @@
+"""Tenants and the rules that hold for all of one: a new one starts quiet."""
+
+from datetime import datetime
+from typing import Any
+
+from nearcast.domain.errors import InvalidInput, NotFound
+from nearcast.domain.ids import TenantId
+from nearcast.domain.local_time import zone
+from nearcast.services.ports import Revision, Store
+from nearcast.services.registers import check_catalogue, check_revision
+from nearcast.services.scenario import SettingsShape, placed
+
+SAFE_DEFAULTS: dict[str, Any] = {
+    "presence": {"profile": "raw", "dwell_s": 120, "lateness_s": 300, "gap_s": 1800},
+    "policy": {
+        "quiet_hours": [{"from": "21:00", "until": "08:00"}],
+        "caps": [
+            {"id": "a-day", "scope": "customer", "kind": "calendar", "unit": "day", "limit": 2},
+            {"id": "a-week", "scope": "customer", "kind": "rolling", "window_s": 604_800, "limit": 3},
+            {"id": "apart", "scope": "customer", "kind": "min_gap", "window_s": 14_400},
+        ],
+    },
+}
+
+
+class Tenants:
+    """Who shares this installation, and the rules of each: zone, presence, ping rules, policy, dispatch."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> list[TenantId]:
+        """Every tenant by id."""
+        return self._store.tenants()
+
+    def ensure(self, tenant_id: TenantId, now: datetime, *, timezone: str = "UTC") -> bool:
+        """Make a tenant with safe defaults; False where there is one already, which is left as it is."""
+        placed("timezone", lambda: zone(timezone))
+        self._store.add_tenant(tenant_id, now)
+        with self._store.writing(tenant_id) as uow:
+            if uow.catalogue.settings() is not None:
+                return False
+            uow.catalogue.put_settings({"tenant": {"timezone": timezone}, **SAFE_DEFAULTS}, now)
+            uow.commit()
+        return True
+
+    def settings(self, tenant_id: TenantId) -> Revision:
+        """The rules in force; NotFound where a tenant has none."""
+        with self._store.reading(tenant_id) as uow:
+            found = uow.catalogue.settings()
+        if found is None:
+            raise NotFound("there are no settings")
+        return found
+
+    def put_settings(
+        self, tenant_id: TenantId, settings: SettingsShape, now: datetime, *, expected: int | None = None
+    ) -> Revision:
+        """Put other rules into force, whole: what is left out does not hold any more."""
+        if "id" in settings.tenant.model_fields_set and settings.tenant.id != tenant_id:
+            raise InvalidInput(f"is {settings.tenant.id!r}, and these are the settings of another", place="tenant.id")
+        doc = settings.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"tenant": {"id"}})
+        doc["presence"] = {"profile": "raw", **doc.get("presence", {})}  # the only profile that there is
+        with self._store.writing(tenant_id) as uow:
+            check_revision(uow.catalogue.settings(), expected)
+            written = uow.catalogue.put_settings(doc, now)
+            check_catalogue(uow, tenant_id, "settings", "settings")
+            uow.commit()
+        return written

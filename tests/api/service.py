@@ -1,0 +1,92 @@
+"""The service over real HTTP on a free loopback port, its clock in the test's hands."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import uvicorn
+
+from nearcast.api.app import create_app
+from nearcast.bootstrap import application
+from nearcast.domain.ids import ShopId, TenantId
+from nearcast.services.access import Role
+from nearcast.services.application import Application
+from nearcast.settings import Settings
+from nearcast.store.sql_store import SqlStore
+
+NOON = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
+"""A Tuesday noon in Berlin."""
+
+
+@dataclass
+class SteppedClock:
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+    def step(self, **by: float) -> datetime:
+        self.at += timedelta(**by)
+        return self.at
+
+
+@dataclass
+class Service:
+    """A running service; a client is one key's."""
+
+    url: str
+    app: Application
+    store: SqlStore
+    clock: SteppedClock
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def key(self, role: Role, tenant: str = "t1", shops: list[str] | None = None) -> str:
+        """A new key of a tenant, which is made where it is new."""
+        self.app.tenants.ensure(TenantId(tenant), self.clock.now(), timezone="Europe/Berlin")
+        shop_ids = None if shops is None else [ShopId(shop) for shop in shops]
+        return self.app.access.create(TenantId(tenant), role, "test", self.clock.now(), shop_ids=shop_ids).key
+
+    def client(self, role: Role = Role.OPERATOR, tenant: str = "t1", shops: list[str] | None = None) -> httpx.Client:
+        """Somebody with a key of that role."""
+        headers = {"Authorization": f"Bearer {self.key(role, tenant, shops)}"}
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@contextmanager
+def serving(store: SqlStore) -> Iterator[Service]:
+    """A service on a store that has its schema."""
+    clock = SteppedClock()
+    made = application(Settings(), store, clock=clock)
+    with running(create_app(made)) as url:
+        service = Service(url, made, store, clock)
+        yield service
+        service.close()
+
+
+@contextmanager
+def running(app: Any) -> Iterator[str]:
+    """An ASGI application behind uvicorn in a thread; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        until = time.monotonic() + 10
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.01)
+        assert server.started
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=10)
+        assert not thread.is_alive()
