@@ -245,6 +245,7 @@ def _messages() -> None:
         sa.Column("lease_until", UtcDateTime),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("provider_id", sa.String),
+        sa.Column("freed_at", UtcDateTime),
         sa.UniqueConstraint("tenant_id", "id"),
         sa.Index(None, "tenant_id", "customer_id"),
         sa.Index(None, "tenant_id", "campaign_id", "status"),

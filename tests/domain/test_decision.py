@@ -48,6 +48,7 @@ FAILURES: dict[Reason, dict[str, dict[str, Any]]] = {
     Reason.SHOP_CLOSED: {"shop": {"opening_hours": OpeningHours.parse("off")}},
     Reason.SUPPRESSED_ADDRESS: {"customer": {"suppressed": frozenset({"sms"})}},
     Reason.CONSENT_WITHDRAWN: {"consents": {"marketing": WITHDRAWN}},
+    Reason.NO_ADDRESS: {"customer": {"reachable": frozenset({"email"})}},
     Reason.NOT_IN_AUDIENCE: {"campaign": {"audience_any": frozenset({"vip"})}},
     Reason.FENCE_COOLDOWN: {"campaign": {"fence_cooldown_s": 7200.0}, "facts": {"sends": (MY_SEND,)}},
     Reason.RE_ELIGIBILITY: {"campaign": {"re_eligibility_s": 7200.0}, "facts": {"sends": (MY_SEND,)}},

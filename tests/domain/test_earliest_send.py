@@ -104,6 +104,7 @@ def test_where_the_ping_was_is_not() -> None:
         {"known": {"consents": (*facts().consents, consent(WITHDRAWN))}},
         {"known": {"consents": (*facts().consents, location_consent(WITHDRAWN))}},
         {"known": {"customer": customer(suppressed=frozenset({"sms"}))}},
+        {"known": {"customer": customer(reachable=frozenset({"email"}))}},
         {"state": CampaignState.PAUSED},
         {"active_until": NOON},
         {"active_from": hours_ago(1), "active_until": NOON},

@@ -18,6 +18,7 @@ from tests.domain.builders import (
     campaign,
     candidate,
     consent,
+    customer,
     evidence,
     facts,
     hours,
@@ -84,6 +85,8 @@ def test_dispatch_does_not_mind_the_pings_age_and_accuracy_nor_its_zone() -> Non
 def test_dispatch_takes_what_is_known_then() -> None:
     withdrawn = facts(consents=(*facts().consents, consent(WITHDRAWN), consent(GRANTED)))
     assert dispatched(mine(), withdrawn, Policy()) == ["consent_unconfirmed"]
+    unreachable = facts(customer=customer(reachable=frozenset({"email"})))
+    assert dispatched(mine(), unreachable, Policy()) == ["no_address"]
 
 
 def test_at_dispatch_nobody_competes_and_nobody_is_held_out() -> None:

@@ -45,6 +45,8 @@ PUBLISHED = [
     "cancelled_cap",
     "cancelled_left",
     "cancelled_no_transition",
+    "no_address",
+    "channel_unavailable",
 ]
 
 
@@ -66,6 +68,7 @@ AT_DISPATCH = {
         "consent_location_missing",
         "consent_location_expired",
         "suppressed_address",
+        "no_address",
         "consent_marketing_missing",
         "consent_unconfirmed",
         "consent_marketing_expired",

@@ -169,6 +169,21 @@ def test_a_suppressed_address(channels: set[str], reason: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("channels", "reason"),
+    [(None, None), ({"sms", "email"}, None), ({"email"}, "no_address"), (set(), "no_address")],
+)
+def test_an_address_on_the_campaigns_channel(channels: set[str] | None, reason: str | None) -> None:
+    """None: nobody asks for addresses, as in a replay."""
+    reachable = None if channels is None else frozenset(channels)
+    assert against(customer=customer(reachable=reachable)) == said(reason)
+
+
+def test_an_address_that_is_there_is_told_as_one_that_nobody_asks_for() -> None:
+    asked, unasked = (judged(customer=customer(reachable=channels)) for channels in (frozenset({"sms"}), None))
+    assert asked.detail == unasked.detail
+
+
+@pytest.mark.parametrize(
     ("events", "reason"),
     [
         ([], "consent_marketing_missing"),
@@ -242,6 +257,7 @@ def test_every_rule_says_what_it_saw() -> None:
         "shop_open",
         "suppression",
         "marketing_consent",
+        "address",
         "audience",
         "fence_cooldown",
         "re_eligibility",

@@ -247,6 +247,16 @@ def test_a_message_that_is_cancelled_later_counts_until_then(tmp_path, wall, cou
     assert ("cap_min_gap" in told["reasons"]) is (count == 1)
 
 
+def test_a_message_that_is_put_off_does_not_stand_in_its_own_way(tmp_path):
+    """One a day, and this is the one: it goes when the quiet hours end, not a day after it was queued."""
+    evening = berlin("2026-06-02 22:00")
+    daily = {"id": "gap", "scope": "customer", "kind": "min_gap", "window_s": 86_400}
+    put_off = {"on_quiet": "defer", "offer": {"expires_after_s": 43_200}}
+    outcome = run(tmp_path, bare(*arrive(evening), campaign=put_off, policy={"quiet_hours": [NIGHT], "caps": [daily]}))
+    assert outcome.verdicts() == ["defer quiet_hours"]
+    assert explained(outcome, evening)["earliest_send"] == berlin("2026-06-03 08:00")
+
+
 # --- a folder that was tampered with
 
 BROKEN: dict[str, bytes] = {
@@ -285,6 +295,11 @@ def test_a_broken_file_of_a_replay_is_named(tmp_path, file, when, what):
 def test_a_line_without_its_keys_is_named(tmp_path, file):
     when = NOON if file.startswith("match") else later(NOON, 3600)
     tampered(tmp_path, file, json.dumps(CUT_SHORT[file]).encode() + b"\n", when).refuses(file)
+
+
+def test_a_transition_of_no_known_kind_is_named(tmp_path):
+    line = {"customer_id": CUSTOMER, "geofence_id": "f1", "kind": "hover", "at": NOON, "visit_id": "v1"}
+    tampered(tmp_path, "transitions.ndjson", json.dumps(line).encode() + b"\n", later(NOON, 3600)).refuses("hover")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ def line(event_id: str, action: ConsentAction, at_s: float = 0, /, **changes: ob
 
 def test_customers_are_read_as_the_rules_see_them(store: SqlStore, tenant: TenantId) -> None:
     with store.writing(tenant) as uow:
-        anna = {"timezone": "Europe/Berlin", "tags": ["vip", "new"], "attributes": {"first_name": "Anna"}}
+        contacts = [{"channel": "sms", "address": "+49151"}, {"channel": "email", "address": ""}]
+        about = {"timezone": "Europe/Berlin", "tags": ["vip", "new"], "attributes": {"first_name": "Anna"}}
+        anna = {**about, "contacts": contacts}
         uow.customers.upsert({ANNA: anna, BOB: {}}, NOON)
         uow.customers.suppress(ANNA, "sms", NOON, reason="bounced")
         uow.customers.suppress(ANNA, "sms", later(1))
@@ -35,9 +37,13 @@ def test_customers_are_read_as_the_rules_see_them(store: SqlStore, tenant: Tenan
                 tags=frozenset({"vip", "new"}),
                 attributes={"first_name": "Anna"},
                 suppressed=frozenset({"sms"}),
+                reachable=frozenset({"sms"}),
             ),
-            BOB: Customer(id=BOB),
+            BOB: Customer(id=BOB, reachable=frozenset()),
         }
+        assert uow.customers.changed_at(ANNA) == later(1)
+        assert uow.customers.changed_at(BOB) == NOON
+        assert uow.customers.changed_at(CustomerId("nobody")) is None
         assert uow.customers.get(ANNA) == anna
         assert uow.customers.unsuppress(ANNA, "sms")
         assert not uow.customers.unsuppress(ANNA, "sms")

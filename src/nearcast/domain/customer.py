@@ -13,13 +13,17 @@ from nearcast.domain.position import Position
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """Who may get messages. `suppressed` holds the channels on whose suppression list the address stands."""
+    """Who may get messages. `suppressed` holds the channels on whose suppression list the address stands.
+
+    `reachable` holds the channels with an address; None where nobody asks for one, as in a replay.
+    """
 
     id: CustomerId
     zone: ZoneInfo | None = None
     tags: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     suppressed: frozenset[str] = frozenset()
+    reachable: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,3 +53,8 @@ def message_id(
 ) -> MessageId:
     """One message per campaign, customer, opportunity and channel, however often the work is repeated."""
     return MessageId(_uuid5("message", tenant, campaign, customer, opportunity, channel))
+
+
+def consent_event_id(tenant: TenantId, customer: CustomerId, content: str) -> str:
+    """One line of the ledger for what a customer said, however often it is handed in; `content` is all of it."""
+    return _uuid5("consent", tenant, customer, content)

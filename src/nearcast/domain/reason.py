@@ -49,6 +49,8 @@ class Reason(StrEnum):
     CANCELLED_CAP = "cancelled_cap"
     CANCELLED_LEFT = "cancelled_left"
     CANCELLED_NO_TRANSITION = "cancelled_no_transition"
+    NO_ADDRESS = "no_address"
+    CHANNEL_UNAVAILABLE = "channel_unavailable"
 
 
 _DISPATCH = {
@@ -56,6 +58,7 @@ _DISPATCH = {
         Reason.CONSENT_LOCATION_MISSING,
         Reason.CONSENT_LOCATION_EXPIRED,
         Reason.SUPPRESSED_ADDRESS,
+        Reason.NO_ADDRESS,
         Reason.CONSENT_MARKETING_MISSING,
         Reason.CONSENT_UNCONFIRMED,
         Reason.CONSENT_MARKETING_EXPIRED,

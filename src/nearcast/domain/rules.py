@@ -109,6 +109,12 @@ def marketing_consent(case: Case) -> Iterator[Finding]:
     yield Finding("marketing_consent", detail, reason)
 
 
+def address(case: Case) -> Iterator[Finding]:
+    channel, reachable = case.campaign.channel, case.facts.customer.reachable
+    missing = reachable is not None and channel not in reachable
+    yield Finding("address", {"channel": channel}, Reason.NO_ADDRESS if missing else None)
+
+
 def audience(case: Case) -> Iterator[Finding]:
     campaign, tags = case.campaign, case.facts.customer.tags
     if not (campaign.audience_any or campaign.audience_all or campaign.audience_none):
@@ -231,6 +237,7 @@ RULES: tuple[Rule, ...] = (
     shop_open,
     suppression,
     marketing_consent,
+    address,
     audience,
     fence_cooldown,
     re_eligibility,

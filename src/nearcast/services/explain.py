@@ -1,254 +1,212 @@
-"""Explain: every rule in order for one customer and one campaign at one instant, from what a replay left behind.
+"""Explain: every rule in order for one customer and one campaign at one instant.
 
-Where the match log has a row of that instant, the row speaks. Elsewhere the rules are put to the stored facts; then
-nothing is known of a ping, and the visit that was open says what place there was.
+Where the match log has a row of that instant, the row speaks. Elsewhere the rules are put to the facts as they stood;
+then nothing is known of a ping, and the visit that was open says what place there was. A `Past` brings the facts, from
+a replay's folder or from a store.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ValidationError
-
-from nearcast.domain.campaign import Trigger
-from nearcast.domain.case import Candidate, Case, Gate, PingEvidence, Send
-from nearcast.domain.customer import Customer
+from nearcast.domain.campaign import Campaign, Trigger
+from nearcast.domain.case import Candidate, Case, Facts, Gate, PingEvidence, Send
+from nearcast.domain.customer import Shop
 from nearcast.domain.decision import earliest_send, holdout_finding, judge
-from nearcast.domain.errors import InvalidInput, NotFound
-from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, VisitId
 from nearcast.domain.local_time import zone
 from nearcast.domain.reason import Reason
-from nearcast.services.assembly import assemble
-from nearcast.services.ports import Channel
-from nearcast.services.replay import Replay
-from nearcast.services.report import FACTS, MATCH_LOG, TRANSITIONS, as_json
-from nearcast.services.scenario import Instant, ScenarioShape, parse_instant
-from nearcast.services.world import World
+from nearcast.domain.visit import TransitionKind
+from nearcast.services.report import as_json
+from nearcast.services.scenario import Instant, parse_instant
+from nearcast.services.world import Tenant
 
 
-def explain(folder: Path, customer: str, campaign: str, at: datetime, channel: Channel) -> list[dict[str, Any]]:
-    """One explanation for each row of that instant, or one of what the rules say where there is none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A message, or a ghost where `message_id` is None, and while it took up a slot: from `queued_at` to `freed_at`."""
 
-    NotFound for a customer or campaign that the replay does not know.
-    """
-    past = _Past(folder, customer, campaign)
-    rows = [row for row in _lines(folder / MATCH_LOG, _ROW_KEYS) if past.concerns(row) and at in _instants(row)]
-    if rows:
-        return [past.logged(row, channel) for row in rows]
-    return [past.supposed(at, channel)]
-
-
-_ROW_KEYS = frozenset({"customer_id", "campaign_id", "at", "decided_at", "outcome", "reason", "reasons", "detail"})
-_TRANSITION_KEYS = frozenset({"customer_id", "geofence_id", "kind", "at", "visit_id"})
-
-
-class _SendFact(BaseModel):
-    """A message or a ghost, and while it took up a slot."""
-
-    customer_id: str
-    campaign_id: str
-    shop_id: str | None
-    geofence_id: str | None
+    customer_id: CustomerId
+    campaign_id: CampaignId
+    shop_id: ShopId | None
+    geofence_id: GeofenceId | None
     channel: str | None
-    message_id: str | None
+    message_id: MessageId | None
     queued_at: Instant
     sent_at: Instant | None
     freed_at: Instant | None
 
-
-class _Facts(BaseModel):
-    scenario: ScenarioShape
-    geofences: dict[str, str | None]
-    sends: list[_SendFact]
-
-
-class _Past:
-    def __init__(self, folder: Path, customer: str, campaign: str) -> None:
-        self.folder, self.customer_id, self.campaign_id = folder, CustomerId(customer), CampaignId(campaign)
-        try:
-            facts = _Facts.model_validate(_document(folder / FACTS))
-        except ValidationError as error:
-            raise InvalidInput("is not what a replay writes", place=str(folder / FACTS)) from error
-        self.shape, self.geofences, self.sends = facts.scenario, facts.geofences, facts.sends
-        if all(shape.id != campaign for shape in self.shape.campaigns):
-            known = ", ".join(sorted(shape.id for shape in self.shape.campaigns)[:10])
-            raise NotFound(f"{folder}: there is no campaign {campaign!r}; there are {known}")
-        customers = {shape.id for shape in self.shape.customers}
-        customers |= {shape.customer_id for shape in self.shape.consents}
-        customers |= {event.consent.customer_id for event in self.shape.events if event.consent}
-        if customer not in customers:
-            raise NotFound(f"{folder}: there is no customer {customer!r}")
-
-    def concerns(self, row: dict[str, Any]) -> bool:
-        return bool(row["customer_id"] == self.customer_id and row["campaign_id"] == self.campaign_id)
-
-    def logged(self, row: dict[str, Any], channel: Channel) -> dict[str, Any]:
-        decided_at = parse_instant(row["decided_at"])
-        timezone = row["detail"]["spatial"]["timezone"]
-        case = self._case(decided_at, channel, row["geofence_id"], timezone=timezone, without=row["message_id"])
-        rules = [{"rule": rule, **detail} for rule, detail in row["detail"].items()]
-        sent = row["outcome"] == "send"
-        return {
-            "customer_id": row["customer_id"],
-            "campaign_id": row["campaign_id"],
-            "at": row["at"],
-            "decided_at": row["decided_at"],
-            "source": "match_log",
-            "decision_id": row["decision_id"],
-            "geofence_id": row["geofence_id"],
-            "outcome": row["outcome"],
-            "reason": row["reason"],
-            "reasons": row["reasons"],
-            "rules": [{"passed": "reason" not in rule, **rule} for rule in rules],
-            "earliest_send": row["decided_at"] if sent else _plain(earliest_send(case)),
-        }
-
-    def supposed(self, at: datetime, channel: Channel) -> dict[str, Any]:
-        geofence_id, no_opportunity = self._place(at)
-        case = self._case(at, channel, geofence_id)
-        case = replace(case, candidate=replace(case.candidate, no_opportunity=no_opportunity))
-        findings = [*judge(case).findings, *filter(None, [holdout_finding(case)])]
-        reasons = [finding.reason for finding in findings if finding.reason]
-        return {
-            "customer_id": self.customer_id,
-            "campaign_id": self.campaign_id,
-            "at": _plain(at),
-            "decided_at": None,
-            "source": "facts",
-            "decision_id": None,
-            "geofence_id": geofence_id,
-            "outcome": "no_match",
-            "reason": _plain(reasons[0]),
-            "reasons": _plain(reasons),
-            "rules": [
-                {"rule": f.rule, "passed": f.reason is None, **_plain({**f.detail, "reason": f.reason})}
-                for f in findings
-            ],
-            "earliest_send": _plain(earliest_send(case)),
-        }
-
-    def _case(
-        self,
-        at: datetime,
-        channel: Channel,
-        geofence_id: str | None,
-        *,
-        timezone: str | None = None,
-        without: str | None = None,
-    ) -> Case:
-        """The candidate that this campaign's opportunity at that instant would be, with the facts as they stood."""
-        world = self._world(at, channel)
-        for fields in self.sends:
-            send = _send_as_of(at, fields)
-            if send is None or (without is not None and send.message_id == without):
-                continue
-            if fields.customer_id == self.customer_id:
-                world.other_sends[self.customer_id].append(send)
-            if fields.campaign_id == self.campaign_id and not send.is_ghost:
-                world.other_budget[self.campaign_id] += 1
-        campaign = world.campaigns.by_id[self.campaign_id]
-        here = zone(timezone) if timezone else None
-        candidate = Candidate(
-            campaign=campaign,
-            shop=world.shops[campaign.shop_id],
-            opportunity_id="",
-            trigger=campaign.trigger,
-            at=at,
-            geofence_id=GeofenceId(geofence_id) if geofence_id else None,
-            ping=PingEvidence(key="", recorded_at=at, accuracy_m=0.0, zone=here) if here else None,
+    def as_of(self, at: datetime) -> Send | None:
+        """What it was at that instant; None before it was queued and after it was freed."""
+        if self.queued_at > at or (self.freed_at is not None and self.freed_at <= at):
+            return None
+        return Send(
+            campaign_id=self.campaign_id,
+            at=self.sent_at if self.sent_at is not None and self.sent_at <= at else self.queued_at,
+            shop_id=self.shop_id,
+            geofence_id=self.geofence_id,
+            channel=self.channel,
+            is_ghost=self.message_id is None,
+            decided_at=self.queued_at,
+            message_id=self.message_id,
         )
-        world.customers.setdefault(self.customer_id, Customer(id=self.customer_id))
-        facts = world.facts(self.customer_id, [campaign.id], at)
-        return Case(candidate=candidate, facts=facts, policy=world.tenant.policy, now=at, gate=Gate.QUEUE)
-
-    def _world(self, at: datetime, channel: Channel) -> World:
-        """Consents, campaigns and earlier messages as they stood; no places."""
-        campaigns = [shape.model_copy(update={"geofence_ids": None}) for shape in self.shape.campaigns]
-        shape = self.shape.model_copy(update={"campaigns": campaigns})
-        world = assemble(shape, self.folder / FACTS, lambda path: [], _ignore, repair=False)
-        Replay(world, shape, [], channel, note=_ignore, until=at).run(lambda done, of: None)
-        return world
-
-    def _place(self, at: datetime) -> tuple[str | None, Reason]:
-        """The campaign's geofence that a visit was open in, and why there was no opportunity."""
-        campaign = next(shape for shape in self.shape.campaigns if shape.id == self.campaign_id)
-        targets = set(campaign.geofence_ids or [g for g, shop in self.geofences.items() if shop == campaign.shop_id])
-        entered: dict[str, str] = {}
-        dwelt: set[str] = set()
-        left: set[str] = set()  # a visit of one instant is told exit first
-        for row in _lines(self.folder / TRANSITIONS, _TRANSITION_KEYS):
-            if row["customer_id"] != self.customer_id or row["geofence_id"] not in targets:
-                continue
-            if parse_instant(row["at"]) > at:
-                break
-            if row["kind"] == "exit":
-                left.add(row["visit_id"])
-            elif row["kind"] == "enter":
-                entered[row["visit_id"]] = row["geofence_id"]
-            elif row["kind"] == "dwell":
-                dwelt.add(row["visit_id"])
-        inside = {visit: geofence for visit, geofence in entered.items() if visit not in left}
-        here = min(inside.values(), default=None)
-        if campaign.trigger.on is Trigger.SCHEDULE:
-            return here, Reason.NO_TRANSITION
-        if here is None:
-            return None, Reason.OUTSIDE_FENCE
-        waits = campaign.trigger.on is Trigger.DWELL and not dwelt & inside.keys()
-        return here, Reason.DWELL_NOT_MET if waits else Reason.NO_TRANSITION
 
 
-def _send_as_of(at: datetime, fields: "_SendFact") -> Send | None:
-    """What a message was at that instant: None before it was queued and after it stopped taking up a slot."""
-    if fields.queued_at > at or (fields.freed_at is not None and fields.freed_at <= at):
-        return None
-    was_sent = fields.sent_at is not None and fields.sent_at <= at
-    return Send(
-        campaign_id=CampaignId(fields.campaign_id),
-        at=fields.sent_at if was_sent and fields.sent_at else fields.queued_at,
-        shop_id=ShopId(fields.shop_id) if fields.shop_id else None,
-        geofence_id=GeofenceId(fields.geofence_id) if fields.geofence_id else None,
-        channel=fields.channel,
-        is_ghost=fields.message_id is None,
-        decided_at=fields.queued_at,
-        message_id=MessageId(fields.message_id) if fields.message_id else None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stood at one instant. `caveats` say what of it is not known, and what is taken instead."""
+
+    tenant: Tenant
+    campaign: Campaign
+    shop: Shop
+    facts: Facts
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One transition of the customer's."""
+
+    kind: TransitionKind
+    geofence_id: GeofenceId
+    visit_id: VisitId
+
+
+class Past(Protocol):
+    """What is kept of one customer and one campaign."""
+
+    @property
+    def customer_id(self) -> CustomerId: ...
+    @property
+    def campaign_id(self) -> CampaignId: ...
+    def standing(self, at: datetime, *, without: MessageId | None = None) -> Standing:
+        """The facts as they stood at `at`, as if that message had never been."""
+
+    def passages(self, until: datetime) -> Iterable[Passage]:
+        """The customer's transitions up to and including that instant."""
+
+    def is_of_shop(self, geofence_id: GeofenceId, shop_id: ShopId, at: datetime) -> bool:
+        """Whether the geofence was that shop's."""
+
+
+def explain_row(past: Past, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row of the match log says, its instants as text, and from when on it would have been a send."""
+    decided_at = parse_instant(row["decided_at"])
+    timezone = row["detail"]["spatial"]["timezone"]
+    standing = past.standing(decided_at, without=row["message_id"])
+    case = _case(standing, decided_at, row["geofence_id"], here=zone(timezone) if timezone else None)
+    rules = [{"rule": rule, **detail} for rule, detail in row["detail"].items()]
+    sent = row["outcome"] == "send"
+    return {
+        **{key: row[key] for key in ("customer_id", "campaign_id", "at", "decided_at")},
+        "source": "match_log",
+        **{key: row[key] for key in ("decision_id", "geofence_id", "outcome", "reason", "reasons")},
+        "rules": [{"passed": "reason" not in rule, **rule} for rule in rules],
+        "earliest_send": row["decided_at"] if sent else plain(earliest_send(case)),
+        "caveats": [] if sent else list(standing.caveats),
+    }
+
+
+def explain_instant(past: Past, at: datetime) -> dict[str, Any]:
+    """What the rules say of the facts at an instant of which the match log has no row."""
+    standing = past.standing(at)
+    geofence_id, no_opportunity = _place(past, standing.campaign, at)
+    case = _case(standing, at, geofence_id, no_opportunity=no_opportunity)
+    findings = [*judge(case).findings, *filter(None, [holdout_finding(case)])]
+    reasons = [finding.reason for finding in findings if finding.reason]
+    return {
+        "customer_id": past.customer_id,
+        "campaign_id": past.campaign_id,
+        "at": plain(at),
+        "decided_at": None,
+        "source": "facts",
+        "decision_id": None,
+        "geofence_id": geofence_id,
+        "outcome": "no_match",
+        "reason": plain(reasons[0]),
+        "reasons": plain(reasons),
+        "rules": [
+            {"rule": f.rule, "passed": f.reason is None, **plain({**f.detail, "reason": f.reason})} for f in findings
+        ],
+        "earliest_send": plain(earliest_send(case)),
+        "caveats": list(standing.caveats),
+    }
+
+
+def _case(
+    standing: Standing,
+    at: datetime,
+    geofence_id: GeofenceId | None,
+    *,
+    here: ZoneInfo | None = None,
+    no_opportunity: Reason | None = None,
+) -> Case:
+    """The candidate that the campaign's opportunity at that instant would be, with the facts as they stood."""
+    candidate = Candidate(
+        campaign=standing.campaign,
+        shop=standing.shop,
+        opportunity_id="",
+        trigger=standing.campaign.trigger,
+        at=at,
+        geofence_id=geofence_id,
+        ping=PingEvidence(key="", recorded_at=at, accuracy_m=0.0, zone=here) if here else None,
+        no_opportunity=no_opportunity,
     )
+    return Case(candidate=candidate, facts=standing.facts, policy=standing.tenant.policy, now=at, gate=Gate.QUEUE)
 
 
-def _ignore(note: str) -> None:
-    """What was repaired was said when the scenario was replayed."""
+def _place(past: Past, campaign: Campaign, at: datetime) -> tuple[GeofenceId | None, Reason]:
+    """The campaign's geofence that a visit was open in, and why there was no opportunity."""
+    entered: dict[VisitId, GeofenceId] = {}
+    dwelt: set[VisitId] = set()
+    left: set[VisitId] = set()  # a visit of one instant is told exit first
+    for passage in past.passages(at):
+        if passage.kind is TransitionKind.EXIT:
+            left.add(passage.visit_id)
+        elif passage.kind is TransitionKind.ENTER:
+            entered[passage.visit_id] = passage.geofence_id
+        elif passage.kind is TransitionKind.DWELL:
+            dwelt.add(passage.visit_id)
+
+    def is_target(geofence_id: GeofenceId) -> bool:
+        if campaign.geofence_ids is not None:
+            return geofence_id in campaign.geofence_ids
+        return past.is_of_shop(geofence_id, campaign.shop_id, at)
+
+    inside = {visit: fence for visit, fence in entered.items() if visit not in left and is_target(fence)}
+    here = min(inside.values(), default=None)
+    if campaign.trigger is Trigger.SCHEDULE:
+        return here, Reason.NO_TRANSITION
+    if here is None:
+        return None, Reason.OUTSIDE_FENCE
+    waits = campaign.trigger is Trigger.DWELL and not dwelt & inside.keys()
+    return here, Reason.DWELL_NOT_MET if waits else Reason.NO_TRANSITION
 
 
-def _instants(row: dict[str, Any]) -> tuple[datetime, datetime]:
-    return parse_instant(row["at"]), parse_instant(row["decided_at"])
+def taken_up(
+    slots: Iterable[Slot],
+    at: datetime,
+    *,
+    customer_id: CustomerId,
+    campaign_id: CampaignId,
+    without: MessageId | None,
+) -> tuple[list[Send], int]:
+    """What these took up at that instant: the customer's own, and how many messages of the campaign's budget."""
+    own: list[Send] = []
+    of_budget = 0
+    for slot in slots:
+        send = slot.as_of(at)
+        if send is None or (without is not None and send.message_id == without):
+            continue
+        if slot.customer_id == customer_id:
+            own.append(send)
+        of_budget += slot.campaign_id == campaign_id and not send.is_ghost
+    return own, of_budget
 
 
-def _plain(value: object) -> Any:
+def plain(value: object) -> Any:
+    """A value as JSON has it, instants as text."""
     return json.loads(as_json(value))
-
-
-def _document(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        said = "is not there: is this the folder that `nearcast replay --out` wrote?"
-        raise InvalidInput(said, place=str(path)) from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"is not JSON: {error}", place=str(path)) from error
-
-
-def _lines(path: Path, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput("is not there, or not UTF-8", place=str(path)) from error
-    for n, line in enumerate(text.splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput("is not JSON", place=f"{path}, line {n}") from error
-        if not isinstance(row, dict) or not keys <= row.keys():
-            raise InvalidInput("is not what a replay writes", place=f"{path}, line {n}")
-        yield row

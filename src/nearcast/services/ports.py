@@ -80,6 +80,8 @@ class SendOutcome(StrEnum):
     ACCEPTED = "accepted"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    UNAVAILABLE = "unavailable"
+    """Nothing left: no channel of that name is set up here."""
 
 
 class Channel(Protocol):
@@ -125,7 +127,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchLogFilter:
-    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open."""
+    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open; `up_to` is the cursor of a row
+    after which none is taken.
+    """
 
     campaign_id: CampaignId | None = None
     shop_ids: Sequence[ShopId] | None = None
@@ -135,6 +139,7 @@ class MatchLogFilter:
     reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    up_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +175,15 @@ class Remembered:
     status: int | None
     response: Any
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """What a database is; `schema` is None where it has none, `now` its own clock."""
+
+    product: str
+    schema: str | None
+    now: datetime
 
 
 class Documents(Protocol):
@@ -212,7 +226,9 @@ class Customers(Protocol):
     def lock(self, customer_ids: Iterable[CustomerId]) -> list[CustomerId]: ...
     def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]: ...
     def upsert(self, docs: Mapping[CustomerId, Mapping[str, Any]], at: datetime) -> None: ...
+    def insert(self, customer_id: CustomerId, doc: Mapping[str, Any], at: datetime) -> bool: ...
     def get(self, customer_id: CustomerId) -> dict[str, Any] | None: ...
+    def documents(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, dict[str, Any]]: ...
     def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[tuple[CustomerId, dict[str, Any]]]: ...
     def suppress(self, customer_id: CustomerId, channel: str, at: datetime, *, reason: str | None = None) -> None: ...
     def suppressed(self, customer_id: CustomerId) -> frozenset[str]: ...
@@ -240,7 +256,11 @@ class Transitions(Protocol):
     def upsert(self, transitions: Iterable[tuple[CustomerId, Transition]]) -> None: ...
     def delete(self, keys: Iterable[tuple[VisitId, TransitionKind]]) -> None: ...
     def every(
-        self, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        customer_id: CustomerId | None = None,
     ) -> Iterator[tuple[CustomerId, Transition]]: ...
 
 
@@ -248,6 +268,7 @@ class MatchLog(Protocol):
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None: ...
     def known(self, decision_ids: Iterable[DecisionId]) -> set[DecisionId]: ...
     def get(self, decision_id: DecisionId) -> dict[str, Any] | None: ...
+    def newest(self) -> str: ...
     def page(
         self,
         wanted: MatchLogFilter = ...,
@@ -267,6 +288,7 @@ class Outbox(Protocol):
     def finish(self, item: Message, *, owner: str, attempt: int, provider_id: str | None = None) -> bool: ...
     def rescue(self, now: datetime) -> dict[MessageStatus, list[MessageId]]: ...
     def get(self, message_id: MessageId) -> Message | None: ...
+    def provider_ids(self, message_ids: Iterable[MessageId]) -> dict[MessageId, str]: ...
     def page(
         self, wanted: MessageFilter = ..., *, cursor: str | None = None, limit: int = 100, newest_first: bool = True
     ) -> Page[Message]: ...
@@ -367,3 +389,4 @@ class Store(Protocol):
     def find_key(self, key_id: str) -> ApiKey | None: ...
     def secret(self, name: str, made: str, at: datetime) -> str: ...
     def check(self) -> None: ...
+    def about(self) -> StoreInfo: ...

@@ -46,6 +46,8 @@ _SENTENCES = {
     "cancelled_cap": "a cap was reached before it left",
     "cancelled_left": "the visit was over before it left",
     "cancelled_no_transition": "a late ping took the reason for it back",
+    "no_address": "no address to send to on this channel",
+    "channel_unavailable": "the channel is not set up here",
 }
 
 
@@ -103,6 +105,8 @@ def told_explanation(explanation: Mapping[str, Any]) -> Iterator[str]:
         failed = "" if rule["passed"] else f"{rule['reason']}  "
         yield f"  {mark} {rule['rule']:<{width}}  {failed}{_shown(saw) or 'no such rule'}".rstrip()
     yield ""
+    for caveat in explanation["caveats"]:
+        yield f"not known: {caveat}"
     earliest = explanation["earliest_send"]
     yield f"earliest possible send: {earliest or 'never, unless somebody acts (consent, campaign, budget)'}"
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.geo.batch import Ints, Texts
-from nearcast.services import explain as explaining
 from nearcast.services.assembly import assemble
+from nearcast.services.explain_files import explain_replay
 from nearcast.services.match_files import match_files, verify
 from nearcast.services.ports import Channel, PingReader, Progress
 from nearcast.services.replay import Replay
@@ -94,7 +94,7 @@ class Workbench:
 
     def explain(self, *, out: Path, customer: str, campaign: str, at: datetime) -> list[dict[str, Any]]:
         """Every rule in order at one instant of a replay."""
-        return explaining.explain(out, customer, campaign, at, self.new_channel())
+        return explain_replay(out, customer, campaign, at, self.new_channel())
 
     def simulate(self, *, out: Path, seed: int = 1, note: Callable[[str], None] = unheard) -> dict[str, int]:
         """Write the synthetic city into a folder; what is in it."""

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from nearcast.domain.customer import Customer
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.local_time import zone
 from nearcast.services.ports import Page
-from nearcast.store.dialect import upsert
+from nearcast.store.dialect import insert_new, upsert
 from nearcast.store.page import chunks, page_of
 from nearcast.store.tables import customer, suppression
 
@@ -28,6 +28,11 @@ class Customers:
             for key, doc in sorted(docs.items())
         ]
         upsert(self._connection, customer, rows, keep=["created_at"])
+
+    def insert(self, customer_id: CustomerId, doc: Mapping[str, Any], at: datetime) -> bool:
+        """Write a customer unless there is one of that id; whether it was new."""
+        row = {"tenant_id": self._tenant, "id": customer_id, "doc": dict(doc), "created_at": at, "updated_at": at}
+        return insert_new(self._connection, customer, row)
 
     def lock(self, customer_ids: Iterable[CustomerId]) -> list[CustomerId]:
         """Hold customers until the transaction ends, in id order; those that exist.
@@ -47,6 +52,24 @@ class Customers:
             self._where([customer_id]).with_only_columns(customer.c.doc)
         )
         return found
+
+    def documents(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, dict[str, Any]]:
+        """The documents of customers; those that do not exist are left out."""
+        found: dict[CustomerId, dict[str, Any]] = {}
+        for ids in chunks(sorted(set(customer_ids))):
+            found |= {CustomerId(row.id): row.doc for row in self._connection.execute(self._where(ids))}
+        return found
+
+    def changed_at(self, customer_id: CustomerId) -> datetime | None:
+        """When the document or the suppression of a customer was last written: what stood before is not kept. None for
+        one that does not exist.
+        """
+        written: datetime | None = self._connection.scalar(
+            self._where([customer_id]).with_only_columns(customer.c.updated_at)
+        )
+        mine = (suppression.c.tenant_id == self._tenant) & (suppression.c.customer_id == customer_id)
+        listed: datetime | None = self._connection.scalar(select(func.max(suppression.c.at)).where(mine))
+        return max(written, listed) if written and listed else written
 
     def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """Customers as the rules see them; those that do not exist are left out."""
@@ -100,4 +123,5 @@ def _customer(key: CustomerId, doc: Mapping[str, Any], suppressed: frozenset[str
         tags=frozenset(doc.get("tags") or ()),
         attributes=dict(doc.get("attributes") or {}),
         suppressed=suppressed,
+        reachable=frozenset(contact["channel"] for contact in doc.get("contacts") or () if contact.get("address")),
     )

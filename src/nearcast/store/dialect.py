@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, text
@@ -80,3 +81,21 @@ def lock_names(connection: Connection, names: Iterable[str]) -> None:
 
 def _key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+def product(connection: Connection) -> str:
+    """What answers, with its version."""
+    if connection.dialect.name == "postgresql":
+        postgis: str = connection.scalar(text("SELECT postgis_lib_version()")) or ""
+        return f"PostgreSQL {connection.scalar(text('SHOW server_version'))}, PostGIS {postgis}"
+    mode = connection.scalar(text("PRAGMA journal_mode"))
+    return f"SQLite {connection.scalar(text('SELECT sqlite_version()'))}, journal {mode}"
+
+
+def its_now(connection: Connection) -> datetime:
+    """The database's own clock; SQLite has the machine's."""
+    if connection.dialect.name == "postgresql":
+        found: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return found.astimezone(UTC)
+    said = connection.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')")).scalar_one()
+    return datetime.fromisoformat(said)

@@ -11,7 +11,7 @@ from nearcast.domain.errors import InvalidInput
 BEGIN = "nearcast_begin"
 """Execution option: how SQLite begins the transaction. Without it a transaction is a writer's."""
 
-_BUSY_S = 10.0
+_BUSY_S = 5.0
 _CONNECT_S = 5
 _POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": _BUSY_S}
 

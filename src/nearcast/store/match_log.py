@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from nearcast.domain.ids import DecisionId, TenantId
 from nearcast.services.ports import MatchLogFilter, Page
@@ -47,6 +47,10 @@ class MatchLog:
         row = self._connection.execute(self._mine().where(match_log.c.decision_id == decision_id)).one_or_none()
         return None if row is None else _as_dict(row)
 
+    def newest(self) -> str:
+        """The cursor of the last row written; of an empty log one before every row."""
+        return str(self._connection.scalar(self._mine().with_only_columns(func.max(match_log.c.seq))) or 0)
+
     def known(self, decision_ids: Iterable[DecisionId]) -> set[DecisionId]:
         """Which of these have been decided."""
         found: set[DecisionId] = set()
@@ -76,6 +80,8 @@ def _conditions(wanted: MatchLogFilter) -> list[ColumnElement[bool]]:
         found.append(c.decided_at >= wanted.since)
     if wanted.until is not None:
         found.append(c.decided_at < wanted.until)
+    if wanted.up_to is not None:
+        found.append(c.seq <= as_seq(wanted.up_to))
     return found
 
 

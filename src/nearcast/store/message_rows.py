@@ -33,6 +33,7 @@ def message_changes(message: Message) -> dict[str, Any]:
         "not_before": message.not_before,
         "is_deferred": message.is_deferred,
         "sent_at": message.sent_at,
+        "freed_at": message.freed_at,
         "reason": message.reason,
     }
 
@@ -54,5 +55,6 @@ def message_from_row(row: Row[Any]) -> Message:
         expires_at=row.expires_at,
         is_deferred=row.is_deferred,
         sent_at=row.sent_at,
+        freed_at=row.freed_at,
         reason=row.reason,
     )

@@ -34,7 +34,7 @@ def upgrade(url: str, revision: str = "head") -> str | None:
         with Transaction(engine) as transaction:
             # whoever else is migrating at this moment comes before us, or after
             lock_names(transaction.connection, ["migrations"])
-            before = _current(transaction.connection)
+            before = revision_of(transaction.connection)
             command.upgrade(_config(transaction.connection), revision)
             transaction.commit()
     finally:
@@ -47,7 +47,7 @@ def current_revision(url: str) -> str | None:
     engine = make_engine(url)
     try:
         with Transaction(engine, read_only=True) as transaction:
-            return _current(transaction.connection)
+            return revision_of(transaction.connection)
     finally:
         engine.dispose()
 
@@ -57,7 +57,8 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def _current(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the database behind a connection; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -106,6 +106,15 @@ class Outbox:
     def get(self, message_id: MessageId) -> Message | None:
         return next(iter(self._messages(self._mine().where(message.c.id == message_id))), None)
 
+    def provider_ids(self, message_ids: Iterable[MessageId]) -> dict[MessageId, str]:
+        """What the providers call these messages; those that they have not named are left out."""
+        found: dict[MessageId, str] = {}
+        for ids in chunks(message_ids):
+            named = self._mine().where(message.c.id.in_(ids), message.c.provider_id.is_not(None))
+            for row in self._connection.execute(named.with_only_columns(message.c.id, message.c.provider_id)):
+                found[MessageId(row.id)] = row.provider_id
+        return found
+
     def queued_for_geofence(self, geofence_id: GeofenceId) -> list[CustomerId]:
         """Customers for whom something is queued about that geofence, by id."""
         waiting = self._mine().where(message.c.status == QUEUED, message.c.geofence_id == geofence_id)

@@ -5,10 +5,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from nearcast.domain.ids import TenantId
-from nearcast.services.ports import ApiKey
-from nearcast.store.dialect import insert_new
+from nearcast.services.ports import ApiKey, StoreInfo
+from nearcast.store.dialect import insert_new, its_now, product
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
+from nearcast.store.migrate import revision_of
 from nearcast.store.tables import secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
@@ -58,6 +59,12 @@ class SqlStore:
         """StoreUnavailable where the database does not answer."""
         with Transaction(self.engine, read_only=True) as transaction:
             transaction.connection.execute(select(1))
+
+    def about(self) -> StoreInfo:
+        """What this database is and where its schema and its clock stand."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            connection = transaction.connection
+            return StoreInfo(product=product(connection), schema=revision_of(connection), now=its_now(connection))
 
     def close(self) -> None:
         self.engine.dispose()

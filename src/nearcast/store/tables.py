@@ -236,6 +236,7 @@ message = Table(
     Column("lease_until", UtcDateTime),
     Column("attempt", Integer, nullable=False),
     Column("provider_id", String),
+    Column("freed_at", UtcDateTime),
     UniqueConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "campaign_id", "status"),

@@ -56,10 +56,14 @@ class Transitions:
         return found
 
     def every(
-        self, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        customer_id: CustomerId | None = None,
     ) -> Iterator[tuple[CustomerId, Transition]]:
-        """All transitions with an event time in [since, until), by event time."""
-        bounds = []
+        """All transitions, or one customer's, with an event time in [since, until), by event time."""
+        bounds = [] if customer_id is None else [transition.c.customer_id == customer_id]
         if since is not None:
             bounds.append(transition.c.at >= since)
         if until is not None:

@@ -1,0 +1,125 @@
+"""Explain from the folder that a replay left behind."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from nearcast.domain.errors import InvalidInput, NotFound
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, VisitId
+from nearcast.domain.visit import TransitionKind
+from nearcast.services.assembly import assemble
+from nearcast.services.explain import Passage, Slot, Standing, explain_instant, explain_row, taken_up
+from nearcast.services.ports import Channel
+from nearcast.services.replay import Replay
+from nearcast.services.report import FACTS, MATCH_LOG, TRANSITIONS
+from nearcast.services.scenario import ScenarioShape, parse_instant
+from nearcast.services.world import World
+
+_ROW_KEYS = frozenset({"customer_id", "campaign_id", "at", "decided_at", "outcome", "reason", "reasons", "detail"})
+_TRANSITION_KEYS = frozenset({"customer_id", "geofence_id", "kind", "at", "visit_id"})
+
+
+def explain_replay(folder: Path, customer: str, campaign: str, at: datetime, channel: Channel) -> list[dict[str, Any]]:
+    """One explanation for each row of that instant, or one of what the rules say where there is none.
+
+    NotFound for a customer or campaign that the replay does not know.
+    """
+    past = _Folder(folder, CustomerId(customer), CampaignId(campaign), channel)
+    rows = [row for row in _lines(folder / MATCH_LOG, _ROW_KEYS) if past.concerns(row) and at in _instants(row)]
+    return [explain_row(past, row) for row in rows] or [explain_instant(past, at)]
+
+
+class _Facts(BaseModel):
+    scenario: ScenarioShape
+    geofences: dict[str, str | None]
+    sends: list[Slot]
+
+
+class _Folder:
+    """A `Past`."""
+
+    def __init__(self, folder: Path, customer_id: CustomerId, campaign_id: CampaignId, channel: Channel) -> None:
+        self.folder, self.customer_id, self.campaign_id, self.channel = folder, customer_id, campaign_id, channel
+        try:
+            facts = _Facts.model_validate(_document(folder / FACTS))
+        except ValidationError as error:
+            raise InvalidInput("is not what a replay writes", place=str(folder / FACTS)) from error
+        self.shape, self.geofences, self.slots = facts.scenario, facts.geofences, facts.sends
+        if all(shape.id != campaign_id for shape in self.shape.campaigns):
+            known = ", ".join(sorted(shape.id for shape in self.shape.campaigns)[:10])
+            raise NotFound(f"{folder}: there is no campaign {campaign_id!r}; there are {known}")
+        customers = {shape.id for shape in self.shape.customers}
+        customers |= {shape.customer_id for shape in self.shape.consents}
+        customers |= {event.consent.customer_id for event in self.shape.events if event.consent}
+        if customer_id not in customers:
+            raise NotFound(f"{folder}: there is no customer {customer_id!r}")
+
+    def concerns(self, row: dict[str, Any]) -> bool:
+        return bool(row["customer_id"] == self.customer_id and row["campaign_id"] == self.campaign_id)
+
+    def standing(self, at: datetime, *, without: MessageId | None = None) -> Standing:
+        world = self._world(at)
+        who, campaign = self.customer_id, world.campaigns.by_id[self.campaign_id]
+        own, of_budget = taken_up(self.slots, at, customer_id=who, campaign_id=campaign.id, without=without)
+        world.other_sends[who] += own
+        world.other_budget[campaign.id] += of_budget
+        shop = world.shops[campaign.shop_id]
+        return Standing(tenant=world.tenant, campaign=campaign, shop=shop, facts=world.facts(who, [campaign.id], at))
+
+    def _world(self, at: datetime) -> World:
+        """Consents, campaigns and earlier messages as they stood; no places."""
+        named = {key for shape in self.shape.campaigns for key in shape.geofence_ids or ()}
+        place = self.folder / FACTS
+        world = assemble(self.shape, place, lambda path: [], _ignore, repair=False, known=named)
+        Replay(world, self.shape, [], self.channel, note=_ignore, until=at).run(lambda done, of: None)
+        return world
+
+    def passages(self, until: datetime) -> Iterator[Passage]:
+        for row in _lines(self.folder / TRANSITIONS, _TRANSITION_KEYS):
+            if row["customer_id"] != self.customer_id:
+                continue
+            if parse_instant(row["at"]) > until:
+                break
+            if row["kind"] not in list(TransitionKind):
+                raise InvalidInput(f"there is no kind {row['kind']!r}", place=str(self.folder / TRANSITIONS))
+            yield Passage(TransitionKind(row["kind"]), GeofenceId(row["geofence_id"]), VisitId(row["visit_id"]))
+
+    def is_of_shop(self, geofence_id: GeofenceId, shop_id: ShopId, at: datetime) -> bool:
+        return self.geofences.get(geofence_id) == shop_id
+
+
+def _ignore(note: str) -> None:
+    """What was repaired was said when the scenario was replayed."""
+
+
+def _instants(row: dict[str, Any]) -> tuple[datetime, datetime]:
+    return parse_instant(row["at"]), parse_instant(row["decided_at"])
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        said = "is not there: is this the folder that `nearcast replay --out` wrote?"
+        raise InvalidInput(said, place=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"is not JSON: {error}", place=str(path)) from error
+
+
+def _lines(path: Path, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput("is not there, or not UTF-8", place=str(path)) from error
+    for n, line in enumerate(text.splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput("is not JSON", place=f"{path}, line {n}") from error
+        if not isinstance(row, dict) or not keys <= row.keys():
+            raise InvalidInput("is not what a replay writes", place=f"{path}, line {n}")
+        yield row
