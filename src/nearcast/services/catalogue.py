@@ -29,7 +29,8 @@ class CatalogueCache:
         if self._base is None or now_at != self.revision:
             self._base = self._with_geofences(assembled(catalogue, self.tenant_id))
             for edit in catalogue.geofences.every(since=max(self.revision, 0)):
-                self._apply(edit)
+                if edit.catalogue_revision <= now_at:  # one that was made meanwhile comes next time, and only then
+                    self._apply(edit)
             self.revision = now_at
         base = self._base
         return World(

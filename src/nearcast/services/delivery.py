@@ -59,6 +59,8 @@ def settled(message: Message, outcome: SendOutcome, now: datetime) -> Message:
             return message.to(MessageStatus.ACCEPTED, sent_at=now)
         case SendOutcome.FAILED:
             return message.to(MessageStatus.FAILED, freed_at=now)
+        case SendOutcome.UNAVAILABLE:
+            return message.to(MessageStatus.FAILED, reason=Reason.CHANNEL_UNAVAILABLE, freed_at=now)
         case SendOutcome.UNKNOWN:
             return message.to(MessageStatus.UNKNOWN)
 

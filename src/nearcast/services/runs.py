@@ -4,7 +4,7 @@ Due instants come from cronsim, which treats clock changes as Debian's cron does
 once when the gap ends, one that happens twice runs once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,10 +16,13 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.ping import Fix
 from nearcast.services.deciding import distances_m, run_candidate
+from nearcast.services.ports import Revision
 from nearcast.services.world import World
 
 _FIELDS = 5
 _REPEATED = timedelta(hours=3)  # longer than any clock is set back
+MISSED_AT_MOST = 1_000
+_FIRST_LOOK, _FURTHER = timedelta(days=1), 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,56 @@ def next_due(schedule: Schedule, after: datetime) -> datetime | None:
     return next((due for due in instants if due > after), None)
 
 
-def due_runs(schedule: Schedule, after: datetime, now: datetime) -> Iterator[DueRun]:
-    """The runs due in (after, now], oldest first; those older than `catch_up_s` are missed."""
+def due_runs(schedule: Schedule, after: datetime, now: datetime, *, on_time_s: float = 0.0) -> Iterator[DueRun]:
+    """The runs due in (after, now], oldest first; those older than `catch_up_s` are missed.
+
+    Of the missed ones no more than the newest `MISSED_AT_MOST` are told, however long nobody looked. What is found out
+    within `on_time_s` is on time whatever the schedule says.
+    """
+    made_up_for = timedelta(seconds=max(schedule.catch_up_s, on_time_s))
+    if now - after > made_up_for:
+        until = now - made_up_for
+        for due_at in _newest_between(schedule, after, until):
+            yield DueRun(due_at, is_missed=True)
+        after = until - timedelta(microseconds=1)
+    for due_at in _between(schedule, after, now):
+        yield DueRun(due_at, is_missed=False)
+
+
+def _newest_between(schedule: Schedule, after: datetime, until: datetime) -> list[datetime]:
+    """The newest due instants in (after, until), looking back only as far as it takes to find enough of them."""
+    look_back = _FIRST_LOOK
+    while True:
+        is_all = until - after <= look_back
+        found = list(_between(schedule, after if is_all else until - look_back, until - timedelta(microseconds=1)))
+        if is_all or len(found) >= MISSED_AT_MOST:
+            return found[-MISSED_AT_MOST:]
+        look_back *= _FURTHER
+
+
+def _between(schedule: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:
     due_at = next_due(schedule, after)
-    while due_at is not None and due_at <= now:
-        yield DueRun(due_at, is_missed=now - due_at > timedelta(seconds=schedule.catch_up_s))
+    while due_at is not None and due_at <= until:
+        yield due_at
         due_at = next_due(schedule, due_at)
+
+
+def scheduled_since(history: Sequence[Revision]) -> datetime:
+    """Since when a campaign stands in its present state under its present schedule, by its revisions, oldest first.
+
+    What was due before that was due to no such campaign: it was a draft, paused, or due at other times.
+    """
+    newest = history[-1]
+    since = newest.at
+    for earlier in reversed(history[:-1]):
+        if earlier.is_deleted or earlier.state != newest.state or _when(earlier) != _when(newest):
+            break
+        since = earlier.at
+    return since
+
+
+def _when(revision: Revision) -> tuple[object, object]:
+    return revision.doc.get("trigger"), revision.doc.get("schedule")
 
 
 def run_candidates(world: World, campaign: Campaign, due_at: datetime) -> list[tuple[CustomerId, Candidate]]:

@@ -1,0 +1,125 @@
+"""What goes on by itself: pings are consumed, messages leave, visits end, runs come due, old rows go."""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from threading import Event
+from time import monotonic
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from nearcast.domain.ids import TenantId
+from nearcast.services.application import Application
+from nearcast.services.live import Live
+from nearcast.worker.loop import Loop, LoopStatus, Step
+from nearcast.worker.trouble import Outage
+
+ROLES = frozenset({"worker", "scheduler"})
+_POLL_S = 0.25
+_RESCUE_S = 15.0
+_RETENTION_S = 3600.0
+
+
+class Worker:
+    """The loops of one process: role `worker` consumes pings and sends what that queued, `scheduler` does what comes
+    due. Many processes may run beside each other on one database, in any mixture of roles.
+
+    The scheduler's ticks only ring the loops' bells: what time it is, the application's clock says.
+    """
+
+    def __init__(self, application: Application, roles: Collection[str], *, tick_s: float = 0.5) -> None:
+        unknown = sorted(set(roles) - ROLES)
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(sorted(ROLES))}")
+        self._application = application
+        self._outage = Outage()
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._loops: list[Loop] = []
+        self._ticks: list[tuple[Loop, float]] = []
+        if "worker" in roles:
+            self._loops.append(self._loop("pings", self._live(_pings), bell=application.pings_arrived, poll_s=_POLL_S))
+        if "scheduler" in roles:
+            self._ticks = [
+                (self._loop("due", self._live(_due)), tick_s),
+                (self._loop("dispatch", self._live(_dispatch)), tick_s),
+                (self._loop("rescue", self._live(_rescue)), _RESCUE_S),
+                (self._loop("retention", self._retention), _RETENTION_S),
+            ]
+            self._loops += [loop for loop, _ in self._ticks]
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+
+    def start(self) -> None:
+        """Begin; each loop goes round once at once."""
+        for loop in self._loops:
+            loop.start()
+        for loop, every_s in self._ticks:
+            self._scheduler.add_job(loop.ring, "interval", seconds=every_s, id=loop.name)
+        if self._ticks:
+            self._scheduler.start()
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Let every loop finish the step in hand; whether all have within `timeout_s`."""
+        until_s = monotonic() + timeout_s
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        for loop in self._loops:
+            loop.stop()
+        return all([loop.join(until_s) for loop in self._loops])  # noqa: C419 - each of them is waited for
+
+    def wake(self) -> None:
+        """Pings have come in: look at once."""
+        self._application.pings_arrived.set()
+
+    def status(self) -> dict[str, LoopStatus]:
+        """How each loop is doing, by name."""
+        return {loop.name: loop.status() for loop in self._loops}
+
+    def _loop(self, name: str, step: Step, *, bell: Event | None = None, poll_s: float | None = None) -> Loop:
+        return Loop(
+            name,
+            step,
+            tenants=self._application.tenants.all,
+            clock=self._application.clock,
+            outage=self._outage,
+            bell=bell or Event(),
+            poll_s=poll_s,
+        )
+
+    def _live(self, work: Callable[[Live, datetime], bool]) -> Step:
+        """Work on engines that no other loop waits for."""
+        engines = self._application.new_engines(self._owner)
+
+        def step(tenant_id: TenantId, now: datetime) -> bool:
+            with engines.of(tenant_id) as live:
+                return work(live, now)
+
+        return step
+
+    def _retention(self, tenant_id: TenantId, now: datetime) -> bool:
+        self._application.retention.prune(tenant_id, now)
+        return False
+
+
+def _pings(live: Live, now: datetime) -> bool:
+    consumed = live.work_some_pings(now)
+    return live.dispatch_some(now) > 0 or consumed > 0
+
+
+def _due(live: Live, now: datetime) -> bool:
+    live.end_due(now)
+    return live.run_due(now)
+
+
+def _dispatch(live: Live, now: datetime) -> bool:
+    return live.dispatch_some(now) > 0
+
+
+def _rescue(live: Live, now: datetime) -> bool:
+    live.rescue(now)
+    return False

@@ -1,0 +1,159 @@
+"""What holds for every channel, and then what each of them does of its own."""
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import sleep
+from typing import Any
+
+import pytest
+
+from nearcast.channels.by_name import ByName
+from nearcast.channels.console import Console
+from nearcast.channels.recorder import Recorder
+from nearcast.domain.ids import MessageId
+from nearcast.domain.message import MessageStatus
+from nearcast.services.ports import Channel, SendOutcome
+from tests.store.values import message
+
+SENDING = message(status=MessageStatus.SENDING)
+ODD_TEXTS = [
+    "",
+    "two\nlines\r\n",
+    "\x1b[2J\x9b31m\0",
+    'a "quoted" \\ text',
+    "Café −20 % 🎉",
+    "\u2028\u202e\ud800",
+    "x" * 100_000,
+]
+
+Case = tuple[Channel, Callable[[], int]]
+"""A channel, and how many messages have left through it."""
+
+
+def recorder() -> Case:
+    channel = Recorder()
+    return channel, lambda: len(channel.sent)
+
+
+def console() -> Case:
+    stream = io.StringIO()
+    return Console(stream), lambda: stream.getvalue().count("\n")
+
+
+def console_of_few_letters() -> Case:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
+    return Console(stream), lambda: raw.getvalue().count(b"\n")
+
+
+def by_name() -> Case:
+    channel, left = console()
+    return ByName({"sms": channel}, None), left
+
+
+def by_fallback() -> Case:
+    channel, left = console()
+    return ByName({"email": Recorder()}, channel), left
+
+
+@pytest.fixture(params=[recorder, console, console_of_few_letters, by_name, by_fallback])
+def case(request: pytest.FixtureRequest) -> Any:
+    return request.param()
+
+
+def test_it_takes_a_message_and_says_so(case: Case) -> None:
+    channel, left = case
+    assert channel.send(SENDING) is SendOutcome.ACCEPTED
+    assert left() == 1
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
+def test_an_odd_text_is_one_message_like_any_other(case: Case, text: str) -> None:
+    channel, left = case
+    assert channel.send(replace(SENDING, text=text)) is SendOutcome.ACCEPTED
+    assert left() == 1
+
+
+def test_many_threads_may_send_at_once(case: Case) -> None:
+    channel, left = case
+    with ThreadPoolExecutor(8) as pool:
+        sent = list(pool.map(channel.send, [replace(SENDING, id=MessageId(f"m-{n}")) for n in range(200)]))
+    assert sent == [SendOutcome.ACCEPTED] * 200
+    assert left() == 200
+
+
+# --- console
+
+
+def test_the_console_prints_who_gets_what() -> None:
+    stream = io.StringIO()
+    Console(stream).send(SENDING)
+    assert stream.getvalue() == 'message "message-1" "sms" "anna" "Coffee −20 %"\n'
+
+
+def test_the_console_shows_nothing_that_steers_a_terminal() -> None:
+    stream = io.StringIO()
+    Console(stream).send(replace(SENDING, text="\x1b[2J\u202e\n\x9b"))
+    assert stream.getvalue().removesuffix("\n").isprintable()
+
+
+def test_the_console_keeps_lines_whole() -> None:
+    class LetterByLetter(io.StringIO):
+        def write(self, text: str) -> int:
+            for letter in text:
+                super().write(letter)
+                sleep(0)  # now somebody else may write
+            return len(text)
+
+    stream = LetterByLetter()
+    channel = Console(stream)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(channel.send, [SENDING] * 50))
+    assert set(stream.getvalue().splitlines()) == {'message "message-1" "sms" "anna" "Coffee −20 %"'}
+
+
+def test_the_console_is_standard_output_of_the_moment(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().send(SENDING)
+    assert capsys.readouterr().out.startswith("message ")
+
+
+def test_what_is_printed_is_seen_at_once() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8")
+    Console(stream).send(SENDING)
+    assert raw.getvalue() != b""
+
+
+def test_a_closed_stream_takes_nothing() -> None:
+    stream = io.StringIO()
+    stream.close()
+    assert Console(stream).send(SENDING) is SendOutcome.FAILED
+
+
+def test_a_broken_pipe_takes_nothing() -> None:
+    class Broken(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    assert Console(Broken()).send(SENDING) is SendOutcome.FAILED
+
+
+# --- by name
+
+
+def test_a_message_leaves_through_the_channel_it_names() -> None:
+    sms, email, other = Recorder(), Recorder(), Recorder()
+    channel = ByName({"sms": sms, "email": email}, other)
+    for name in ("email", "sms", "carrier pigeon"):
+        channel.send(replace(SENDING, channel=name))
+    assert [[each.channel for each in adapter.sent] for adapter in (sms, email, other)] == [
+        ["sms"],
+        ["email"],
+        ["carrier pigeon"],
+    ]
+
+
+def test_a_channel_that_is_not_set_up_is_unavailable() -> None:
+    assert ByName({"email": Recorder()}, None).send(SENDING) is SendOutcome.UNAVAILABLE

@@ -1,0 +1,110 @@
+"""The way in: what the door says of each row, and that nothing is lost when many come at once."""
+
+import pytest
+
+from nearcast.domain.errors import NotFound
+from nearcast.domain.ids import TenantId
+from nearcast.domain.reason import Reason
+from nearcast.services.intake import Intake
+from nearcast.services.live import Live
+from nearcast.store.sql_store import SqlStore
+from tests.live.corner import (
+    ENTER,
+    INSIDE_DEG,
+    NOON,
+    OUTSIDE_DEG,
+    Heard,
+    later,
+    names,
+    open_corner,
+    seen,
+    verdicts,
+)
+from tests.store.values import at_once
+
+
+def unheard() -> None:
+    """Nobody is to be woken."""
+
+
+def waiting(store: SqlStore, tenant: TenantId) -> int:
+    with store.reading(tenant) as uow:
+        return sum(uow.pings.waiting().values())
+
+
+def test_each_row_is_answered_by_its_place_in_the_request(store: SqlStore) -> None:
+    tenant = open_corner(store, customers=names(1))
+    batch = seen(
+        ["cust-0000", "stranger", "cust-0000", "cust-0000", "cust-0000"],
+        NOON,
+        lat_deg=[INSIDE_DEG, INSIDE_DEG, 91.0, INSIDE_DEG, INSIDE_DEG],  # type: ignore[arg-type]
+        ping_id=["a", "b", "c", "a", "d"],
+    )
+    assert Intake(store, unheard).accept(tenant, batch, NOON) == [
+        (1, Reason.CONSENT_LOCATION_MISSING),
+        (2, Reason.PING_OUT_OF_RANGE),
+        (3, Reason.DUPLICATE_PING),
+    ]
+    assert waiting(store, tenant) == 2
+    with store.reading(tenant) as uow:
+        assert sum(uow.counters.get("refused").values()) == 3
+
+
+def test_workers_are_woken_when_there_is_something_to_read(store: SqlStore) -> None:
+    tenant = open_corner(store, customers=names(1))
+    found_on_waking: list[int] = []
+    intake = Intake(store, lambda: found_on_waking.append(waiting(store, tenant)))
+    intake.accept(tenant, seen(["stranger"], NOON), NOON)
+    assert found_on_waking == []
+    intake.accept(tenant, seen(names(1), NOON), NOON)
+    assert found_on_waking == [1]
+
+
+def test_a_tenants_new_rules_hold_for_the_next_request(store: SqlStore) -> None:
+    tenant = open_corner(store, customers=names(1))
+    intake = Intake(store, unheard)
+    ahead = seen(names(1), later(90))
+    ahead.received_at_us[:] -= 90_000_000
+    assert intake.accept(tenant, ahead, NOON) == [(0, Reason.PING_FROM_FUTURE)]
+    with store.writing(tenant) as uow:
+        rules = {"tenant": {"timezone": "UTC"}, "presence": {"profile": "raw"}, "ping_rules": {"max_future_s": 120}}
+        uow.catalogue.put_settings(rules, NOON)
+        uow.commit()
+    assert intake.accept(tenant, ahead, NOON) == []
+
+
+def test_a_tenant_that_is_not_there(store: SqlStore) -> None:
+    with pytest.raises(NotFound, match="nobody"):
+        Intake(store, unheard).accept(TenantId("nobody"), seen(names(1), NOON), NOON)
+
+
+def test_many_at_once_lose_nothing_and_stand_in_nobodys_way(store: SqlStore) -> None:
+    """Pings come twice, within a request and again in the next: the door and the workers count the same reason."""
+    customers = names(40)
+    tenant = open_corner(store, ENTER, customers=customers)
+    intake = Intake(store, unheard)
+    workers = [Live(store, tenant, Heard(), owner=f"worker {n}") for n in range(2)]
+    minutes = [OUTSIDE_DEG, INSIDE_DEG, INSIDE_DEG, INSIDE_DEG, INSIDE_DEG]
+    posted: list[int] = []
+
+    def post(n: int) -> None:
+        some = customers[n * 10 : n * 10 + 10]
+        try:
+            for minute, lat_deg in enumerate(minutes):
+                batch = seen(some * 2, later(60 * minute), lat_deg, ping_id=[f"{minute}"] * 20)
+                for _ in range(2):
+                    assert len(intake.accept(tenant, batch, later(60 * minute))) == 10
+        finally:
+            posted.append(n)
+
+    def work(live: Live) -> None:
+        while live.work_some_pings(later(300)) or len(posted) < 4:
+            pass
+
+    at_once([*(lambda n=n: post(n) for n in range(4)), *(lambda live=live: work(live) for live in workers)])
+    workers[0].work_pings(later(300))
+    assert waiting(store, tenant) == 0
+    assert sorted(customer for customer, _ in verdicts(store, tenant)) == customers
+    with store.reading(tenant) as uow:
+        assert uow.counters.get("refused") == {"duplicate_ping": 4 * 5 * (20 + 10)}
+        assert uow.counters.get("pings") == {"accepted": 4 * 5 * 10}
