@@ -1,19 +1,20 @@
 """A service on each database; every test has the tables to itself."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import metadata, secret
-from tests.api.service import NOON, Service, serving
+from tests.api.service import Service, serving
 
 
 @pytest.fixture(scope="session")
-def _sqlite_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    yield from _service(f"sqlite:///{tmp_path_factory.mktemp('api') / 'nearcast.db'}")
+def _sqlite_service(quick_folder: Path) -> Iterator[Service]:
+    yield from _service(f"sqlite:///{quick_folder / 'api.db'}")
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +24,8 @@ def _postgresql_service(postgres_url: str) -> Iterator[Service]:
 
 def _service(url: str) -> Iterator[Service]:
     upgrade(url)
-    store = SqlStore(url)
-    with serving(store) as service:
+    with closing(SqlStore(url)) as store, serving(store) as service:
         yield service
-    store.close()
 
 
 @pytest.fixture(
@@ -38,21 +37,12 @@ def _service(url: str) -> Iterator[Service]:
 def service(request: pytest.FixtureRequest) -> Service:
     """A service whose store is empty, at Tuesday noon."""
     found: Any = request.getfixturevalue(f"_{request.param}_service")
-    empty(found.store)
-    found.clock.at = NOON
+    found.begin_anew()
     return found  # type: ignore[no-any-return]
 
 
 @pytest.fixture
 def sqlite_service(_sqlite_service: Service) -> Service:
     """As `service`, where the database makes no difference; needs @pytest.mark.enable_socket."""
-    empty(_sqlite_service.store)
-    _sqlite_service.clock.at = NOON
+    _sqlite_service.begin_anew()
     return _sqlite_service
-
-
-def empty(store: SqlStore) -> None:
-    with store.engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            if table is not secret:
-                connection.execute(table.delete())

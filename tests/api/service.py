@@ -1,6 +1,5 @@
 """The service over real HTTP on a free loopback port, its clock in the test's hands."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,14 +10,17 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from nearcast.api.app import create_app
 from nearcast.bootstrap import application
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from nearcast.services.application import Application
+from nearcast.serving import listen, url_of
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
+from nearcast.store.tables import metadata, secret
 
 NOON = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
 """A Tuesday noon in Berlin."""
@@ -38,13 +40,30 @@ class SteppedClock:
 
 @dataclass
 class Service:
-    """A running service; a client is one key's."""
+    """A running service; a client is one key's. `ledger_numbers` are the names that a replay gives to the lines of the
+    ledger of a scenario that was played here.
+    """
 
     url: str
-    app: Application
+    server: FastAPI
     store: SqlStore
     clock: SteppedClock
+    ledger_numbers: dict[str, str] = field(default_factory=dict)
     _clients: list[httpx.Client] = field(default_factory=list)
+
+    @property
+    def app(self) -> Application:
+        found: Application = self.server.state.application
+        return found
+
+    def begin_anew(self, at: datetime = NOON) -> None:
+        """Empty tables, and nothing of them remembered."""
+        with self.store.engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                if table is not secret:
+                    connection.execute(table.delete())
+        self.clock.at = at
+        self.server.state.application = application(Settings(), self.store, clock=self.clock)
 
     def key(self, role: Role, tenant: str = "t1", shops: list[str] | None = None) -> str:
         """A new key of a tenant, which is made where it is new."""
@@ -68,9 +87,9 @@ class Service:
 def serving(store: SqlStore) -> Iterator[Service]:
     """A service on a store that has its schema."""
     clock = SteppedClock()
-    made = application(Settings(), store, clock=clock)
-    with running(create_app(made)) as url:
-        service = Service(url, made, store, clock)
+    server = create_app(application(Settings(), store, clock=clock))
+    with running(server) as url:
+        service = Service(url, server, store, clock)
         yield service
         service.close()
 
@@ -78,7 +97,7 @@ def serving(store: SqlStore) -> Iterator[Service]:
 @contextmanager
 def running(app: Any) -> Iterator[str]:
     """An ASGI application behind uvicorn in a thread; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -86,7 +105,7 @@ def running(app: Any) -> Iterator[str]:
         while not server.started and time.monotonic() < until:
             time.sleep(0.01)
         assert server.started
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield url_of(listening)
         server.should_exit = True
         thread.join(timeout=10)
         assert not thread.is_alive()

@@ -6,7 +6,21 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from nearcast import __version__
-from nearcast.api import problems, shops
+from nearcast.api import (
+    campaigns,
+    consents,
+    customers,
+    explain,
+    geofences,
+    health,
+    keys,
+    match_log,
+    messages,
+    pings,
+    problems,
+    settings,
+    shops,
+)
 from nearcast.api.pages import PROBLEM
 from nearcast.api.route import bearer
 from nearcast.services.application import Application
@@ -15,7 +29,19 @@ _DESCRIPTION = (
     "Send pings, draw geofences, write offers, and read why each message was sent or not. Errors are problems "
     "(RFC 9457) with a stable `code`. Writes take an `Idempotency-Key`: the same request again gets the same answer."
 )
-_ROUTERS = (shops.router,)
+_ROUTERS = (
+    shops.router,
+    geofences.router,
+    campaigns.router,
+    customers.router,
+    consents.router,
+    settings.router,
+    keys.router,
+    pings.router,
+    match_log.router,
+    explain.router,
+    messages.router,
+)
 
 
 def create_app(application: Application, *, pages: Sequence[APIRouter] = (), public_url: str | None = None) -> FastAPI:
@@ -35,6 +61,7 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(bearer)])
+    app.include_router(health.router)
     for page in pages:
         app.include_router(page)
     _describe(app)

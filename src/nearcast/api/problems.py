@@ -82,7 +82,9 @@ def _of_nearcast(request: Request, error: Exception) -> JSONResponse:
     for kind, status, title in _STATUS:
         if isinstance(error, kind):
             headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 or isinstance(error, StillRunning) else None
-            return problem(status, error.code, title, str(error), errors=_places(request, error), headers=headers)
+            # what a driver says of its database is not for those who ask
+            detail = "Try again as it stands: nothing was changed." if status == 503 else str(error)
+            return problem(status, error.code, title, detail, errors=_places(request, error), headers=headers)
     return _of_fault(request, error)
 
 

@@ -45,6 +45,8 @@ class KeyedRoute(APIRoute):
             application: Application = request.app.state.application
             asker = await _asker(application, request)
             asker.require(roles)
+            if "\0" in request.scope["path"] or any("\0" in value for value in request.query_params.values()):
+                raise Refusal(400, "NUL stands in no name")
             unknown = sorted(set(request.query_params) - known)
             if unknown:
                 said = f"there is no parameter {unknown[0]!r} here; there are {', '.join(sorted(known)) or 'none'}"

@@ -1,7 +1,7 @@
 """Pings from NDJSON: one JSON object per line, UTF-8."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -33,11 +33,11 @@ _MEANINGS: dict[str, tuple[Meaning, Any]] = {
 def read_ndjson(path: Path) -> PingBatch:
     """InvalidInput as `read_pings` says; blank lines are no rows."""
     place = str(path)
-    lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    return batch_of(_pings(path.read_bytes().decode("utf-8-sig").split("\n"), place), place)
+
+
+def _pings(lines: list[str], place: str) -> Iterator[Mapping[str, Any]]:
     decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
-    cells: dict[str, list[Any]] = {name: [] for name in _MEANINGS}
-    wanted = [(cells[ours].append, names[0], names[1:]) for ours, names in NAMES.items()]
-    row = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -47,6 +47,15 @@ def read_ndjson(path: Path) -> PingBatch:
             raise InvalidInput(f"not JSON: {error}", place=f"{place}, line {number}") from None
         if not isinstance(ping, dict):
             raise InvalidInput(f"a ping is an object, not a {type(ping).__name__}", place=f"{place}, line {number}")
+        yield ping
+
+
+def batch_of(pings: Iterable[Mapping[str, Any]], place: str) -> PingBatch:
+    """Pings that each bear their own names, numbers and instants as numbers or texts. InvalidInput as `batch_from`."""
+    cells: dict[str, list[Any]] = {name: [] for name in _MEANINGS}
+    wanted = [(cells[ours].append, names[0], names[1:]) for ours, names in NAMES.items()]
+    row = 0
+    for ping in pings:
         for append, name, other_names in wanted:
             value = ping.get(name)
             for other_name in other_names if value is None else ():

@@ -23,7 +23,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 FILE_NAMES = tuple(name for names in NAMES.values() for name in names)
 EARLIEST_US, LATEST_US = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900 and 2200
-_REQUIRED = ("customer_id", "recorded_at", "lat", "lon")
+REQUIRED = ("customer_id", "recorded_at", "lat", "lon")
 
 
 def batch_from(columns: Mapping[str, ArrowColumn], n: int, place: str) -> PingBatch:
@@ -57,7 +57,7 @@ def _found(columns: Mapping[str, ArrowColumn], n: int, place: str) -> dict[str, 
     found = {}
     for ours, names in NAMES.items():
         name = next((name for name in names if name in columns), None)
-        if name is None and ours in _REQUIRED:
+        if name is None and ours in REQUIRED:
             wanted = " or ".join(names)
             raise InvalidInput(f"there is no column {wanted}; there are {', '.join(columns) or 'none'}", place=place)
         cells = pyarrow.chunked_array([pyarrow.nulls(n)]) if name is None else columns[name]

@@ -21,11 +21,11 @@ from shapely.geometry import mapping
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Area, Boundary, Geofence
-from nearcast.geo.crs import Note, projection
+from nearcast.geo.crs import Note, Projection, projection
 from nearcast.geo.geodesy import Bools
 from nearcast.geo.properties import circle, geofence_with, identified
 from nearcast.geo.rings import area_wkb
-from nearcast.geo.validate import geofence_from_feature, geofences_from_collection, refuse_duplicates
+from nearcast.geo.validate import collection, geofence_from_feature, geofences_from_collection, refuse_duplicates
 
 Geometries: TypeAlias = NDArray[Any]  # object arrays of shapely geometries
 
@@ -40,11 +40,58 @@ def read_geofences(path: Path, *, repair: bool = False, note: Callable[[str], No
             return _from_geojson(path, repair, note)
         case ".parquet" | ".geoparquet":
             return _from_geoparquet(path, repair, note)
-        case ending:
-            raise InvalidInput(f"geofences are read from .geojson, .json and .parquet, not {ending!r}", place=str(path))
+        case _:
+            raise _other_ending(path)
+
+
+def read_features(path: Path, *, note: Callable[[str], None] | None = None) -> list[Any]:
+    """The GeoJSON Features of a file as `read_geofences` reads it, in longitude and latitude; none is checked yet, and
+    where a geofence is wrong the others are none the worse. A .parquet file's have the properties known here alone.
+    """
+    if path.suffix.lower() in (".parquet", ".geoparquet"):
+        geometries, rows = _columns(path, note)
+        pairs = zip((None if each is None else mapping(each) for each in geometries), rows, strict=True)
+        features = [{"type": "Feature", "properties": row, "geometry": geometry} for geometry, row in pairs]
+        return list(json.loads(json.dumps(features)))  # tuples become lists
+    if path.suffix.lower() not in (".geojson", ".json"):
+        raise _other_ending(path)
+    document, _ = _json_document(path)
+    found, to_lonlat = collection(document, str(path), note)
+    return list(found) if to_lonlat is None else [_moved(feature, to_lonlat) for feature in found]
+
+
+def _other_ending(path: Path) -> InvalidInput:
+    return InvalidInput(
+        f"geofences are read from .geojson, .json and .parquet, not {path.suffix.lower()!r}", place=str(path)
+    )
+
+
+def _moved(feature: Any, to_lonlat: Projection) -> Any:
+    geometry = feature.get("geometry") if isinstance(feature, dict) else None
+    if not isinstance(geometry, dict):
+        return feature
+    return {**feature, "geometry": {**geometry, "coordinates": _lonlat(geometry.get("coordinates"), to_lonlat)}}
+
+
+def _lonlat(coordinates: Any, to_lonlat: Projection) -> Any:
+    """Positions, however deep they lie, in longitude and latitude; what is none is left for the check."""
+    if not isinstance(coordinates, list):
+        return coordinates
+    if len(coordinates) > 1 and all(isinstance(each, int | float) for each in coordinates):
+        return to_lonlat(np.array([coordinates[:2]], dtype=np.float64))[0].tolist()
+    return [_lonlat(each, to_lonlat) for each in coordinates]
 
 
 def _from_geojson(path: Path, repair: bool, note: Note | None) -> list[Geofence]:
+    document, not_json = _json_document(path)
+    geofences = geofences_from_collection(document, place=str(path), repair=repair, note=note)
+    if not_json:  # after the geofences: one that has it in its coordinates is the better place to name
+        raise InvalidInput(f"not JSON: the number {not_json[0]}", place=str(path))
+    return geofences
+
+
+def _json_document(path: Path) -> tuple[Any, list[str]]:
+    """What the file says, and the numbers in it that JSON does not have."""
     place = str(path)
     not_json: list[str] = []
 
@@ -65,10 +112,7 @@ def _from_geojson(path: Path, repair: bool, note: Note | None) -> list[Geofence]
         ) from None
     except (RecursionError, ValueError) as error:
         raise InvalidInput(f"not usable JSON: {error}", place=place) from None
-    geofences = geofences_from_collection(document, place=place, repair=repair, note=note)
-    if not_json:  # after the geofences: one that has it in its coordinates is the better place to name
-        raise InvalidInput(f"not JSON: the number {not_json[0]}", place=place)
-    return geofences
+    return document, not_json
 
 
 @np.errstate(invalid="ignore")  # GEOS raises the flag over a NaN coordinate, which is refused by name

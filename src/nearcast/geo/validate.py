@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from nearcast.domain.errors import InvalidGeofence, InvalidInput
 from nearcast.domain.geofence import Boundary, Geofence
 from nearcast.domain.ids import GeofenceId
-from nearcast.geo.crs import named_crs, projection
+from nearcast.geo.crs import Projection, named_crs, projection
 from nearcast.geo.properties import circle, geofence_with, identified
 from nearcast.geo.rings import Reading, area, point
 
@@ -32,17 +32,25 @@ def geofences_from_collection(
     InvalidGeofence as for one feature, and where two have the same id; InvalidInput where it is no FeatureCollection
     or its `crs` is unknown.
     """
+    features, to_lonlat = collection(document, place, note)
+    reading = Reading(projection=to_lonlat, repair=repair, note=note)
+    prefix = f"{place}: features" if place else "features"
+    geofences = [_geofence(feature, f"{prefix}[{number}]", reading) for number, feature in enumerate(features)]
+    refuse_duplicates(geofences, lambda number: f"{prefix}[{number}]")
+    return geofences
+
+
+def collection(
+    document: object, place: str, note: Callable[[str], None] | None
+) -> tuple[Sequence[object], Projection | None]:
+    """The members of a FeatureCollection, not yet looked at, and what brings them to longitude and latitude."""
     if not isinstance(document, Mapping) or document.get("type") != "FeatureCollection":
         raise InvalidInput(f"{_kind(document)} is not a GeoJSON FeatureCollection", place=place)
     features = document.get("features")
     if not isinstance(features, (list, tuple)):
         raise InvalidInput(f"features are {_kind(features)}, not a list", place=place)
     to_lonlat = projection(named_crs(document["crs"], place), place, note) if "crs" in document else None
-    reading = Reading(projection=to_lonlat, repair=repair, note=note)
-    prefix = f"{place}: features" if place else "features"
-    geofences = [_geofence(feature, f"{prefix}[{number}]", reading) for number, feature in enumerate(features)]
-    refuse_duplicates(geofences, lambda number: f"{prefix}[{number}]")
-    return geofences
+    return features, to_lonlat
 
 
 def refuse_duplicates(geofences: Sequence[Geofence], place_of: Callable[[int], str]) -> None:

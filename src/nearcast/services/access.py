@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from nearcast.domain.errors import NotAllowed, NotFound
+from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.ports import ApiKey, Store
 
@@ -70,7 +70,9 @@ class Access:
         *,
         shop_ids: Sequence[ShopId] | None = None,
     ) -> NewKey:
-        """Make a key and keep its hash."""
+        """Make a key and keep its hash. InvalidInput for shops that are not there, or for a role that has none."""
+        if shop_ids is not None and role is not Role.OWNER:
+            raise InvalidInput(f"a key of role {role.value} is not for single shops", place="shop_ids")
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         kept = ApiKey(
             id=key_id,
@@ -82,6 +84,9 @@ class Access:
             created_at=now,
         )
         with self._store.writing(tenant_id) as uow:
+            for n, shop_id in enumerate(shop_ids or ()):
+                if uow.catalogue.shops.get(shop_id) is None:
+                    raise InvalidInput(f"there is no shop {shop_id!r}", place=f"shop_ids[{n}]")
             uow.keys.insert(kept)
             uow.commit()
         return NewKey(key_id, f"{_PREFIX}_{key_id}_{secret}", role)

@@ -1,19 +1,38 @@
 """The live service's use cases in one bundle, with what they need already handed in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 
 from nearcast.services.access import Access
 from nearcast.services.campaigns import Campaigns
+from nearcast.services.consents import Consents
+from nearcast.services.customers import Customers
+from nearcast.services.engines import Engines
+from nearcast.services.explain_live import Explanations
 from nearcast.services.fences import Fences
+from nearcast.services.health import Health, WorkerStatus, no_worker
+from nearcast.services.importing import Importing
+from nearcast.services.intake import Intake
+from nearcast.services.match_log import Decisions
+from nearcast.services.messages import Messages
 from nearcast.services.once import Once
+from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
+from nearcast.services.refusals import Refusals
+from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """What the API, the console, the worker and the command line receive; none of them ever sees an adapter."""
+    """What the API, the console, the worker and the command line receive; none of them ever sees an adapter.
+
+    `new_engines` makes engines that no other thread waits for, for whoever bears that name among all processes on the
+    database. `pings_arrived` is set when pings have come in here. `worker_status` tells of the loops that this process
+    runs.
+    """
 
     clock: Clock
     access: Access
@@ -22,3 +41,17 @@ class Application:
     shops: Shops
     fences: Fences
     campaigns: Campaigns
+    customers: Customers
+    consents: Consents
+    intake: Intake
+    importing: Importing
+    retention: Retention
+    new_engines: Callable[[str], Engines]
+    pings_arrived: Event
+    explanations: Explanations
+    read_native: RequestReader
+    refusals: Refusals
+    decisions: Decisions
+    messages: Messages
+    health: Health
+    worker_status: WorkerStatus = no_worker

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from nearcast.domain.errors import InUse, InvalidGeofence, InvalidInput
+from nearcast.domain.errors import InvalidGeofence, InvalidInput
 from nearcast.domain.ids import GeofenceId
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.access import Principal
@@ -59,19 +59,12 @@ class Fences(Register):
         return self.get(asker, geofence.id)
 
     def delete(self, asker: Principal, key: str, now: datetime, *, expected: int | None = None) -> None:
-        """Take a geofence out of force: visits there end, what is queued for it is cancelled. InUse while a campaign
-        that has not ended names it.
+        """Take a geofence out of force: visits there end, what is queued for it is cancelled. Campaigns that name it
+        go on without it.
         """
 
         def may(uow: UnitOfWork) -> None:
             check_revision(self.seen(uow, asker, key), expected)
-            naming = [
-                campaign.id
-                for campaign in uow.catalogue.campaigns.all()
-                if campaign.state != "ended" and key in (campaign.doc.get("geofence_ids") or ())
-            ]
-            if naming:
-                raise InUse(f"geofence {key!r} is named by campaigns: {', '.join(naming[:5])}")
 
         with self._engines.of(asker.tenant_id) as engine:
             engine.delete_geofence(GeofenceId(key), now, may=may)

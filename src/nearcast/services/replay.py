@@ -18,11 +18,10 @@ from typing import TypeAlias
 import numpy as np
 
 from nearcast.domain.campaign import Campaign, Trigger
-from nearcast.domain.case import Send
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.geofence import Geofence
-from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
 from nearcast.geo.batch import Floats, PingBatch, Texts
@@ -42,12 +41,12 @@ from nearcast.services.engine import (
 )
 from nearcast.services.ingest import EPOCH, Door, as_instant, as_us, fix_of, in_order_of_arrival, inside_of
 from nearcast.services.ports import Channel, Progress
+from nearcast.services.prior_sends import prior_send
 from nearcast.services.runs import next_due
 from nearcast.services.scenario import EventShape, PriorSendShape, ScenarioShape, placed
 from nearcast.services.world import World
 
 _MATCH_ROWS = 65_536
-NEVER_COUNT = ("transactional", "cancelled", "expired", "failed")
 
 
 class Due(IntEnum):
@@ -214,21 +213,11 @@ class Replay:
         self.world.campaigns.by_id[campaign_id] = placed(place, lambda: campaign.after(action))
 
     def _prior_send(self, prior: PriorSendShape, at: datetime) -> None:
-        if prior.status in NEVER_COUNT:
-            return
-        campaign_id = CampaignId(prior.campaign_id)
-        campaign = self.world.campaigns.by_id.get(campaign_id)
-        shop_id = prior.shop_id or (campaign.shop_id if campaign else None)
-        is_ghost = prior.status == "ghost"
-        send = Send(
-            campaign_id=campaign_id,
-            at=at,
-            shop_id=ShopId(shop_id) if shop_id else None,
-            geofence_id=GeofenceId(prior.geofence_id) if prior.geofence_id else None,
-            channel=prior.channel or (campaign.channel if campaign else None),
-            is_ghost=is_ghost,
-        )
-        note_other_send(self.world, CustomerId(prior.customer_id), send)
+        campaign = self.world.campaigns.by_id.get(CampaignId(prior.campaign_id))
+        shop_id, channel = (campaign.shop_id, campaign.channel) if campaign else (None, None)
+        send = prior_send(prior, at, shop_id=shop_id, channel=channel)
+        if send is not None:
+            note_other_send(self.world, CustomerId(prior.customer_id), send)
 
     def _pings(self, rows: range) -> None:
         """The pings of one instant, customer by customer."""

@@ -56,7 +56,9 @@ Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
+    """What is written from outside: unknown keys are refused, and nothing is taken for another type."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
@@ -66,12 +68,12 @@ class _Shape(BaseModel):
         return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-class TenantShape(_Shape):
+class TenantShape(Shape):
     id: Id = "tenant"
     timezone: str = "UTC"
 
 
-class PresenceShape(_Shape):
+class PresenceShape(Shape):
     """Keys left out take the profile's defaults; those of profile RAW are in `PresenceRules`."""
 
     profile: Literal["raw", "robust"] = "robust"
@@ -84,19 +86,19 @@ class PresenceShape(_Shape):
     cross_within_s: Seconds | None = None
 
 
-class PingRulesShape(_Shape):
+class PingRulesShape(Shape):
     max_age_s: Seconds = 300.0
     max_accuracy_m: Seconds = 75.0
     max_future_s: Seconds = 60.0
 
 
-class WindowShape(_Shape):
+class WindowShape(Shape):
     from_: str = Field(alias="from")
     until: str
     days: list[Weekday] | None = None
 
 
-class CapShape(_Shape):
+class CapShape(Shape):
     id: Id
     scope: Literal["customer", "shop", "campaign", "geofence", "fence", "channel"] | None = None
     kind: Annotated[CapKind, Field(strict=False)]
@@ -105,18 +107,18 @@ class CapShape(_Shape):
     unit: Annotated[CalendarUnit, Field(strict=False)] | None = None
 
 
-class HoldoutShape(_Shape):
+class HoldoutShape(Shape):
     percent: float
     salt: str
 
 
-class PolicyShape(_Shape):
+class PolicyShape(Shape):
     quiet_hours: list[WindowShape] = []
     caps: list[CapShape] = []
     holdout: HoldoutShape | None = None
 
 
-class ShopShape(_Shape):
+class ShopShape(Shape):
     id: Id
     name: str | None = None
     lat: float | None = None
@@ -132,7 +134,7 @@ class ShopShape(_Shape):
         return self
 
 
-class CustomerShape(_Shape):
+class CustomerShape(Shape):
     id: Id
     timezone: str | None = None
     tags: list[str] = []
@@ -140,8 +142,9 @@ class CustomerShape(_Shape):
     suppressed: list[str] = []
 
 
-class ConsentShape(_Shape):
-    customer_id: Id
+class ConsentEventShape(Shape):
+    """What a customer said, of one purpose."""
+
     purpose: str
     action: Annotated[ConsentAction, Field(strict=False)]
     at: Instant | None = None
@@ -150,16 +153,20 @@ class ConsentShape(_Shape):
     valid_until: Instant | None = None
 
 
-class TriggerShape(_Shape):
+class ConsentShape(ConsentEventShape):
+    customer_id: Id
+
+
+class TriggerShape(Shape):
     on: Annotated[Trigger, Field(strict=False)]
 
 
-class ActiveShape(_Shape):
+class ActiveShape(Shape):
     from_: Instant | None = Field(default=None, alias="from")
     until: Instant | None = None
 
 
-class ScheduleShape(_Shape):
+class ScheduleShape(Shape):
     cron: str
     timezone: str | None = None
     seen_within_s: Seconds | None = None
@@ -167,22 +174,22 @@ class ScheduleShape(_Shape):
     catch_up_s: Seconds = 0.0
 
 
-class AudienceShape(_Shape):
+class AudienceShape(Shape):
     tags_any: list[str] = []
     tags_all: list[str] = []
     tags_none: list[str] = []
 
 
-class OfferShape(_Shape):
+class OfferShape(Shape):
     text: str
     expires_after_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 1200.0
 
 
-class BudgetShape(_Shape):
+class BudgetShape(Shape):
     messages: Annotated[int, Field(ge=0)] | None = None
 
 
-class CampaignShape(_Shape):
+class CampaignShape(Shape):
     id: Id
     name: str | None = None
     shop_id: Id
@@ -207,7 +214,7 @@ class CampaignShape(_Shape):
     on_quiet: Literal["drop", "defer"] = "drop"
 
 
-class PingShape(_Shape):
+class PingShape(Shape):
     customer_id: Id
     lat: float
     lon: float
@@ -218,15 +225,14 @@ class PingShape(_Shape):
     speed_mps: float | None = None
 
 
-class CampaignActionShape(_Shape):
+class CampaignActionShape(Shape):
     id: Id
     action: Literal["activate", "pause", "end"]
 
 
-class PriorSendShape(_Shape):
+class SendShape(Shape):
     """A message that somebody else sent, or that was sent before the scenario begins."""
 
-    customer_id: Id
     campaign_id: Id
     status: Literal[
         "queued", "claimed", "sending", "accepted", "held", "sent", "delivered", "read", "failed", "unknown",
@@ -237,7 +243,11 @@ class PriorSendShape(_Shape):
     channel: str | None = None
 
 
-class EventShape(_Shape):
+class PriorSendShape(SendShape):
+    customer_id: Id
+
+
+class EventShape(Shape):
     """Exactly one thing that happens at one instant."""
 
     at: Instant
@@ -257,13 +267,13 @@ class EventShape(_Shape):
         return self
 
 
-class DispatchShape(_Shape):
+class DispatchShape(Shape):
     """How long the dispatcher takes to reach a queued message."""
 
     delay_s: Seconds = 0.0
 
 
-class SettingsShape(_Shape):
+class SettingsShape(Shape):
     """The rules of one tenant."""
 
     tenant: TenantShape = TenantShape()

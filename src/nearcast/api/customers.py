@@ -1,0 +1,128 @@
+"""/v1/customers: who they are, where they must not be reached, what others sent them."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import model_validator
+
+from nearcast.api.pages import Cursor, Limit, answered, example, listed, shows
+from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.shops import same_id, with_id
+from nearcast.services.customers import CustomerDocument, KnownCustomer, NewSend
+from nearcast.services.scenario import Shape
+from nearcast.services.texts import ChannelName, LongText
+
+router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=KeyedRoute)
+_EXAMPLE: dict[str, Any] = {
+    "id": "cust-0001",
+    "timezone": "Europe/Berlin",
+    "language": "de-DE",
+    "tags": ["vip"],
+    "attributes": {"first_name": "Ada"},
+    "contacts": [{"channel": "whatsapp", "address": "+4915112345678"}],
+}
+_SHOWN = {**_EXAMPLE, "suppressed": []}
+_SEND = {"campaign_id": "newsletter", "status": "delivered", "at": "2026-06-02T09:00:00Z", "channel": "whatsapp"}
+
+
+class NewCustomer(CustomerDocument):
+    """A customer; without an id it gets one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_id(cls, value: Any) -> Any:
+        return with_id(value, "customer")
+
+
+class Suppression(Shape):
+    """The channel, and why, in your own words."""
+
+    channel: ChannelName
+    reason: LongText | None = None
+
+
+@router.get(
+    "",
+    summary="List customers",
+    openapi_extra=open_to(),
+    responses=shows("Customers by id.", {"items": [_SHOWN], "next_cursor": None}),
+)
+def list_customers(app: App, asker: Asker, cursor: Cursor = None, limit: Limit = 100) -> JSONResponse:
+    """All customers by id."""
+    return listed(app.customers.page(asker, cursor=cursor, limit=limit), KnownCustomer.shown)
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a customer",
+    openapi_extra={**open_to(), **example(NewCustomer, _EXAMPLE)},
+    responses=shows("The customer as kept.", _SHOWN, status=201),
+)
+def create_customer(app: App, asker: Asker, customer: NewCustomer) -> JSONResponse:
+    """A customer alone gets no message: consent comes first, in the ledger. An address on sms or whatsapp is a
+    telephone number in E.164. 409 where the id is taken.
+    """
+    return answered(app.customers.put(asker, customer, app.clock.now(), is_new=True).shown(), 201)
+
+
+@router.get(
+    "/{customer_id}",
+    summary="Read a customer",
+    openapi_extra=open_to(),
+    responses=shows("The customer, and the channels on whose suppression lists they stand.", _SHOWN),
+)
+def read_customer(app: App, asker: Asker, customer_id: str) -> JSONResponse:
+    """The customer as kept."""
+    return answered(app.customers.get(asker, customer_id).shown())
+
+
+@router.put(
+    "/{customer_id}",
+    summary="Create or replace a customer",
+    openapi_extra={**open_to(), **example(CustomerDocument, _EXAMPLE)},
+    responses=shows("The customer as kept.", _SHOWN),
+)
+def put_customer(app: App, asker: Asker, customer_id: str, customer: CustomerDocument) -> JSONResponse:
+    """The whole document: what is left out is forgotten, an address too. Only `suppressed` stays as it is, or grows."""
+    same_id(customer.id, customer_id)
+    written = app.customers.put(asker, customer, app.clock.now())
+    return answered(written.shown(), 201 if written.is_new else 200)
+
+
+@router.post(
+    "/{customer_id}/suppressions",
+    status_code=201,
+    summary="Suppress an address",
+    openapi_extra={**open_to(), **example(Suppression, {"channel": "sms", "reason": "asked at the counter"})},
+    responses=shows(
+        "Where they stand now, and how many queued messages that cancelled. 200 where they stood there already.",
+        {"channel": "sms", "suppressed": ["sms"], "cancelled": 1},
+        status=201,
+    ),
+)
+def suppress_address(app: App, asker: Asker, customer_id: str, suppression: Suppression) -> JSONResponse:
+    """Nothing is sent to this customer on this channel any more, whatever they agreed to; what is queued is cancelled
+    in the same commit.
+    """
+    channel, reason = suppression.channel, suppression.reason
+    found, cancelled = app.customers.suppress(asker, customer_id, channel, app.clock.now(), reason=reason)
+    told = {"channel": channel, "suppressed": sorted(found.suppressed), "cancelled": cancelled or 0}
+    return answered(told, 200 if cancelled is None else 201)
+
+
+@router.post(
+    "/{customer_id}/sends",
+    status_code=201,
+    summary="Count a message of somebody else's",
+    openapi_extra={**open_to(), **example(NewSend, _SEND)},
+    responses=shows("The message, and whether it counts.", {**_SEND, "counts": True}, status=201),
+)
+def note_send(app: App, asker: Asker, customer_id: str, send: NewSend) -> JSONResponse:
+    """A message that was not sent by nearcast takes up frequency caps, and the budget of its campaign, which need not
+    exist. `transactional`, `cancelled`, `expired` and `failed` never count: `counts` is false and nothing is kept. Sent
+    twice it counts twice: use an Idempotency-Key.
+    """
+    at, counts = app.customers.note_send(asker, customer_id, send, app.clock.now())
+    return answered({**send.model_dump(exclude_none=True), "at": at, "counts": counts}, 201)

@@ -1,0 +1,178 @@
+"""Customers: who they are, what they can be reached by, and on which channels they must not be.
+
+An address never gets into the text of an error: those are logged and written into reports.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+
+from nearcast.domain.errors import AlreadyExists, InvalidInput, NotFound
+from nearcast.domain.ids import CampaignId, CustomerId
+from nearcast.services.access import Principal
+from nearcast.services.engine import note_other_send
+from nearcast.services.engines import Engines
+from nearcast.services.ports import Page, Store, UnitOfWork
+from nearcast.services.prior_sends import prior_send
+from nearcast.services.scenario import Instant, SendShape, Shape
+from nearcast.services.suppressing import suppress
+from nearcast.services.texts import ChannelName, IdInAddress, LanguageTag, Printable, ZoneName
+from nearcast.services.working_set import WorkingSet
+
+_TELEPHONE = ("sms", "whatsapp")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_MAX_AHEAD = timedelta(seconds=60)  # clocks differ
+
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), Printable]
+Attribute = Annotated[str, StringConstraints(max_length=500), Printable]
+
+
+class ContactShape(Shape):
+    """What a customer can be reached by. A telephone number is E.164: + and 7 to 15 digits."""
+
+    channel: ChannelName
+    address: Annotated[str, StringConstraints(min_length=1, max_length=320), Printable]
+
+    @field_validator("address")
+    @classmethod
+    def _is_one_of_its_channel(cls, address: str, about: ValidationInfo) -> str:
+        if about.data.get("channel") in _TELEPHONE and not _E164.fullmatch(address):
+            raise ValueError("is not a telephone number like +4915112345678: + and 7 to 15 digits")
+        return address
+
+
+class CustomerDocument(Shape):
+    """A customer as the API shows it. Channels in `suppressed` are put on the suppression list; none is taken off."""
+
+    id: IdInAddress
+    timezone: ZoneName | None = None
+    language: LanguageTag | None = None
+    tags: list[Tag] = Field(default=[], max_length=100)
+    attributes: dict[Tag, Attribute] = Field(default={}, max_length=50)
+    contacts: list[ContactShape] = Field(default=[], max_length=20)
+    suppressed: list[ChannelName] = Field(default=[], max_length=20)
+
+    def document(self) -> dict[str, Any]:
+        """What is kept; InvalidInput where a channel has two addresses."""
+        channels: list[str] = []
+        for n, contact in enumerate(self.contacts):
+            if contact.channel in channels:
+                raise InvalidInput(f"has an address on {contact.channel} already", place=f"contacts[{n}].channel")
+            channels.append(contact.channel)
+        return self.model_dump(mode="json", exclude={"id", "suppressed"})
+
+
+class NewSend(SendShape):
+    """A message that somebody else sent, now unless it says when."""
+
+    at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """A customer as kept. `is_new` where this call made it, `is_changed` where this call changed what was kept."""
+
+    id: CustomerId
+    doc: Mapping[str, Any]
+    suppressed: frozenset[str]
+    is_new: bool = False
+    is_changed: bool = False
+
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {"id": self.id, **whole(self.doc), "suppressed": sorted(self.suppressed)}
+
+
+class Customers:
+    """The customers of a tenant."""
+
+    def __init__(self, store: Store, engines: Engines) -> None:
+        self._store, self._engines = store, engines
+
+    def page(self, asker: Principal, *, cursor: str | None, limit: int) -> Page[KnownCustomer]:
+        """Customers by id; the cursor is the last id."""
+        with self._store.reading(asker.tenant_id) as uow:
+            page = uow.customers.page(cursor=cursor, limit=limit)
+            listed = uow.customers.load(key for key, _ in page.items)
+        return Page([KnownCustomer(key, doc, listed[key].suppressed) for key, doc in page.items], page.next_cursor)
+
+    def get(self, asker: Principal, key: str) -> KnownCustomer:
+        """NotFound where there is none."""
+        with self._store.reading(asker.tenant_id) as uow:
+            return known(uow, key)
+
+    def put(
+        self, asker: Principal, customer: CustomerDocument, now: datetime, *, is_new: bool = False
+    ) -> KnownCustomer:
+        """Write a customer, new or changed; AlreadyExists where `is_new` and the id is taken."""
+        key, doc = CustomerId(customer.id), customer.document()
+        with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
+            is_first = uow.customers.insert(key, doc, now)
+            if is_new and not is_first:
+                raise AlreadyExists(f"there is a customer {key!r} already")
+            working = WorkingSet(uow, engine.catalogue, [key])
+            is_changed = whole(uow.customers.get(key) or {}) != doc
+            if is_changed:
+                uow.customers.upsert({key: doc}, now)
+            for channel in customer.suppressed:
+                suppress(uow, working, key, channel, now)
+            working.save()
+            suppressed = uow.customers.suppressed(key)
+            uow.commit()
+        return KnownCustomer(key, doc, suppressed, is_new=is_first, is_changed=is_changed)
+
+    def suppress(
+        self, asker: Principal, key: str, channel: str, now: datetime, *, reason: str | None = None
+    ) -> tuple[KnownCustomer, int | None]:
+        """Put a customer's address on a channel's suppression list and cancel what is queued there, in one commit; how
+        many messages, None where it stood there already.
+        """
+        with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
+            found = known(uow, key)
+            working = WorkingSet(uow, engine.catalogue, [found.id])
+            cancelled = suppress(uow, working, found.id, channel, now, reason=reason)
+            working.save()
+            found = known(uow, key)
+            uow.commit()
+        return found, None if cancelled is None else len(cancelled)
+
+    def note_send(self, asker: Principal, key: str, said: NewSend, now: datetime) -> tuple[datetime, bool]:
+        """Count a message that somebody else sent; when that was, and whether it counts at all."""
+        at = said.at or now
+        if at > now + _MAX_AHEAD:
+            raise InvalidInput("is in the future", place="at")
+        with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
+            found = known(uow, key)
+            working = WorkingSet(uow, engine.catalogue, [found.id])
+            campaign = working.world.campaigns.by_id.get(CampaignId(said.campaign_id))
+            shop_id, channel = (campaign.shop_id, campaign.channel) if campaign else (None, None)
+            send = prior_send(said, at, shop_id=shop_id, channel=channel)
+            if send is not None:
+                note_other_send(working.world, found.id, send)
+                working.save()
+                uow.commit()
+        return at, send is not None
+
+
+def known(uow: UnitOfWork, key: str) -> KnownCustomer:
+    """A customer in a transaction that is under way; NotFound where there is none."""
+    doc = uow.customers.get(CustomerId(key))
+    if doc is None:
+        raise NotFound(f"there is no customer {key!r}")
+    return KnownCustomer(CustomerId(key), doc, uow.customers.suppressed(CustomerId(key)))
+
+
+def whole(doc: Mapping[str, Any]) -> dict[str, Any]:
+    """A kept document with all its keys."""
+    return {
+        "timezone": doc.get("timezone"),
+        "language": doc.get("language"),
+        "tags": doc.get("tags") or [],
+        "attributes": doc.get("attributes") or {},
+        "contacts": doc.get("contacts") or [],
+    }

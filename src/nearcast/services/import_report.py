@@ -1,0 +1,84 @@
+"""What became of a file that was taken in, and the report of its bad rows."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nearcast.domain.errors import InvalidInput
+from nearcast.services.report import as_json
+from nearcast.services.rows import Row, named
+
+T = TypeVar("T")
+_MOST_REASONS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    """Why a row, counted from 1, was not kept; `path` leads to the fault inside it."""
+
+    row: int
+    id: str | None
+    path: str
+    message: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Taken:
+    """What became of a file. `counts` are of rows, by what became of them; each of `bad` has a line in `report`."""
+
+    kind: str
+    rows: int
+    counts: Counter[str] = field(default_factory=Counter)
+    bad: list[BadRow] = field(default_factory=list)
+    report: Path | None = None
+
+    def refuse(self, row: Row, fault: InvalidInput) -> None:
+        self.bad.append(BadRow(row=row.number, id=named(row), path=fault.place, message=fault.message))
+
+    def good(self, rows: Iterable[Row], read: Callable[[Row], tuple[str, T]]) -> list[tuple[Row, T]]:
+        """The rows that `read` can read, with what it makes of them. What it refuses, and an id that is there for the
+        second time, is bad.
+        """
+        found: dict[str, tuple[Row, T]] = {}
+        for row in rows:
+            try:
+                key, item = read(row)
+                if key in found:
+                    raise InvalidInput(f"is already that of row {found[key][0].number}", place="id")
+            except InvalidInput as fault:
+                self.refuse(row, fault)
+            else:
+                found[key] = (row, item)
+        return list(found.values())
+
+    def summary(self) -> dict[str, Any]:
+        """As one JSON object: rows by what became of them, and by what is wrong with the bad, most frequent first."""
+        reasons = Counter(bad.message for bad in self.bad)
+        return {
+            "kind": self.kind,
+            "rows": self.rows,
+            **self.counts,
+            "bad": len(self.bad),
+            "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:_MOST_REASONS]),
+            "report": None if self.report is None else str(self.report),
+        }
+
+    def told(self) -> str:
+        """In one line."""
+        became = [f"{count:,} {name}" for name, count in self.counts.items() if count]
+        listed = f", listed in {self.report}" if self.report else ""
+        return f"{self.rows:,} rows of {self.kind}: {', '.join([*became, f'{len(self.bad):,} bad'])}{listed}"
+
+    def write_report(self, path: Path) -> None:
+        """A line of JSON for each bad row, in their order; no file where there is none."""
+        if not self.bad:
+            return
+        lines = [as_json(asdict(bad)) + "\n" for bad in sorted(self.bad, key=lambda bad: bad.row)]
+        try:
+            path.write_text("".join(lines), encoding="utf-8", newline="\n")
+        except OSError as error:
+            said = f"cannot be written: {error.strerror}; the good rows are kept, {len(self.bad)} bad ones are not"
+            raise InvalidInput(said, place=str(path)) from error
+        self.report = path

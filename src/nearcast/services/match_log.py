@@ -1,0 +1,144 @@
+"""Reading the match log: every opportunity, what became of it and why, as far as the asker may see."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from nearcast.domain.decision import Outcome
+from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
+from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, ShopId
+from nearcast.domain.reason import Reason
+from nearcast.services.access import Principal
+from nearcast.services.explain_live import Explanations
+from nearcast.services.ports import MatchLogFilter, Page, Store, UnitOfWork
+from nearcast.services.pseudonyms import Pseudonyms, is_owner
+
+COLUMNS = (
+    "decision_id",
+    "customer_id",
+    "campaign_id",
+    "geofence_id",
+    "shop_id",
+    "trigger",
+    "at",
+    "decided_at",
+    "outcome",
+    "reason",
+    "reasons",
+    "detail",
+    "not_before",
+    "expires_at",
+    "tz_used",
+    "tz_source",
+    "would_have_sent",
+    "winner_campaign_id",
+    "message_id",
+)
+Box: TypeAlias = tuple[float, float, float, float]
+"""West, south, east, north in degrees; west is above east where it spans the antimeridian."""
+
+_ROWS_AT_ONCE = 1_000
+_MOST_GEOFENCES = 30_000  # what both databases take in one list
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open."""
+
+    campaign_id: CampaignId | None = None
+    shop_id: ShopId | None = None
+    customer_id: CustomerId | None = None
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    box: Box | None = None
+
+
+class Decisions:
+    """What was decided. Owners see the rows of their shops, their customers by daily pseudonyms."""
+
+    def __init__(self, store: Store, pseudonyms: Pseudonyms, explanations: Explanations) -> None:
+        self._store, self._pseudonyms, self._explanations = store, pseudonyms, explanations
+
+    def get(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
+        """One row; NotFound where there is none that the asker may see."""
+        return self._pseudonyms.row(asker, self._row(asker, decision_id))
+
+    def explain(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
+        """Every rule in order for one row; NotFound as `get`."""
+        row = self._row(asker, decision_id)
+        return self._pseudonyms.explanation(asker, self._explanations.by_decision(asker.tenant_id, decision_id), row)
+
+    def page(
+        self, asker: Principal, wanted: Wanted, *, cursor: str | None, limit: int, newest_first: bool
+    ) -> Page[dict[str, Any]]:
+        """A cursor page in the order of deciding. NotAllowed for an owner who asks for one customer."""
+        with self._store.reading(asker.tenant_id) as uow:
+            chosen = _chosen(uow, asker, wanted)
+            return self._page(uow, asker, chosen, cursor=cursor, limit=limit, newest_first=newest_first)
+
+    def every(
+        self, asker: Principal, wanted: Wanted, *, cursor: str | None, newest_first: bool
+    ) -> Iterator[Sequence[dict[str, Any]]]:
+        """All pages from the cursor's on; what is decided after the first does not join in."""
+        with self._store.reading(asker.tenant_id) as uow:
+            chosen = replace(_chosen(uow, asker, wanted), up_to=uow.match_log.newest())
+        while True:
+            with self._store.reading(asker.tenant_id) as uow:
+                page = self._page(uow, asker, chosen, cursor=cursor, limit=_ROWS_AT_ONCE, newest_first=newest_first)
+            yield page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _page(
+        self,
+        uow: UnitOfWork,
+        asker: Principal,
+        chosen: MatchLogFilter,
+        *,
+        cursor: str | None,
+        limit: int,
+        newest_first: bool,
+    ) -> Page[dict[str, Any]]:
+        found = uow.match_log.page(chosen, cursor=cursor, limit=limit, newest_first=newest_first)
+        return Page([self._pseudonyms.row(asker, row) for row in found.items], found.next_cursor)
+
+    def _row(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
+        with self._store.reading(asker.tenant_id) as uow:
+            row = uow.match_log.get(decision_id)
+        if row is None or not asker.may_see(row["shop_id"]):
+            raise NotFound(f"there is no decision {decision_id!r}")
+        return row
+
+
+def shops_seen(asker: Principal, shop_id: ShopId | None) -> list[ShopId] | None:
+    """The shops that an asker who names one, or none, is shown; None for all of the tenant."""
+    if shop_id is None:
+        return None if asker.shop_ids is None else sorted(asker.shop_ids)
+    return [shop_id] if asker.may_see(shop_id) else []
+
+
+def check_customer_filter(asker: Principal, customer_id: CustomerId | None) -> None:
+    """NotAllowed for an owner who asks for one customer: pseudonyms hold for a day, and ids are not theirs to know."""
+    if customer_id is not None and is_owner(asker):
+        raise NotAllowed("owners see customers by daily pseudonyms and may not ask for one of them")
+
+
+def _chosen(uow: UnitOfWork, asker: Principal, wanted: Wanted) -> MatchLogFilter:
+    check_customer_filter(asker, wanted.customer_id)
+    geofence_ids = None if wanted.box is None else uow.catalogue.geofences.ids_within(*wanted.box)
+    if geofence_ids is not None and len(geofence_ids) > _MOST_GEOFENCES:
+        raise InvalidInput(f"the box meets more than {_MOST_GEOFENCES} geofences: take a smaller one", place="bbox")
+    return MatchLogFilter(
+        campaign_id=wanted.campaign_id,
+        shop_ids=shops_seen(asker, wanted.shop_id),
+        customer_id=wanted.customer_id,
+        geofence_ids=geofence_ids,
+        outcome=wanted.outcome,
+        reason=wanted.reason,
+        since=wanted.since,
+        until=wanted.until,
+    )

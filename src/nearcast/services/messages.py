@@ -1,0 +1,77 @@
+"""Reading the outbox: what became of each message, and never its text or its address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nearcast.domain.errors import NotFound
+from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId
+from nearcast.domain.message import Message, MessageStatus
+from nearcast.services.access import Principal
+from nearcast.services.match_log import check_customer_filter, shops_seen
+from nearcast.services.ports import MessageFilter, Page, Store
+from nearcast.services.pseudonyms import Pseudonyms
+
+_ENDED_BADLY = (MessageStatus.FAILED, MessageStatus.CANCELLED, MessageStatus.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesWanted:
+    """Which messages; None takes all."""
+
+    campaign_id: CampaignId | None = None
+    shop_id: ShopId | None = None
+    customer_id: CustomerId | None = None
+    status: MessageStatus | None = None
+
+
+class Messages:
+    """The messages of a tenant. Owners see those of their shops, their customers by daily pseudonyms."""
+
+    def __init__(self, store: Store, pseudonyms: Pseudonyms) -> None:
+        self._store, self._pseudonyms = store, pseudonyms
+
+    def page(self, asker: Principal, wanted: MessagesWanted, *, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """A cursor page, the last queued first. NotAllowed for an owner who asks for one customer."""
+        check_customer_filter(asker, wanted.customer_id)
+        chosen = MessageFilter(
+            campaign_id=wanted.campaign_id,
+            customer_id=wanted.customer_id,
+            shop_ids=shops_seen(asker, wanted.shop_id),
+            status=wanted.status,
+        )
+        with self._store.reading(asker.tenant_id) as uow:
+            page = uow.outbox.page(chosen, cursor=cursor, limit=limit)
+            provider_ids = uow.outbox.provider_ids(message.id for message in page.items)
+        return Page([self._shown(asker, message, provider_ids) for message in page.items], page.next_cursor)
+
+    def get(self, asker: Principal, message_id: MessageId) -> dict[str, Any]:
+        """One message; NotFound where there is none that the asker may see."""
+        with self._store.reading(asker.tenant_id) as uow:
+            message = uow.outbox.get(message_id)
+            provider_ids = uow.outbox.provider_ids([message_id])
+        if message is None or not asker.may_see(message.shop_id):
+            raise NotFound(f"there is no message {message_id!r}")
+        return self._shown(asker, message, provider_ids)
+
+    def _shown(self, asker: Principal, message: Message, provider_ids: Mapping[MessageId, str]) -> dict[str, Any]:
+        """A message as CONTRACT shows it; receipts and costs come from channels, and none reports any yet."""
+        failed = message.status in _ENDED_BADLY
+        status = message.status.value
+        return {
+            "message_id": message.id,
+            "decision_id": message.decision_id,
+            "customer_id": self._pseudonyms.name(asker, message.shop_id, message.queued_at, message.customer_id),
+            "campaign_id": message.campaign_id,
+            "channel": message.channel,
+            "status": status,
+            "provider_id": provider_ids.get(message.id),
+            "error": {"code": message.reason or status, "class": status} if failed else None,
+            "late": message.sent_at is not None and message.sent_at >= message.expires_at,
+            "queued_at": message.queued_at,
+            "sent_at": message.sent_at,
+            "delivered_at": None,
+            "read_at": None,
+            "expires_at": message.expires_at,
+            "cost": None,
+        }

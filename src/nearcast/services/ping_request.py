@@ -1,0 +1,36 @@
+"""The pings of one request, as a feed has read them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from nearcast.domain.errors import InvalidInput
+from nearcast.geo.batch import PingBatch
+
+MOST_PINGS = 10_000
+
+
+class Unreadable(InvalidInput):
+    """A request body that is not in the format that it is said to be in."""
+
+    code = "malformed"
+
+
+class TooManyPings(InvalidInput):
+    """More than `MOST_PINGS` in one request."""
+
+    code = "too_large"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingRequest:
+    """What a request brought: pings, where each of them stood in it, and (index, fault) of what was no ping."""
+
+    batch: PingBatch
+    indices: Sequence[int]
+    malformed: Sequence[tuple[int, str]]
+
+
+RequestReader: TypeAlias = Callable[[bytes, str, datetime], PingRequest]
+"""Reads a body of a media type, received at an instant."""

@@ -1,0 +1,34 @@
+"""The suppression list: channels on which a customer gets nothing, whatever was agreed to."""
+
+from datetime import datetime
+
+from nearcast.domain.ids import CustomerId
+from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.reason import Reason, at_dispatch
+from nearcast.services.ports import UnitOfWork
+from nearcast.services.working_set import WorkingSet
+
+
+def suppress(
+    uow: UnitOfWork,
+    working: WorkingSet,
+    customer_id: CustomerId,
+    channel: str,
+    now: datetime,
+    *,
+    reason: str | None = None,
+) -> list[Message] | None:
+    """Put a customer of the working set on a channel's list and cancel what is queued there; the cancelled messages.
+    None where the customer stood on it already, which is left as it is. Saving is the caller's.
+    """
+    if channel in uow.customers.suppressed(customer_id):
+        return None
+    uow.customers.suppress(customer_id, channel, now, reason=reason)
+    cancelled = [
+        message.to(MessageStatus.CANCELLED, reason=at_dispatch(Reason.SUPPRESSED_ADDRESS), freed_at=now)
+        for message in working.world.queued(customer_id)
+        if message.channel == channel
+    ]
+    for message in cancelled:
+        working.world.keep(message)
+    return cancelled

@@ -1,0 +1,75 @@
+"""Short texts from outside, each of a kind: pydantic types that say what is wrong with one without repeating it."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.local_time import zone
+from nearcast.services.scenario import Id
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
+def _in_an_address(text: str) -> str:
+    if "/" in text:
+        raise ValueError("has a slash, which an address like /v1/customers/{id} cannot hold")
+    return _printable(text)
+
+
+def _zone(name: str) -> str:
+    try:
+        zone(_printable(name))
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+    return name
+
+
+def matching(pattern: str, said: str) -> Callable[[str], str]:
+    """A check that a whole text is of that pattern; ValueError with `said` where it is not."""
+    whole = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not whole.fullmatch(text):
+            raise ValueError(said)
+        return text
+
+    return check
+
+
+_CHANNEL = "[a-z][a-z0-9_-]{0,31}"
+_LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}"
+_SHA256 = "[0-9a-f]{64}"
+_PURPOSE = r"location\.matching|marketing\.[a-z][a-z0-9_.-]{0,63}"
+
+Printable = AfterValidator(_printable)
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100), Printable]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=500), Printable]
+IdInAddress = Annotated[Id, StringConstraints(max_length=200), AfterValidator(_in_an_address)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+ChannelName = Annotated[
+    str,
+    AfterValidator(matching(_CHANNEL, "is not the name of a channel: small letters, digits, _ and -, at most 32")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CHANNEL}$"}),
+]
+LanguageTag = Annotated[
+    str,
+    AfterValidator(matching(_LANGUAGE, "is not a language tag like de or pt-BR")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LANGUAGE}$"}),
+]
+Sha256 = Annotated[
+    str,
+    AfterValidator(matching(_SHA256, "is not a SHA-256: 64 digits 0-9 and a-f")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SHA256}$"}),
+]
+Purpose = Annotated[
+    str,
+    AfterValidator(matching(_PURPOSE, "is neither location.matching nor marketing.<name>")),
+    WithJsonSchema({"type": "string", "pattern": f"^({_PURPOSE})$"}),
+]

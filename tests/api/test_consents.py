@@ -1,0 +1,171 @@
+"""The consent ledger over HTTP."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from nearcast.domain.reason import Reason
+from nearcast.services.report import rfc3339
+from tests.api.people import (
+    LOCATION,
+    NEARBY,
+    NOTICE,
+    agreed,
+    awaited,
+    came,
+    known,
+    messages,
+    refused_to_all_but_operators,
+)
+from tests.api.service import Service
+from tests.api.town import open_shop
+
+pytestmark = pytest.mark.enable_socket
+PATH = "/v1/customers/anna/consents"
+
+
+def test_what_a_customer_said_becomes_a_line_with_its_proof(service: Service):
+    operator = known(service)
+    told = operator.post(PATH, json=NEARBY)
+    line = told.json()
+    recorded = {"sender": "t1", "valid_until": None, "recorded_at": "2026-06-02T10:00:00Z"}
+    assert told.status_code == 201
+    assert line == {**NEARBY, **recorded, "event_id": line["event_id"]}
+    state = {"purpose": "marketing.nearby", "channel": "console", "sender": "t1", "status": "live"}
+    assert operator.get(PATH).json() == {
+        "items": [line],
+        "state": [{**state, "since": NEARBY["at"], "valid_until": None}],
+    }
+
+
+def test_the_same_again_is_the_line_that_stands(service: Service):
+    operator = known(service)
+    first = operator.post(PATH, json=LOCATION)
+    service.clock.step(minutes=5)
+    again = operator.post(PATH, json=LOCATION)
+    assert (first.status_code, again.status_code, again.json()) == (201, 200, first.json())
+    other = operator.post(PATH, json={**LOCATION, "source": "till"})
+    assert (other.status_code, other.json()["event_id"] != first.json()["event_id"]) == (201, True)
+    assert len(operator.get(PATH).json()["items"]) == 2
+
+
+def test_two_tenants_do_not_share_a_line(sqlite_service: Service):
+    gone = {"purpose": "location.matching", "action": "withdrawn"}
+    ids = {known(sqlite_service, tenant).post(PATH, json=gone).json()["event_id"] for tenant in ("t1", "t2")}
+    assert len(ids) == 2
+
+
+def test_what_is_said_without_a_time_is_said_now(sqlite_service: Service):
+    operator = known(sqlite_service)
+    now = {key: value for key, value in LOCATION.items() if key != "at"}
+    assert operator.post(PATH, json=now).json()["at"] == "2026-06-02T10:00:00Z"
+
+
+def test_a_withdrawal_cancels_what_is_queued_before_it_is_answered(service: Service):
+    operator = awaited(service)
+    withdrawn = {"purpose": "marketing.nearby", "action": "withdrawn", "source": "STOP"}
+    told = operator.post(PATH, json=withdrawn)
+    assert (told.status_code, told.json()["channel"], told.json()["sender"]) == (201, None, None)
+    assert [(message.status, message.reason) for message in messages(service)] == [
+        ("cancelled", Reason.CANCELLED_CONSENT)
+    ]
+    states = {state["purpose"]: state["status"] for state in operator.get(PATH).json()["state"]}
+    assert states == {"location.matching": "live", "marketing.nearby": "withdrawn"}
+
+
+def test_a_customer_who_has_not_agreed_gets_nothing_and_one_who_has_does(sqlite_service: Service):
+    open_shop(sqlite_service)
+    operator = agreed(sqlite_service)
+    came(sqlite_service)
+    assert [message.status for message in messages(sqlite_service)] == ["queued"]
+    assert operator.get(PATH).json()["state"][0]["status"] == "live"
+
+
+def test_lines_are_shown_in_the_order_in_which_things_were_said(sqlite_service: Service):
+    operator = known(sqlite_service)
+    instants = ["2026-05-03T00:00:00Z", "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z"]
+    for at, action in zip(instants, ("granted", "granted", "withdrawn"), strict=True):
+        operator.post(PATH, json={**LOCATION, "at": at, "action": action})
+    assert [line["at"] for line in operator.get(PATH).json()["items"]] == sorted(instants)
+
+
+def test_every_consent_that_the_ledger_names_has_a_state(sqlite_service: Service):
+    operator = known(sqlite_service)
+    soon = rfc3339(sqlite_service.clock.now() + timedelta(hours=1))
+    for said in (
+        {**NEARBY, "action": "granted"},
+        {**NEARBY, "channel": "sms"},
+        {**NEARBY, "sender": "cafe", "valid_until": soon},
+        {**NEARBY, "purpose": "marketing.news", "at": soon},
+        {"purpose": "marketing.post", "action": "withdrawn"},
+    ):
+        assert operator.post(PATH, json=said).status_code == 201
+    sqlite_service.clock.step(minutes=30)
+    told = [tuple(state.values()) for state in operator.get(PATH).json()["state"]]
+    assert told == [
+        ("marketing.nearby", "console", "cafe", "live", NEARBY["at"], soon),
+        ("marketing.nearby", "console", "t1", "unconfirmed", None, None),
+        ("marketing.nearby", "sms", "t1", "live", NEARBY["at"], None),
+        ("marketing.news", "console", "t1", "missing", None, None),
+        ("marketing.post", None, None, "withdrawn", None, None),
+    ]
+    sqlite_service.clock.step(minutes=30)
+    told = [(state["sender"], state["status"]) for state in operator.get(PATH).json()["state"]]
+    assert told[0] == ("cafe", "expired")
+
+
+REFUSED: list[tuple[dict[str, Any], str, Any]] = [
+    ({"purpose": "marketing"}, "purpose", "marketing"),
+    ({"purpose": "profiling"}, "purpose", "profiling"),
+    ({"purpose": "location.tracking"}, "purpose", "location.tracking"),
+    ({"action": "agreed"}, "action", "agreed"),
+    ({"action": None}, "action", None),
+    ({"channel": None}, "channel", None),
+    ({"channel": "SMS"}, "channel", "SMS"),
+    ({"at": "2026-06-02 10:00"}, "at", "2026-06-02 10:00"),
+    ({"at": True}, "at", True),
+    ({"valid_until": "2026-06-02T08:00:00Z"}, "valid_until", "2026-06-02T08:00:00Z"),
+    ({"notice": {**NOTICE, "text_sha256": "9F" * 32}}, "notice.text_sha256", "9F" * 32),
+    ({"notice": {**NOTICE, "text_sha256": "9f"}}, "notice.text_sha256", "9f"),
+    ({"notice": {"version": "1", "language": "de"}}, "notice.text_sha256", None),
+    ({"notice": {**NOTICE, "language": "german text"}}, "notice.language", "german text"),
+    ({"source": "a\tb"}, "source", "a\tb"),
+    ({"customer_id": "anna"}, "customer_id", "anna"),
+]
+
+
+@pytest.mark.parametrize(("change", "path", "value"), REFUSED)
+def test_what_cannot_be_agreed_to_is_not_written_down(
+    sqlite_service: Service, change: dict[str, Any], path: str, value: Any
+):
+    operator = known(sqlite_service)
+    refused = operator.post(PATH, json={**NEARBY, **change})
+    said = refused.json()
+    assert (refused.status_code, said["code"], said["path"], said.get("value")) == (422, "invalid_input", path, value)
+    assert operator.get(PATH).json() == {"items": [], "state": []}
+
+
+def test_nothing_is_written_down_of_somebody_unknown(service: Service):
+    known(service)
+    for operator in (service.client(), service.client(tenant="t2")):
+        for answer in (
+            operator.post("/v1/customers/nobody/consents", json=LOCATION),
+            operator.get("/v1/customers/nobody/consents"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_the_ledger_of_another_tenants_customer_is_not_there(sqlite_service: Service):
+    operator = agreed(sqlite_service)
+    stranger = sqlite_service.client(tenant="t2")
+    assert stranger.get(PATH).status_code == 404
+    assert stranger.post(PATH, json={"purpose": "location.matching", "action": "withdrawn"}).status_code == 404
+    assert len(operator.get(PATH).json()["items"]) == 2
+
+
+def test_the_ledger_is_the_operators_alone(sqlite_service: Service):
+    operator = known(sqlite_service)
+    refused_to_all_but_operators(sqlite_service, "GET", PATH)
+    refused_to_all_but_operators(sqlite_service, "POST", PATH, LOCATION)
+    assert operator.get(PATH).json()["items"] == []

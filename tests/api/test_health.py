@@ -1,0 +1,101 @@
+"""What tells whoever keeps the process running how it is, and what the API says of itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import httpx
+import pytest
+
+from nearcast import __version__
+from nearcast.api.app import create_app
+from nearcast.domain.errors import StoreUnavailable
+from nearcast.services.health import Health
+from nearcast.services.ports import StoreInfo
+from nearcast.store.sql_store import SqlStore
+from tests.api.service import Service, running
+
+
+@dataclass
+class Loop:
+    error: str | None = None
+
+
+class LostStore(SqlStore):
+    """A database that does not answer, and says where it is."""
+
+    def about(self) -> StoreInfo:
+        raise StoreUnavailable("connection to server at 10.0.0.7, user nearcast, failed")
+
+
+@pytest.fixture
+def stranger(service: Service) -> Iterator[httpx.Client]:
+    """Somebody without a key."""
+    with httpx.Client(base_url=service.url, trust_env=False) as client:
+        yield client
+
+
+def ready_of(service: Service, **changes: object) -> httpx.Response:
+    with (
+        running(create_app(replace(service.app, **changes))) as url,  # type: ignore[arg-type]
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        return client.get("/readyz")
+
+
+def test_a_process_that_answers_is_alive_and_one_with_its_database_is_ready(stranger: httpx.Client):
+    alive = stranger.get("/healthz")
+    assert (alive.status_code, alive.json()) == (200, {"status": "ok", "version": __version__})
+    ready = stranger.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json() == {"status": "ready", "checks": {"database": {"ok": True}, "schema": {"ok": True}}}
+
+
+@pytest.mark.enable_socket
+def test_another_versions_schema_is_not_ready(sqlite_service: Service):
+    answer = ready_of(sqlite_service, health=Health(sqlite_service.store, lambda: "9999"))
+    assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
+    schema = answer.json()["checks"]["schema"]
+    assert schema["ok"] is False
+    assert "this nearcast needs 9999" in schema["detail"]
+    assert answer.json()["checks"]["database"] == {"ok": True}
+
+
+@pytest.mark.enable_socket
+def test_a_database_that_does_not_answer_is_not_ready_and_nothing_is_said_of_where_it_is(sqlite_service: Service):
+    lost = LostStore(str(sqlite_service.store.engine.url))
+    answer = ready_of(sqlite_service, health=Health(lost, lambda: "1"))
+    lost.close()
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["checks"] == {"database": {"ok": False, "detail": "it does not answer"}}
+
+
+@pytest.mark.enable_socket
+def test_a_loop_that_fails_is_not_ready(sqlite_service: Service):
+    loops = {"pings": Loop(), "due": Loop("KeyError")}
+    answer = ready_of(sqlite_service, worker_status=lambda: loops)
+    assert answer.status_code == 503
+    checks = answer.json()["checks"]
+    assert checks["worker pings"] == {"ok": True}
+    assert checks["worker due"] == {"ok": False, "detail": "it fails with KeyError and goes on trying"}
+    loops["due"].error = None
+    assert ready_of(sqlite_service, worker_status=lambda: loops).status_code == 200
+
+
+@pytest.mark.enable_socket
+def test_every_operation_says_what_it_is_for_and_shows_an_answer(sqlite_service: Service):
+    document = sqlite_service.client().get("/openapi.json").json()
+    mine = ("/v1/pings", "/v1/match-log", "/v1/match-log/{decision_id}", "/v1/explain", "/v1/messages", "/healthz")
+    for path in (*mine, "/v1/messages/{message_id}", "/readyz"):
+        for method, operation in document["paths"][path].items():
+            assert operation["summary"], (method, path)
+            assert operation["description"], (method, path)
+            (status, *_) = sorted(operation["responses"])
+            for content in operation["responses"][status]["content"].values():
+                assert "example" in content, (method, path)
+            assert ("security" in operation) == path.startswith("/v1")
+    body = document["paths"]["/v1/pings"]["post"]["requestBody"]["content"]
+    assert sorted(body) == ["application/json", "application/x-ndjson"]
+    assert all("example" in content for content in body.values())
+    names = [each["name"] for each in document["paths"]["/v1/pings"]["post"]["parameters"]]
+    assert names == ["Idempotency-Key"]

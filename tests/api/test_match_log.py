@@ -1,0 +1,257 @@
+"""The match log over HTTP: who sees which rows, found by what, as JSON and as CSV."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from nearcast.domain.ids import TenantId
+from nearcast.services.access import Principal, Role
+from nearcast.services.match_log import COLUMNS, Wanted
+from tests.api.service import Service
+from tests.api.town import agree, leave, open_shop, rows_of, visit
+
+BAR_LON = 13.5
+
+
+def two_shops(service: Service) -> None:
+    """Ada is sent something at the café, at the bar ten minutes later it is too soon; Bob never agreed to offers."""
+    open_shop(service, "cafe")
+    open_shop(service, "bar", lon=BAR_LON)
+    agree(service, "ada")
+    agree(service, "bob", marketing=False)
+    visit(service, "ada")
+    visit(service, "bob")
+    service.clock.step(minutes=10)
+    visit(service, "ada", lon=BAR_LON)
+
+
+def told(rows: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
+    return [(row["customer_id"], row["shop_id"], row["reason"]) for row in rows]
+
+
+ALL = [("ada", "bar", "cap_min_gap"), ("bob", "cafe", "consent_marketing_missing"), ("ada", "cafe", None)]
+
+
+def test_an_analyst_sees_every_row_newest_first_or_oldest_first(service: Service):
+    two_shops(service)
+    analyst = service.client(Role.ANALYST)
+    rows = rows_of(analyst)
+    assert told(rows) == ALL
+    assert list(rows[0]) == list(COLUMNS)
+    assert rows[2]["decided_at"] == "2026-06-02T10:00:01Z"
+    assert rows_of(analyst, order="oldest") == rows[::-1]
+    assert analyst.get(f"/v1/match-log/{rows[1]['decision_id']}").json() == rows[1]
+
+
+def test_pages_hold_all_rows_and_none_twice(service: Service):
+    two_shops(service)
+    analyst = service.client(Role.ANALYST)
+    first = analyst.get("/v1/match-log", params={"limit": 2}).json()
+    agree(service, "eve")
+    visit(service, "eve")
+    rest = analyst.get("/v1/match-log", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert told(first["items"]) + told(rest["items"]) == ALL
+    assert rest["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("params", "wanted"),
+    [
+        ({"campaign_id": "bar-offer"}, ALL[:1]),
+        ({"shop_id": "cafe"}, ALL[1:]),
+        ({"shop_id": "nowhere"}, []),
+        ({"customer_id": "bob"}, ALL[1:2]),
+        ({"outcome": "send"}, ALL[2:]),
+        ({"outcome": "suppress"}, ALL[:2]),
+        ({"reason": "cap_min_gap"}, ALL[:1]),
+        ({"reason": "quiet_hours"}, []),
+        ({"from": "2026-06-02T10:10:00Z"}, ALL[:1]),
+        ({"from": "2026-06-02T12:00:01+02:00", "until": "2026-06-02T10:00:02Z"}, ALL[2:]),
+        ({"bbox": "13.4,52.5,13.41,52.53"}, ALL[1:]),
+        ({"bbox": "13.45,-90,-170,90"}, ALL[:1]),
+        ({"bbox": "-10,0,10,10"}, []),
+        ({"bbox": "13.4,52.5,13.41,52.53", "customer_id": "ada", "outcome": "send"}, ALL[2:]),
+    ],
+)
+def test_rows_are_found_by_what_analysts_ask_for(service: Service, params: dict[str, str], wanted: list[Any]):
+    two_shops(service)
+    assert told(rows_of(service.client(Role.ANALYST), **params)) == wanted
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("params", "path"),
+    [
+        ({"outcome": "sent"}, "outcome"),
+        ({"reason": "because"}, "reason"),
+        ({"from": "yesterday"}, "from"),
+        ({"until": "2026-06-02T10:00:00"}, "until"),
+        ({"order": "random"}, "order"),
+        ({"limit": "0"}, "limit"),
+        ({"bbox": "1,2,3"}, "bbox"),
+        ({"bbox": ""}, "bbox"),
+        ({"bbox": "1,2,3,nan"}, "bbox"),
+        ({"bbox": "0,5,1,4"}, "bbox"),
+        ({"bbox": "0,0,181,1"}, "bbox"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_named_with_its_value(
+    sqlite_service: Service, params: dict[str, str], path: str
+):
+    answer = sqlite_service.client(Role.ANALYST).get("/v1/match-log", params=params)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert (answer.json()["path"], answer.json()["value"]) == (path, params[path])
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [({"format": "xml"}, 400), ({"format": "parquet"}, 400), ({"colour": "red"}, 400), ({"cursor": "before"}, 422)],
+)
+def test_what_is_not_there_cannot_be_asked_for(sqlite_service: Service, params: dict[str, str], status: int):
+    assert sqlite_service.client(Role.ANALYST).get("/v1/match-log", params=params).status_code == status
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(("role", "status"), [("analyst", 200), ("owner", 200), ("operator", 200), ("ingest", 403)])
+def test_the_log_is_for_those_who_read(sqlite_service: Service, role: str, status: int):
+    assert sqlite_service.client(Role(role)).get("/v1/match-log").status_code == status
+
+
+@pytest.mark.enable_socket
+def test_another_tenant_sees_nothing_of_it(sqlite_service: Service):
+    two_shops(sqlite_service)
+    (row, *_) = rows_of(sqlite_service.client(Role.ANALYST))
+    stranger = sqlite_service.client(Role.ANALYST, tenant="t2")
+    assert rows_of(stranger) == []
+    assert stranger.get(f"/v1/match-log/{row['decision_id']}").status_code == 404
+
+
+def test_an_owner_sees_the_rows_of_their_shops_and_customers_by_pseudonym(service: Service):
+    two_shops(service)
+    barkeeper = service.client(Role.OWNER, shops=["bar"])
+    (row,) = rows_of(barkeeper)
+    assert (row["shop_id"], row["reason"]) == ("bar", "cap_min_gap")
+    assert row["customer_id"].startswith("p-")
+    assert len(row["customer_id"]) == 18
+    assert rows_of(barkeeper, shop_id="cafe") == []
+    every = rows_of(service.client(Role.ANALYST))
+    assert barkeeper.get(f"/v1/match-log/{row['decision_id']}").json() == row
+    assert barkeeper.get(f"/v1/match-log/{every[1]['decision_id']}").status_code == 404
+    for client in (barkeeper, service.client(Role.OWNER)):
+        text = client.get("/v1/match-log").text + client.get("/v1/match-log", params={"format": "csv"}).text
+        assert "ada" not in text
+        assert "bob" not in text
+
+
+@pytest.mark.enable_socket
+def test_a_pseudonym_holds_for_one_customer_one_shop_and_one_day(sqlite_service: Service):
+    service = sqlite_service
+    two_shops(service)
+    leave(service, "ada")
+    service.clock.step(minutes=1)
+    visit(service, "ada")
+    service.clock.step(hours=2)
+    leave(service, "ada")
+    service.clock.step(hours=22)
+    visit(service, "ada")
+    names = [row["customer_id"] for row in rows_of(service.client(Role.OWNER), order="oldest")]
+    ada, bob, ada_at_the_bar, ada_again, ada_next_day = names
+    assert ada == ada_again
+    assert len({ada, bob, ada_at_the_bar, ada_next_day}) == 4
+
+
+@pytest.mark.enable_socket
+def test_an_owner_may_not_ask_for_one_customer(sqlite_service: Service):
+    for params in ({"customer_id": "ada"}, {"customer_id": "ada", "format": "csv"}):
+        answer = sqlite_service.client(Role.OWNER).get("/v1/match-log", params=params)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+
+
+@pytest.mark.enable_socket
+def test_nothing_in_an_owners_details_leads_to_another_day(sqlite_service: Service):
+    service = sqlite_service
+    open_shop(service, re_eligibility_s=3600, audience={"tags_none": ["vip"]}, holdout={"percent": 100, "salt": "s"})
+    agree(service, "ada")
+    visit(service, "ada")
+    leave(service, "ada")
+    service.clock.step(minutes=1)
+    visit(service, "ada")
+    known = rows_of(service.client(Role.ANALYST))
+    hidden = rows_of(service.client(Role.OWNER))
+    assert known[0]["detail"]["re_eligibility"]["last_sent_at"] == "2026-06-02T10:00:01Z"
+    assert known[0]["detail"]["location_consent"]["event_ids"] == ["ada-0"]
+    for name in ("event_ids", "valid_until", "last_sent_at", "free_at", "bucket", "salt", "tags"):
+        assert name in str(known), name
+        assert name not in str([row["detail"] for row in hidden]), name
+    assert "until" not in hidden[0]["detail"]["re_eligibility"]
+    assert hidden[0]["detail"]["re_eligibility"] == {"rest_s": 3600.0, "reason": "re_eligibility"}
+
+
+def as_csv(answer: Any) -> list[dict[str, str]]:
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+def test_a_csv_holds_what_the_json_holds(service: Service):
+    two_shops(service)
+    analyst = service.client(Role.ANALYST)
+    answer = analyst.get("/v1/match-log", params={"format": "csv", "order": "oldest"})
+    rows = as_csv(answer)
+    assert answer.headers["content-disposition"] == 'attachment; filename="match-log.csv"'
+    assert answer.text.split("\r\n", 1)[0] == ",".join(COLUMNS)
+    assert [(row["customer_id"], row["shop_id"], row["reason"] or None) for row in rows] == ALL[::-1]
+    assert (rows[0]["at"], rows[0]["would_have_sent"], rows[0]["not_before"]) == ("2026-06-02T10:00:00Z", "true", "")
+    assert rows[1]["reasons"] == "consent_marketing_missing"
+    assert '"spatial": {"trigger": "enter"' in rows[0]["detail"]
+    first = as_csv(analyst.get("/v1/match-log", params={"format": "csv", "limit": 1}))
+    assert [row["shop_id"] for row in first] == ["bar"]
+    assert as_csv(analyst.get("/v1/match-log", params={"format": "csv", "customer_id": "nobody"})) == []
+
+
+@pytest.mark.enable_socket
+def test_no_cell_of_a_csv_is_a_formula(sqlite_service: Service):
+    customers = ["=1+1", "+1", "-1", "@a", "\tb", 'a,"b"\r\nc', "plain"]
+    open_shop(sqlite_service)
+    agree(sqlite_service, *customers)
+    visit(sqlite_service, *customers)
+    analyst = sqlite_service.client(Role.ANALYST)
+    cells = {row["customer_id"] for row in as_csv(analyst.get("/v1/match-log", params={"format": "csv"}))}
+    assert cells == {"'=1+1", "'+1", "'-1", "'@a", "'\tb", 'a,"b"\r\nc', "plain"}
+
+
+def write_rows(service: Service, *customers: str) -> None:
+    """Rows like the one there is, of other customers."""
+    with service.store.writing(TenantId("t1")) as uow:
+        row = uow.match_log.page().items[-1]
+        uow.match_log.append({**row, "decision_id": f"of {each}", "customer_id": each} for each in customers)
+        uow.commit()
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_download_is_all_that_was_decided_when_it_began(service: Service, newest_first: bool):
+    two_shops(service)
+    customers = [f"c{n:04}" for n in range(1_050)]
+    write_rows(service, *customers)
+    asker = Principal(tenant_id=TenantId("t1"), key_id="k", role=Role.ANALYST)
+    parts = service.app.decisions.every(asker, Wanted(), cursor=None, newest_first=newest_first)
+    first = next(parts)
+    write_rows(service, "late")
+    rows = [*first, *(row for part in parts for row in part)]
+    assert len(first) == 1_000
+    assert sorted(row["customer_id"] for row in rows) == ["ada", "ada", "bob", *customers]
+
+
+@pytest.mark.enable_socket
+def test_a_download_is_longer_than_a_page(sqlite_service: Service):
+    two_shops(sqlite_service)
+    write_rows(sqlite_service, *(f"c{n:04}" for n in range(1_050)))
+    owner = sqlite_service.client(Role.OWNER)
+    rows = as_csv(owner.get("/v1/match-log", params={"format": "csv"}))
+    assert len({row["decision_id"] for row in rows}) == len(rows) == 1_053
+    cursor = owner.get("/v1/match-log", params={"limit": 2}).json()["next_cursor"]
+    rest = as_csv(owner.get("/v1/match-log", params={"format": "csv", "cursor": cursor}))
+    assert rest == rows[2:]
