@@ -7,8 +7,9 @@ help: ## Show what there is to make
 run: setup-run ## Set up, then replay the sample city
 	.venv/bin/nearcast replay data/scenario.yaml --pings data/pings.parquet --out replay-out
 
-test: setup-dev ## Set up, then run every test, with PostGIS where it can be had
+test: setup-dev ## Set up, then run every test, with PostGIS and a browser where they can be had
 	@bash .ci/postgres install || echo "PostGIS cannot be installed here: tests that need it are skipped"
+	@bash .ci/chromium install || echo "Chromium cannot be installed here: tests that need it are skipped"
 	.venv/bin/python -m pytest
 
 check: setup-dev ## Format, lint, types, imports, unit and property tests

@@ -1,0 +1,143 @@
+"""The demo's page in a real browser."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import WANT_OF_SERVICE
+
+pytestmark = pytest.mark.enable_socket
+
+ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 30_000  # the machine may be busy with other tests
+OFFER, OTHER = "two-scoops-near", "two-scoops-park"
+
+
+@dataclass
+class Watched:
+    """A page, and what it should not do."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str | None] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    script = Path(__file__).parents[2] / ".ci" / "chromium"
+    found = subprocess.run([script, "path"], capture_output=True, text=True, check=False)
+    if found.returncode == 69:
+        pytest.skip(f"{WANT_OF_SERVICE}{found.stderr.strip()}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found.stdout.strip(), args=ARGS)
+        yield browser
+        browser.close()
+
+
+def opened(browser: Browser, url: str, **context: Any) -> Watched:
+    watched = Watched(browser.new_context(**context).new_page())
+    watched.page.set_default_timeout(PATIENCE_MS)
+    watched.page.goto(url)
+    expect(watched.page.locator("#people circle").nth(20)).to_be_attached(timeout=PATIENCE_MS)
+    return watched
+
+
+def drag_to(page: Page, geofence_id: str) -> None:
+    """Take the dot and let it go in the middle of a fence."""
+    to = page.locator(f'[data-id="{geofence_id}"]').bounding_box()
+    at = page.locator("#you .dot").bounding_box()
+    assert to is not None
+    assert at is not None
+    page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(to["x"] + to["width"] / 2, to["y"] + to["height"] / 2, steps=8)
+    page.mouse.up()
+
+
+def says(page: Page, text: str) -> None:
+    expect(page.locator("#answer")).to_contain_text(text, timeout=PATIENCE_MS)
+
+
+def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(browser: Browser, demo_url: str) -> None:
+    watched = opened(browser, demo_url, viewport={"width": 1280, "height": 800})
+    page = watched.page
+    says(page, "You are outside every fence")
+    expect(page.locator("#ticker li").nth(3)).to_be_attached(timeout=PATIENCE_MS)
+    expect(page.locator("#reasons li").nth(4)).to_be_attached(timeout=PATIENCE_MS)
+    moved = """before => {
+        const now = [...document.querySelectorAll('#people circle')].map(dot => dot.getAttribute('cx'));
+        return now.some((cx, n) => before[n] !== undefined && before[n] !== cx);
+    }"""
+    before = page.eval_on_selector_all("#people circle", "dots => dots.map(dot => dot.getAttribute('cx'))")
+    page.wait_for_function(moved, arg=before, timeout=PATIENCE_MS)
+
+    drag_to(page, OFFER)
+    says(page, "Two Scoops Ice Cream sent you a message")
+    expect(page.locator("#bubble")).to_contain_text("The third scoop is free until")
+    expect(page.locator("#message-text")).to_contain_text("The third scoop is free until")
+    expect(page.locator("#ticker li.yours.send")).to_have_count(1)
+
+    page.get_by_role("button", name="Stop").click()
+    says(page, "You said stop")
+    expect(page.get_by_role("button", name="Stopped")).to_be_disabled()
+
+    drag_to(page, "toy-box-near")
+    says(page, "No offer is running here")
+    drag_to(page, OFFER)
+    says(page, "your number is suppressed")
+    expect(page.locator("#bubble")).to_contain_text("your number is suppressed")
+
+    assert watched.errors == []
+    assert watched.hosts == {"127.0.0.1"}
+
+
+def test_the_keys_move_you_and_enter_drops_you_on_a_narrow_screen(browser: Browser, demo_url: str) -> None:
+    narrow = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
+    watched = opened(browser, demo_url, **narrow)
+    page = watched.page
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    you = page.locator("#you")
+    says(page, "You are outside every fence")
+    you.focus()
+    at_home = you.get_attribute("transform")
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Escape")
+    assert you.get_attribute("transform") == at_home
+    page.keyboard.press("Shift+ArrowUp")
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Enter")
+    says(page, "Two Scoops Ice Cream sent you a message")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    assert watched.errors == []
+    assert watched.hosts == {"127.0.0.1"}
+
+
+def test_the_page_says_that_the_demo_is_away_and_goes_on_when_it_is_back(browser: Browser, demo_url: str) -> None:
+    page = opened(browser, demo_url).page
+    page.context.set_offline(True)
+    expect(page.locator("#offline")).to_be_visible(timeout=PATIENCE_MS)
+    clock = page.locator("#clock").inner_text()
+    page.context.set_offline(False)
+    expect(page.locator("#offline")).to_be_hidden(timeout=PATIENCE_MS)
+    expect(page.locator("#clock")).not_to_have_text(clock, timeout=PATIENCE_MS)
