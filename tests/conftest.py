@@ -1,8 +1,10 @@
 """What holds for the whole run: where a service is missing, tests skip; where CI runs them, that is a failure."""
 
 import os
+import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ settings.register_profile("nearcast", deadline=None, derandomize=True)
 settings.load_profile("nearcast")
 
 WANT_OF_SERVICE = "needs a service: "
-WHOLE_THINGS = ("store", "sim", "live", "api")  # databases and cities: right, but not within a minute
+WHOLE_THINGS = ("store", "sim", "live", "worker", "api")  # databases and cities: right, but not within a minute
 _wanting: list[str] = []
 
 
@@ -39,6 +41,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
+def quick_folder() -> Iterator[Path]:
+    """In memory where there is room: a test that is not about losing power need not wait for a disk."""
+    memory = Path("/dev/shm")  # noqa: S108
+    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    with tempfile.TemporaryDirectory(prefix="nearcast-", dir=memory if has_room else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """An empty database with PostGIS on a throw-away server of this run."""
     script = Path(__file__).parents[1] / ".ci" / "postgres"
@@ -50,3 +61,20 @@ def postgres_url() -> Iterator[str]:
     assert started.returncode == 0, started.stderr
     yield started.stdout.strip()
     subprocess.run([script, "stop", folder], capture_output=True, check=True)
+
+
+@pytest.fixture
+def own_postgres_url(postgres_url: str) -> Iterator[str]:
+    """A database with PostGIS that no other test sees."""
+    import psycopg  # here, where a test asks for it: most run without
+
+    name = f"test_{uuid.uuid4().hex}"
+    server = postgres_url.replace("+psycopg", "")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    own = server.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION postgis")
+    yield own.replace("postgresql://", "postgresql+psycopg://")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,24 +1,53 @@
 """The composition root: which readers, writers, channels and database the use cases work with."""
 
 import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 
+from nearcast.channels.by_name import ByName
+from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
-from nearcast.clock import SystemClock
+from nearcast.clock import PacedClock, SystemClock
+from nearcast.console.demo import demo_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.feeds.files import read_pings
+from nearcast.feeds.native import read_native
 from nearcast.feeds.pairs import write_pairs
-from nearcast.geo.frames import read_geofences
-from nearcast.services.access import Access
+from nearcast.feeds.ping_rows import read_ping_rows
+from nearcast.feeds.rows import read_rows
+from nearcast.geo.frames import read_features, read_geofences
+from nearcast.services.access import Access, Role
 from nearcast.services.application import Application
 from nearcast.services.campaigns import Campaigns
+from nearcast.services.consents import Consents
+from nearcast.services.customers import Customers
+from nearcast.services.demo import Demo
+from nearcast.services.demo_city import TENANT, build_demo_city, seed
+from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
+from nearcast.services.explain_live import Explanations
 from nearcast.services.fences import Fences
+from nearcast.services.health import Health
+from nearcast.services.importing import Importing
+from nearcast.services.intake import Intake
 from nearcast.services.live import Live
+from nearcast.services.match_log import Decisions
+from nearcast.services.messages import Messages
 from nearcast.services.once import Once
-from nearcast.services.ports import Clock
+from nearcast.services.ports import Channel, Clock
+from nearcast.services.pseudonyms import Pseudonyms
+from nearcast.services.refusals import Refusals
+from nearcast.services.report import make_folder
+from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 from nearcast.services.workbench import Workbench
+from nearcast.serving import ROLES, listen, log_to_stderr, roles_of, run, url_of
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.migrate import current_revision, head_revision, upgrade
 from nearcast.store.sql_store import SqlStore
@@ -54,13 +83,25 @@ def open_store(database_url: str) -> SqlStore:
     return SqlStore(database_url)
 
 
+def _channel(settings: Settings) -> Channel:
+    """What live messages leave through."""
+    console = Console()
+    return ByName({"console": console}, console if settings.fallback_channel == "console" else None)
+
+
 def application(settings: Settings, store: SqlStore, *, clock: Clock | None = None) -> Application:
     """The live service on a store."""
     clock = clock or SystemClock()
-    kept = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_urlsafe(32)
-    secret_key = settings.secret_key or store.secret("secret_key", kept, clock.now())
-    del secret_key
-    engines = Engines(lambda tenant_id: Live(store, tenant_id, Recorder()))
+    made = secrets.token_urlsafe(32)
+    given = settings.secret_key
+    pseudonyms = Pseudonyms(given.get_secret_value() if given else store.secret("secret_key", made, clock.now()))
+    channel, pings_arrived = _channel(settings), Event()
+
+    def new_engines(owner: str) -> Engines:
+        return Engines(lambda tenant_id: Live(store, tenant_id, channel, owner=owner, lease_s=settings.lease_s))
+
+    engines, explanations = new_engines("api"), Explanations(store)
+    intake = Intake(store, pings_arrived.set)
     return Application(
         clock=clock,
         access=Access(store),
@@ -69,4 +110,96 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
         shops=Shops(store),
         fences=Fences(store, engines),
         campaigns=Campaigns(store, engines),
+        customers=Customers(store, engines),
+        consents=Consents(store, engines),
+        intake=intake,
+        importing=Importing(
+            store, engines, intake, read_rows=read_rows, read_features=read_features, read_pings=read_ping_rows
+        ),
+        retention=Retention(store),
+        new_engines=new_engines,
+        pings_arrived=pings_arrived,
+        explanations=explanations,
+        read_native=read_native,
+        refusals=Refusals(store),
+        decisions=Decisions(store, pseudonyms, explanations),
+        messages=Messages(store, pseudonyms),
+        health=Health(store, cache(head_revision)),
     )
+
+
+@contextmanager
+def live() -> Iterator[Application]:
+    """The live service of this process's settings, closed afterwards."""
+    said = settings()
+    with closing(open_store(said.database_url)) as store:
+        yield application(said, store)
+
+
+def migrate() -> tuple[str | None, str | None]:
+    """Bring the database of the settings to head; the revisions before and after."""
+    return upgrade(settings().database_url), head_revision()
+
+
+def examined() -> Iterator[Check]:
+    """What `nearcast doctor` finds."""
+    said = settings()
+    fallback = "are printed here" if said.fallback_channel == "console" else "fail"
+    channels = f"console; messages of other channels {fallback}"
+    with closing(SqlStore(said.database_url)) as store:
+        yield from examine(store, SystemClock().now(), head=head_revision(), channels=channels)
+
+
+def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str], None]) -> None:
+    """Run those roles of the service until the process is told to end."""
+    asked, said = roles_of(roles), settings()
+    log_to_stderr(said.log_format)
+    address = (host or said.host, said.port if port is None else port)
+    listening = listen(*address) if "api" in asked else None
+    with closing(open_store(said.database_url)) as store:
+        run(application(said, store), asked, listening, say, public_url=said.public_url)
+
+
+def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[str], None]) -> None:
+    """Run the sample city on SQLite in a folder, a temporary one by default, until the process is told to end."""
+    log_to_stderr("text")
+    with TemporaryDirectory(prefix="nearcast-demo-") as temporary:
+        place = folder or Path(temporary)
+        make_folder(place)
+        # a lease is measured by the demo's clock, which is fast
+        said = Settings(database_url=f"sqlite:///{place / 'nearcast.db'}", lease_s=60 * max(speed, 1))
+        with closing(open_store(said.database_url)) as store:
+            _demo(said, store, speed, port, say)
+
+
+def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: Callable[[str], None]) -> None:
+    listening = listen(said.host, port) if port is not None else _listen_somewhere(said)
+    say("building Nahstadt, a city that is not there …")
+    city = build_demo_city()
+    since = seed(store, city)
+    clock = PacedClock(since, speed)
+    made = application(said, store, clock=clock)
+    shown = Demo(
+        city,
+        store,
+        clock=clock,
+        accept=made.intake.accept,
+        engines=made.new_engines("demo"),
+        since=since,
+        speed=speed,
+    )
+    say(f"{url_of(listening)} shows it at {speed:g} times the speed of life; its keys are of tenant {TENANT}:")
+    for role in Role:
+        say(f"  {role.value:<9} {made.access.create(TENANT, role, 'demo', clock.now()).key}")
+    shown.start()
+    try:
+        run(made, ROLES, listening, say, pages=[demo_pages(shown)])
+    finally:
+        shown.stop()
+
+
+def _listen_somewhere(said: Settings) -> socket.socket:
+    try:
+        return listen(said.host, said.port)
+    except NearcastError:
+        return listen(said.host, 0)

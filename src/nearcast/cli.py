@@ -10,8 +10,10 @@ import typer
 
 from nearcast import __version__
 from nearcast.domain.errors import InvalidInput, NearcastError, NotFound
+from nearcast.domain.ids import CampaignId, CustomerId, ShopId, TenantId
 
 if TYPE_CHECKING:
+    from nearcast.services.application import Application
     from nearcast.services.workbench import Workbench
 
 app = typer.Typer(
@@ -22,9 +24,12 @@ app = typer.Typer(
     help="Geo-targeted proximity campaigns: consent first, silence by default, every message explained.",
 )
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How fast, against what you would use instead.")
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys: shown once, kept as hashes.")
+app.add_typer(keys, name="keys")
 app.add_typer(bench, name="bench")
 
 Repair = Annotated[bool, typer.Option("--repair", help="Mend invalid geofences and say so, instead of refusing them.")]
+Tenant = Annotated[str, typer.Option(help="Whose: every row belongs to a tenant.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 
@@ -96,6 +101,7 @@ def explain(
     out: Annotated[Path, typer.Option("--out", "--replay", help="The folder that a replay wrote.")] = Path(
         "replay-out"
     ),
+    tenant: Annotated[str | None, typer.Option(help="Ask the live service's database instead of a replay.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Every rule in order, what it saw, the verdict, the earliest possible send."""
@@ -107,7 +113,11 @@ def explain(
         instant = parse_instant(at)
     except ValueError as error:
         raise InvalidInput(str(error), place="--at") from None
-    found = _workbench().explain(out=out, customer=customer, campaign=campaign, at=instant)
+    if tenant is None:
+        found = _workbench().explain(out=out, customer=customer, campaign=campaign, at=instant)
+    else:
+        with _live() as live:
+            found = live.explanations.at(TenantId(tenant), CustomerId(customer), CampaignId(campaign), instant)
     if as_json:
         print(dumped(found[0] if len(found) == 1 else found))
         return
@@ -125,6 +135,120 @@ def simulate(
     made = _workbench().simulate(out=out, seed=seed, note=_note)
     print(", ".join(f"{count:,} {name}" for name, count in made.items()))
     print(f"written to {out}")
+
+
+@app.command()
+def serve(
+    role: Annotated[str, typer.Option(help="all, or some of api,worker,scheduler.")] = "all",
+    host: Annotated[str | None, typer.Option(help="Where to listen; NEARCAST_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="NEARCAST_PORT; 0 takes a free one.")] = None,
+) -> None:
+    """Run the service: API, console, worker and scheduler, all in one process unless told otherwise."""
+    from nearcast.bootstrap import serve as run
+
+    run(role, host=host, port=port, say=_say)
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where its database is kept; a temporary folder by default.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=600, help="How much faster than life its clock goes.")] = 60,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="8000, or a free one where that is taken.")
+    ] = None,
+) -> None:
+    """A sample city on SQLite with people moving through it: drag yourself into a geofence."""
+    from nearcast.bootstrap import demo as run
+
+    run(folder, speed=speed, port=port, say=_say)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema to what this nearcast needs."""
+    from nearcast.bootstrap import migrate as run
+
+    before, after = run()
+    print(f"at {after} already" if before == after else f"from {before or 'nothing'} to {after}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look at database, schema, clock, time zones, index, channels, keys; exit 1 where something is wrong."""
+    from nearcast.bootstrap import examined
+    from nearcast.services.report import as_json as dumped
+
+    checks = list(examined())
+    if as_json:
+        print(dumped([{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks]))
+    else:
+        _print(f"{'✓' if check.ok else '✗'} {check.name:<11} {check.detail}" for check in checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="shops, geofences, customers or pings.")],
+    file: Annotated[
+        Path, typer.Argument(help="GeoJSON, GeoParquet, CSV, NDJSON, JSON or Parquet, as the kind has it.")
+    ],
+    tenant: Tenant = "default",
+    report: Annotated[Path | None, typer.Option(help="Where bad rows go; beside the file by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a file in: good rows are kept, bad ones are listed in a report."""
+    from nearcast.services.report import as_json as dumped
+
+    with _live() as live:
+        taken = live.importing.take(kind, file, TenantId(tenant), live.clock.now(), report=report)
+    print(dumped(taken.summary()) if as_json else taken.told())
+
+
+@keys.command("create")
+def create_key(
+    role: Annotated[str, typer.Option(help="owner, analyst, ingest or operator.")],
+    name: Annotated[str, typer.Option(help="What it is for, to know it again.")] = "",
+    tenant: Tenant = "default",
+    shop: Annotated[list[str] | None, typer.Option(help="An owner's shops; all by default.")] = None,
+    timezone: Annotated[str, typer.Option(help="The zone of a tenant that is new.")] = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key, and its tenant where that is new. The key is shown once."""
+    from nearcast.services.access import Role
+    from nearcast.services.report import as_json as dumped
+
+    if role not in tuple(Role):
+        raise InvalidInput(f"{role!r} is none of {', '.join(Role)}", place="--role")
+    with _live() as live:
+        tenant_id, now = TenantId(tenant), live.clock.now()
+        live.tenants.ensure(tenant_id, now, timezone=timezone)
+        shop_ids = [ShopId(each) for each in shop] if shop else None
+        made = live.access.create(tenant_id, Role(role), name or role, now, shop_ids=shop_ids)
+    print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
+
+
+@keys.command("list")
+def list_keys(tenant: Tenant = "default") -> None:
+    """All keys of a tenant, revoked ones too; never the keys themselves."""
+    from nearcast.services.report import rfc3339
+
+    with _live() as live:
+        for key in live.access.all(TenantId(tenant)):
+            ended = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else "live"
+            print(f"{key.id}  {key.role:<9} {rfc3339(key.created_at)}  {ended}  {key.name}")
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], tenant: Tenant = "default"
+) -> None:
+    """End a key at once."""
+    with _live() as live:
+        live.access.revoke(TenantId(tenant), key_id, live.clock.now())
+    print("revoked")
 
 
 @bench.command("match")
@@ -157,6 +281,19 @@ def _workbench() -> "Workbench":
     from nearcast.bootstrap import workbench  # the geometry libraries take a second to load; --help need not wait
 
     return workbench()
+
+
+@contextmanager
+def _live() -> Iterator["Application"]:
+    """The live service on the database of the settings, for one command."""
+    from nearcast.bootstrap import live
+
+    with live() as application:
+        yield application
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """Everything has a default for a laptop.
 
+    `lease_s` is how long a message that is being sent is left to its process, if that is never heard of again.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
     lets them fail. `secret_key` is made on first start and kept in the database where it is not given.
     """
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
     public_url: str | None = None
     secret_key: SecretStr | None = Field(default=None, min_length=32)
     log_format: Literal["text", "json"] = "text"
+    lease_s: float = Field(default=60.0, ge=1)
     fallback_channel: Literal["console", "none"] = "console"
 
 

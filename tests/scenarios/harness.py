@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from nearcast.store.sql_store import SqlStore
-from tests.live.stepped import Played, play
+from tests.api.service import Service
+from tests.live.through_http import Played, play
 
 Row = dict[str, Any]
 Position = tuple[float, float]
@@ -345,15 +345,15 @@ def read_outcome(folder: Path) -> Outcome:
     )
 
 
-_store: list[SqlStore] = []
+_service: list[Service] = []
 
 
 @contextmanager
-def also_played_on(store: SqlStore | None) -> Iterator[None]:
-    """Within it, every run is played on that store as well."""
-    _store[:] = [store] if store is not None else []
+def also_played_on(service: Service | None) -> Iterator[None]:
+    """Within it, every run is played through that service as well."""
+    _service[:] = [service] if service is not None else []
     yield
-    _store.clear()
+    _service.clear()
 
 
 def run(folder: Path, scenario: Row, *, pings: Sequence[Path] = (), out: str = "out") -> Outcome:
@@ -361,8 +361,8 @@ def run(folder: Path, scenario: Row, *, pings: Sequence[Path] = (), out: str = "
     path = write_scenario(folder, scenario)
     application().replay(scenario=path, pings=list(pings), out=folder / out)
     outcome = read_outcome(folder / out)
-    for store in _store:
-        assert_the_same(outcome, play(store, path, list(pings)))
+    for service in _service:
+        assert_the_same(outcome, play(service, path, list(pings)))
     return outcome
 
 
