@@ -66,15 +66,15 @@ class Killed:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.printed = folder / "printed"
+        self.printed, self.complaints = folder / "printed", folder / "complaints"
         settings = {"NEARCAST_DATABASE_URL": database_url, "NEARCAST_LEASE_S": str(LEASE_S)}
         self._environment = {**os.environ, **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", "nearcast", "serve", "--port", str(self.port)]
-        with self.printed.open("ab") as out:
-            self._process = subprocess.Popen(command, env=self._environment, stdout=out, stderr=subprocess.DEVNULL)
+        with self.printed.open("ab") as out, self.complaints.open("wb") as complaints:
+            self._process = subprocess.Popen(command, env=self._environment, stdout=out, stderr=complaints)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
@@ -82,7 +82,7 @@ class Killed:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
-        raise AssertionError("the server does not come up")
+        raise AssertionError(f"the server does not come up: {self.complaints.read_text()}")
 
     def kill(self) -> None:
         assert self._process is not None
@@ -208,7 +208,7 @@ def test_a_server_killed_twenty_times_loses_nothing_and_sends_nothing_twice(data
         assert kinds["enter"] == sum(now and not was for was, now in zip(before, sides, strict=True)), customer
         assert kinds["exit"] == sum(was and not now for was, now in zip(before, sides, strict=True)), customer
     enters = sum(transition.kind.value == "enter" for _, transition in transitions)
-    assert Counter(row["outcome"] for row in rows) == {"send": enters}
+    assert Counter((row["outcome"], row["reason"]) for row in rows) == {("send", None): enters}
     assert len(messages) == enters
     assert {message.status.value for message in messages} <= {"accepted", "unknown"}
     assert set(printed.values()) <= {1}

@@ -1,6 +1,11 @@
 """What README shows is what happens."""
 
+import json
 import re
+import socket
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +16,10 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.e2e
 
 
-def blocks() -> list[str]:
-    return re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+def blocks(language: str = "") -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    return [block for said, block in found if said == language]
 
 
 def test_the_start_ends_as_shown(tmp_path):
@@ -27,12 +34,43 @@ def test_the_start_ends_as_shown(tmp_path):
     assert [line for line in lines if line not in explained] == []
 
 
+@pytest.mark.enable_socket
+def test_the_walk_through_ends_with_a_message_and_a_silence(tmp_path: Path):
+    (walk_through,), (last_row,) = blocks("bash"), blocks("json")
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", walk_through.replace("8900", str(port))],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    (printed,) = [line for line in lines if line.startswith("message ")]
+    assert "Coffee −20 % until " in printed
+    answers = [json.loads(line) for line in lines if line.startswith("{")]
+    messages, sent, explained = answers[-7:-4]
+    assert [message["status"] for message in messages["items"]] == ["accepted"]
+    assert messages["items"][0]["message_id"] in printed
+    assert [row["outcome"] for row in sent["items"]] == ["send"]
+    assert (explained["decision_id"], explained["outcome"]) == (sent["items"][0]["decision_id"], "send")
+    assert all(rule["passed"] for rule in explained["rules"])
+    (row,) = answers[-1]["items"]
+    shown = json.loads(last_row)
+    assert {name: row[name] for name in shown} == shown
+
+
 def test_every_command_and_option_that_is_shown_exists():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = re.findall(r"\| `nearcast ([a-z]+(?: [a-z]+)?)[^`]*` \|", text)
     assert len(table) >= 5
     for command in table:
-        words = command.split() if command.startswith("bench") else command.split()[:1]
+        words = command.split() if command.startswith(("bench", "keys")) else command.split()[:1]
         help_ = nearcast(*words, "--help")
         assert help_.code == 0, command
         shown = re.search(rf"\| `nearcast {command}([^`]*)` \|", text)

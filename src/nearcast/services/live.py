@@ -18,7 +18,7 @@ from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.delivery import cancel_for_geofence, decide_again, settled
 from nearcast.services.engine import apply_consent, end_visits, run_campaigns, take_consent, take_pings
-from nearcast.services.ingest import Arrivals, Door, fix_of, in_order_of_arrival, inside_of, ping_keys
+from nearcast.services.ingest import Arrivals, Door, as_us, fix_of, in_order_of_arrival, inside_of, ping_keys
 from nearcast.services.ports import Channel, Claim, LedgerLine, RunStatus, SendOutcome, Store, UnitOfWork
 from nearcast.services.runs import due_runs, next_due, scheduled_since
 from nearcast.services.working_set import WorkingSet
@@ -370,9 +370,11 @@ def _take(world: World, arrivals: Arrivals, door: Door, now: datetime) -> None:
         key = (int(batch.received_at_us[row]), CustomerId(batch.customer_id[row]))
         of_instant.setdefault(key, []).append(row)
     inside = inside_of(world.geofences, arrivals, [row for rows in of_instant.values() for row in rows])
-    for (_, customer_id), rows in sorted(of_instant.items()):
+    for (received_us, customer_id), rows in sorted(of_instant.items()):
         fixes = [fix_of(batch, row, inside.get(row, frozenset())) for row in rows]
-        take_pings(world, customer_id, fixes, now)
+        # pings of one arrival compete; those of several do not, only because they are worked on together
+        on_arrival = received_us == as_us(now)
+        take_pings(world, customer_id, fixes, now if on_arrival else world.first_free_instant(customer_id, now))
 
 
 def _oldest(campaigns: Mapping[CampaignId, Any], ids: Iterable[CampaignId], due_at: datetime) -> datetime | None:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
@@ -114,6 +114,14 @@ class World:
     def queued(self, customer_id: CustomerId) -> list[Message]:
         """The customer's messages that have not left yet."""
         return list(self.waiting.get(customer_id, {}).values())
+
+    def first_free_instant(self, customer_id: CustomerId, now: datetime) -> datetime:
+        """The first instant from `now` on at which nothing was decided for a customer that sent something."""
+        sends = (*self.other_sends.get(customer_id, ()), *self.sends.get(customer_id, {}).values())
+        taken = {send.decided_at for send in sends}
+        while now in taken:
+            now += timedelta(microseconds=1)
+        return now
 
     def facts(self, customer_id: CustomerId, campaigns: Iterable[CampaignId], now: datetime) -> Facts:
         """What the rules may know of a customer at `now`."""
