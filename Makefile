@@ -4,8 +4,8 @@
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-run: setup-run ## Set up, then replay the sample city
-	.venv/bin/nearcast replay data/scenario.yaml --pings data/pings.parquet --out replay-out
+run: setup-run ## Set up, then run a sample city with you in it
+	.venv/bin/nearcast demo
 
 test: setup-dev ## Set up, then run every test, with PostGIS and a browser where they can be had
 	@bash .ci/postgres install || echo "PostGIS cannot be installed here: tests that need it are skipped"
