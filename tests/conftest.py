@@ -19,10 +19,14 @@ WHOLE_THINGS = ("store", "sim", "live", "worker", "api")  # databases and cities
 _wanting: list[str] = []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).parts[0] in WHOLE_THINGS:
             item.add_marker(pytest.mark.e2e)
+    if "soak" not in config.option.markexpr:
+        long_ones = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=long_ones)
+        items[:] = [item for item in items if item not in long_ones]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

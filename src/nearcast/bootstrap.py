@@ -1,19 +1,18 @@
 """The composition root: which readers, writers, channels and database the use cases work with."""
 
+import math
 import secrets
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event
 
 from nearcast.channels.by_name import ByName
 from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
 from nearcast.clock import PacedClock, SystemClock
-from nearcast.console.demo import demo_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.feeds.files import read_pings
 from nearcast.feeds.native import read_native
@@ -21,13 +20,12 @@ from nearcast.feeds.pairs import write_pairs
 from nearcast.feeds.ping_rows import read_ping_rows
 from nearcast.feeds.rows import read_rows
 from nearcast.geo.frames import read_features, read_geofences
-from nearcast.services.access import Access, Role
+from nearcast.services.access import Access
 from nearcast.services.application import Application
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.consents import Consents
+from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
-from nearcast.services.demo import Demo
-from nearcast.services.demo_city import TENANT, build_demo_city, seed
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
 from nearcast.services.explain_live import Explanations
@@ -47,9 +45,9 @@ from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 from nearcast.services.workbench import Workbench
-from nearcast.serving import ROLES, listen, log_to_stderr, roles_of, run, url_of
 from nearcast.settings import Settings, SettingsError, read_settings
-from nearcast.store.migrate import current_revision, head_revision, upgrade
+from nearcast.store.engine import make_engine
+from nearcast.store.migrate import current_revision, head_revision, refuse_newer, upgrade
 from nearcast.store.sql_store import SqlStore
 
 
@@ -66,9 +64,13 @@ def workbench() -> Workbench:
 def settings() -> Settings:
     """The settings of this process; InvalidInput names the variable that is unknown or wrong."""
     try:
-        return read_settings()
+        said = read_settings()
+        make_engine(said.database_url).dispose()
     except SettingsError as error:
         raise InvalidInput(str(error)) from None
+    except InvalidInput as error:
+        raise error.within("NEARCAST_DATABASE_URL") from None
+    return said
 
 
 def open_store(database_url: str) -> SqlStore:
@@ -77,6 +79,7 @@ def open_store(database_url: str) -> SqlStore:
     if at is None:
         upgrade(database_url)
     elif at != head_revision():
+        refuse_newer(at)
         raise NearcastError(
             f"the database is at revision {at}, this nearcast needs {head_revision()}: nearcast migrate"
         )
@@ -94,7 +97,8 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
     clock = clock or SystemClock()
     made = secrets.token_urlsafe(32)
     given = settings.secret_key
-    pseudonyms = Pseudonyms(given.get_secret_value() if given else store.secret("secret_key", made, clock.now()))
+    secret = given.get_secret_value() if given else store.secret("secret_key", made, clock.now())
+    pseudonyms, cursors = Pseudonyms(secret), Cursors(secret)
     channel, pings_arrived = _channel(settings), Event()
 
     def new_engines(owner: str) -> Engines:
@@ -109,7 +113,7 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
         tenants=Tenants(store),
         shops=Shops(store),
         fences=Fences(store, engines),
-        campaigns=Campaigns(store, engines),
+        campaigns=Campaigns(store),
         customers=Customers(store, engines),
         consents=Consents(store, engines),
         intake=intake,
@@ -122,8 +126,8 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
         explanations=explanations,
         read_native=read_native,
         refusals=Refusals(store),
-        decisions=Decisions(store, pseudonyms, explanations),
-        messages=Messages(store, pseudonyms),
+        decisions=Decisions(store, pseudonyms, cursors, explanations),
+        messages=Messages(store, pseudonyms, cursors),
         health=Health(store, cache(head_revision)),
     )
 
@@ -152,54 +156,68 @@ def examined() -> Iterator[Check]:
 
 def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str], None]) -> None:
     """Run those roles of the service until the process is told to end."""
-    asked, said = roles_of(roles), settings()
-    log_to_stderr(said.log_format)
-    address = (host or said.host, said.port if port is None else port)
-    listening = listen(*address) if "api" in asked else None
-    with closing(open_store(said.database_url)) as store:
-        run(application(said, store), asked, listening, say, public_url=said.public_url)
+    from nearcast import serving  # here and below: what serves HTTP takes as long to load as all the rest
+
+    asked, said = serving.roles_of(roles), settings()
+    with serving.until_told_to_end(said.log_format):
+        listening = serving.listen(host or said.host, said.port if port is None else port) if "api" in asked else None
+        with closing(open_store(said.database_url)) as store:
+            serving.run(application(said, store), asked, listening, say, public_url=said.public_url)
 
 
 def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[str], None]) -> None:
     """Run the sample city on SQLite in a folder, a temporary one by default, until the process is told to end."""
-    log_to_stderr("text")
-    with TemporaryDirectory(prefix="nearcast-demo-") as temporary:
+    from nearcast import serving
+
+    if not math.isfinite(speed):
+        raise InvalidInput("is not a number", place="--speed")
+    said = settings()
+    with (
+        serving.until_told_to_end(said.log_format),
+        TemporaryDirectory(prefix="nearcast-demo-", ignore_cleanup_errors=True) as temporary,
+    ):
         place = folder or Path(temporary)
-        make_folder(place)
+        _check_writable(place)
         # a lease is measured by the demo's clock, which is fast
-        said = Settings(database_url=f"sqlite:///{place / 'nearcast.db'}", lease_s=60 * max(speed, 1))
-        with closing(open_store(said.database_url)) as store:
-            _demo(said, store, speed, port, say)
+        changed = said.model_copy(
+            update={"database_url": f"sqlite:///{place / 'nearcast.db'}", "lease_s": said.lease_s * max(speed, 1)}
+        )
+        with closing(open_store(changed.database_url)) as store:
+            _demo(changed, store, speed, port, say)
+
+
+def _check_writable(folder: Path) -> None:
+    """Make the folder if it is not there; InvalidInput where nothing can be written into it."""
+    make_folder(folder)
+    try:
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InvalidInput(f"cannot be written into: {error.strerror}", place=str(folder)) from error
 
 
 def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: Callable[[str], None]) -> None:
-    listening = listen(said.host, port) if port is not None else _listen_somewhere(said)
+    from nearcast import serving
+    from nearcast.console.demo import demo_pages
+    from nearcast.services.access import Role
+    from nearcast.services.demo.city import TENANT, build_demo_city
+    from nearcast.services.demo.demo import Demo
+    from nearcast.services.demo.seed import seed
+
+    listening = serving.listen_nearby(said.host, said.port if port is None else port, say)
     say("building Nahstadt, a city that is not there …")
     city = build_demo_city()
-    since = seed(store, city)
+    since = seed(store, city, speed=speed)
     clock = PacedClock(since, speed)
     made = application(said, store, clock=clock)
-    shown = Demo(
-        city,
-        store,
-        clock=clock,
-        accept=made.intake.accept,
-        engines=made.new_engines("demo"),
-        since=since,
-        speed=speed,
-    )
-    say(f"{url_of(listening)} shows it at {speed:g} times the speed of life; its keys are of tenant {TENANT}:")
+    engines = made.new_engines("demo")
+    shown = Demo(city, store, clock=clock, accept=made.intake.accept, engines=engines, since=since, speed=speed)
+    url = serving.url_of(listening)
+    say(f"{url} shows it at {speed:g} times the speed of life; its keys, of tenant {TENANT}:")
     for role in Role:
         say(f"  {role.value:<9} {made.access.create(TENANT, role, 'demo', clock.now()).key}")
+    say(f"why each message was sent or not: curl -H 'Authorization: Bearer KEY' {url}/v1/match-log")
     shown.start()
     try:
-        run(made, ROLES, listening, say, pages=[demo_pages(shown)])
+        serving.run(made, serving.ROLES, listening, say, pages=[demo_pages(shown)])
     finally:
         shown.stop()
-
-
-def _listen_somewhere(said: Settings) -> socket.socket:
-    try:
-        return listen(said.host, said.port)
-    except NearcastError:
-        return listen(said.host, 0)

@@ -23,8 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Geo-targeted proximity campaigns: consent first, silence by default, every message explained.",
 )
-bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How fast, against what you would use instead.")
-keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys: shown once, kept as hashes.")
+bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure against what you would use instead.")
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
 app.add_typer(keys, name="keys")
 app.add_typer(bench, name="bench")
 
@@ -41,31 +41,66 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 @app.command()
-def replay(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file, YAML or JSON.")],
-    more_pings: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
-    pings: Annotated[list[Path] | None, typer.Option(help="CSV, NDJSON or Parquet files, one or more.")] = None,
-    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("replay-out"),
-    repair: Repair = False,
-    as_json: AsJson = False,
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where its database is kept; a temporary folder by default.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=600, help="How much faster than life its clock goes.")] = 60,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="By default NEARCAST_PORT; a free one where that is taken.")
+    ] = None,
 ) -> None:
-    """Run a scenario through the whole engine: transitions, decisions with reasons, messages."""
-    from nearcast.services.report import as_json as dumped
-    from nearcast.services.telling import told_summary
+    """Show a sample city on SQLite: drag yourself into a geofence.
 
-    with _progress("replay") as progress:
-        summary = _workbench().replay(
-            scenario=scenario,
-            pings=[*(pings or []), *(more_pings or [])],
-            out=out,
-            repair=repair,
-            note=_note,
-            progress=progress,
-        )
-    _print(told_summary(summary))
-    _print(("", f"written to {out}"))
+    It needs nothing set up and prints where it is, and keys for its API. Ctrl-C ends it.
+    """
+    from nearcast.bootstrap import demo as run
+
+    run(folder, speed=speed, port=port, say=_say)
+
+
+@app.command()
+def serve(
+    role: Annotated[str, typer.Option(help="all, or some of api,worker,scheduler.")] = "all",
+    host: Annotated[str | None, typer.Option(help="Where to listen; by default NEARCAST_HOST.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="By default NEARCAST_PORT; 0 takes a free one.")
+    ] = None,
+) -> None:
+    """Run the service: HTTP API, worker and scheduler.
+
+    All in one process unless told otherwise; several may share one database.
+    """
+    from nearcast.bootstrap import serve as run
+
+    run(role, host=host, port=port, say=_say)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema to what this nearcast needs."""
+    from nearcast.bootstrap import migrate as run
+
+    before, after = run()
+    print(f"at {after} already" if before == after else f"from {before or 'nothing'} to {after}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Tell what is wrong here, if anything; exit 1 if so.
+
+    It looks at database, schema, clock, time zones, index, backlog, channels and keys.
+    """
+    from nearcast.bootstrap import examined
+    from nearcast.services.report import as_json as dumped
+
+    checks = list(examined())
     if as_json:
-        print(dumped(summary))
+        print(dumped([{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks]))
+    else:
+        _print(f"{'✓' if check.ok else '✗'} {check.name:<11} {check.detail}" for check in checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -94,6 +129,37 @@ def match(
 
 
 @app.command()
+def replay(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file, YAML or JSON.")],
+    more_pings: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    pings: Annotated[list[Path] | None, typer.Option(help="CSV, NDJSON or Parquet files, one or more.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("replay-out"),
+    repair: Repair = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario file through the whole engine.
+
+    It writes transitions, the match log with a reason for every decision, messages and a summary.
+    """
+    from nearcast.services.report import as_json as dumped
+    from nearcast.services.telling import told_summary
+
+    with _progress("replay") as progress:
+        summary = _workbench().replay(
+            scenario=scenario,
+            pings=[*(pings or []), *(more_pings or [])],
+            out=out,
+            repair=repair,
+            note=_note,
+            progress=progress,
+        )
+    _print(told_summary(summary))
+    _print(("", f"written to {out}"))
+    if as_json:
+        print(dumped(summary))
+
+
+@app.command()
 def explain(
     customer: Annotated[str, typer.Option(help="The customer's id.")],
     campaign: Annotated[str, typer.Option(help="The campaign's id.")],
@@ -104,7 +170,10 @@ def explain(
     tenant: Annotated[str | None, typer.Option(help="Ask the live service's database instead of a replay.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Every rule in order, what it saw, the verdict, the earliest possible send."""
+    """Tell why a message was sent or not, rule by rule.
+
+    Every rule in order, what it saw, the verdict, the earliest possible send.
+    """
     from nearcast.services.report import as_json as dumped
     from nearcast.services.scenario import parse_instant
     from nearcast.services.telling import told_explanation
@@ -117,76 +186,15 @@ def explain(
         found = _workbench().explain(out=out, customer=customer, campaign=campaign, at=instant)
     else:
         with _live() as live:
-            found = live.explanations.at(TenantId(tenant), CustomerId(customer), CampaignId(campaign), instant)
+            found = live.explanations.at(
+                _known_tenant(live, tenant), CustomerId(customer), CampaignId(campaign), instant
+            )
     if as_json:
         print(dumped(found[0] if len(found) == 1 else found))
         return
     for n, explanation in enumerate(found):
         _print(("",) if n else ())
         _print(told_explanation(explanation))
-
-
-@app.command()
-def simulate(
-    out: Annotated[Path, typer.Option(help="The folder to write into.")],
-    seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 1,
-) -> None:
-    """Make a synthetic city: streets, shops, geofences, customers, a day of pings."""
-    made = _workbench().simulate(out=out, seed=seed, note=_note)
-    print(", ".join(f"{count:,} {name}" for name, count in made.items()))
-    print(f"written to {out}")
-
-
-@app.command()
-def serve(
-    role: Annotated[str, typer.Option(help="all, or some of api,worker,scheduler.")] = "all",
-    host: Annotated[str | None, typer.Option(help="Where to listen; NEARCAST_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="NEARCAST_PORT; 0 takes a free one.")] = None,
-) -> None:
-    """Run the service: API, console, worker and scheduler, all in one process unless told otherwise."""
-    from nearcast.bootstrap import serve as run
-
-    run(role, host=host, port=port, say=_say)
-
-
-@app.command()
-def demo(
-    folder: Annotated[
-        Path | None, typer.Option(help="Where its database is kept; a temporary folder by default.")
-    ] = None,
-    speed: Annotated[float, typer.Option(min=0.1, max=600, help="How much faster than life its clock goes.")] = 60,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="8000, or a free one where that is taken.")
-    ] = None,
-) -> None:
-    """A sample city on SQLite with people moving through it: drag yourself into a geofence."""
-    from nearcast.bootstrap import demo as run
-
-    run(folder, speed=speed, port=port, say=_say)
-
-
-@app.command()
-def migrate() -> None:
-    """Bring the database's schema to what this nearcast needs."""
-    from nearcast.bootstrap import migrate as run
-
-    before, after = run()
-    print(f"at {after} already" if before == after else f"from {before or 'nothing'} to {after}")
-
-
-@app.command()
-def doctor(as_json: AsJson = False) -> None:
-    """Look at database, schema, clock, time zones, index, channels, keys; exit 1 where something is wrong."""
-    from nearcast.bootstrap import examined
-    from nearcast.services.report import as_json as dumped
-
-    checks = list(examined())
-    if as_json:
-        print(dumped([{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks]))
-    else:
-        _print(f"{'✓' if check.ok else '✗'} {check.name:<11} {check.detail}" for check in checks)
-    if not all(check.ok for check in checks):
-        raise typer.Exit(1)
 
 
 @app.command("import")
@@ -199,12 +207,29 @@ def import_(
     report: Annotated[Path | None, typer.Option(help="Where bad rows go; beside the file by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a file in: good rows are kept, bad ones are listed in a report."""
+    """Take in a file of shops, geofences, customers or pings.
+
+    Good rows are kept, bad ones are listed in a report.
+    """
     from nearcast.services.report import as_json as dumped
 
     with _live() as live:
         taken = live.importing.take(kind, file, TenantId(tenant), live.clock.now(), report=report)
     print(dumped(taken.summary()) if as_json else taken.told())
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 1,
+) -> None:
+    """Make files of a synthetic city and a day in it.
+
+    Streets, shops, geofences, customers with their consents, campaigns and pings; the same seed, the same city.
+    """
+    made = _workbench().simulate(out=out, seed=seed, note=_note)
+    print(", ".join(f"{count:,} {name}" for name, count in made.items()))
+    print(f"written to {out}")
 
 
 @keys.command("create")
@@ -226,7 +251,10 @@ def create_key(
         tenant_id, now = TenantId(tenant), live.clock.now()
         live.tenants.ensure(tenant_id, now, timezone=timezone)
         shop_ids = [ShopId(each) for each in shop] if shop else None
-        made = live.access.create(tenant_id, Role(role), name or role, now, shop_ids=shop_ids)
+        try:
+            made = live.access.create(tenant_id, Role(role), name or role, now, shop_ids=shop_ids)
+        except InvalidInput as error:
+            raise InvalidInput(error.message, place="--shop") from None
     print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
 
 
@@ -236,7 +264,7 @@ def list_keys(tenant: Tenant = "default") -> None:
     from nearcast.services.report import rfc3339
 
     with _live() as live:
-        for key in live.access.all(TenantId(tenant)):
+        for key in live.access.all(_known_tenant(live, tenant)):
             ended = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else "live"
             print(f"{key.id}  {key.role:<9} {rfc3339(key.created_at)}  {ended}  {key.name}")
 
@@ -247,7 +275,7 @@ def revoke_key(
 ) -> None:
     """End a key at once."""
     with _live() as live:
-        live.access.revoke(TenantId(tenant), key_id, live.clock.now())
+        live.access.revoke(_known_tenant(live, tenant), key_id, live.clock.now())
     print("revoked")
 
 
@@ -290,6 +318,12 @@ def _live() -> Iterator["Application"]:
 
     with live() as application:
         yield application
+
+
+def _known_tenant(live: "Application", tenant: str) -> TenantId:
+    if tenant not in live.tenants.all():
+        raise NotFound(f"there is no tenant {tenant!r}")
+    return TenantId(tenant)
 
 
 def _say(line: str) -> None:

@@ -1,11 +1,14 @@
 """Campaigns over HTTP: written, activated, paused, ended."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.services.access import Role
-from tests.api.service import Service
+from nearcast.services.ports import RunStatus
+from tests.api.service import NOON, Service
 
 DOOR = {
     "type": "Feature",
@@ -57,6 +60,36 @@ def test_a_changed_campaign_keeps_its_state(sqlite_service: Service):
     assert owner.put("/v1/campaigns/coffee", json={**changed, "state": "active"}).status_code == 200
     wrong = owner.put("/v1/campaigns/coffee", json={**changed, "state": "ended"})
     assert (wrong.status_code, wrong.json()["path"], wrong.json()["value"]) == (422, "state", "ended")
+
+
+@pytest.mark.enable_socket
+def test_repeating_a_step_of_a_campaign_changes_nothing(sqlite_service: Service):
+    owner = _owner(sqlite_service)
+    owner.post("/v1/campaigns", json=COFFEE)
+    first, again = (owner.post("/v1/campaigns/coffee/activate") for _ in range(2))
+    assert (first.headers["ETag"], again.headers["ETag"]) == ('"2"', '"2"')
+    assert again.json() == first.json()
+
+
+@pytest.mark.enable_socket
+def test_runs_come_in_pages_newest_first(sqlite_service: Service):
+    owner = _owner(sqlite_service)
+    owner.post("/v1/campaigns", json={**COFFEE, "trigger": {"on": "schedule"}, "schedule": {"cron": "0 * * * *"}})
+    due = [NOON - timedelta(hours=n) for n in range(5)]
+    with sqlite_service.store.writing(TenantId("t1")) as uow:
+        for at in due:
+            uow.runs.insert(CampaignId("coffee"), at, status=RunStatus.DONE, at=at)
+        uow.commit()
+    found, cursor = [], None
+    while True:
+        page = owner.get("/v1/campaigns/coffee/runs", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
+        found.append([each["due_at"] for each in page.json()["items"]])
+        cursor = page.json()["next_cursor"]
+        if cursor is None:
+            break
+    assert found == [[f"2026-06-02T{hour:02}:00:00Z" for hour in hours] for hours in ((10, 9), (8, 7), (6,))]
+    refused = owner.get("/v1/campaigns/coffee/runs", params={"cursor": "before"})
+    assert (refused.status_code, refused.json()["path"]) == (422, "cursor")
 
 
 @pytest.mark.enable_socket

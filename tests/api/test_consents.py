@@ -35,6 +35,7 @@ def test_what_a_customer_said_becomes_a_line_with_its_proof(service: Service):
     state = {"purpose": "marketing.nearby", "channel": "console", "sender": "t1", "status": "live"}
     assert operator.get(PATH).json() == {
         "items": [line],
+        "next_cursor": None,
         "state": [{**state, "since": NEARBY["at"], "valid_until": None}],
     }
 
@@ -143,7 +144,7 @@ def test_what_cannot_be_agreed_to_is_not_written_down(
     refused = operator.post(PATH, json={**NEARBY, **change})
     said = refused.json()
     assert (refused.status_code, said["code"], said["path"], said.get("value")) == (422, "invalid_input", path, value)
-    assert operator.get(PATH).json() == {"items": [], "state": []}
+    assert operator.get(PATH).json() == {"items": [], "next_cursor": None, "state": []}
 
 
 def test_nothing_is_written_down_of_somebody_unknown(service: Service):

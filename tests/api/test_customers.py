@@ -80,7 +80,7 @@ REFUSED: list[tuple[dict[str, Any], str, Any]] = [
     ({"tags": ["a\nb"]}, "tags[0]", "a\nb"),
     ({"attributes": {"age": 40}}, "attributes.age", 40),
     ({"colour": "red"}, "colour", "red"),
-    ({"id": "a/b"}, "id", "a/b"),
+    ({"id": ".."}, "id", ".."),
     ({"id": ""}, "id", ""),
     ({"contacts": [{"channel": "SMS", "address": "+4915112345678"}]}, "contacts[0].channel", "SMS"),
     ({"contacts": [{"channel": "sms", "address": "015112345678"}]}, "contacts[0].address", "015112345678"),
@@ -119,7 +119,7 @@ def test_what_is_wrong_with_a_customer_is_named_with_path_and_value(
         {"attributes": {str(n): "" for n in range(51)}},
         {"contacts": [{"channel": "mail", "address": "x" * 321}]},
         {"contacts": [{"channel": f"c{n}", "address": "a"} for n in range(21)]},
-        {"id": "x" * 201},
+        {"id": "é" * 128},
     ],
 )
 def test_a_customer_has_bounds(sqlite_service: Service, change: dict[str, Any]):

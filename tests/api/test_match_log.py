@@ -190,6 +190,61 @@ def test_nothing_in_an_owners_details_leads_to_another_day(sqlite_service: Servi
     assert hidden[0]["detail"]["re_eligibility"] == {"rest_s": 3600.0, "reason": "re_eligibility"}
 
 
+@pytest.mark.enable_socket
+def test_an_owner_is_not_told_when_a_message_could_go_where_that_tells_of_an_earlier_day(sqlite_service: Service):
+    service = sqlite_service
+    open_shop(service, on_cap="hold", offer={"text": "Hi", "expires_after_s": 86_400})
+    agree(service, "ada")
+    visit(service, "ada")
+    leave(service, "ada")
+    service.clock.step(minutes=1)
+    visit(service, "ada")
+    (known, _), (hidden, _) = rows_of(service.client(Role.ANALYST)), rows_of(service.client(Role.OWNER))
+    assert (known["outcome"], known["reason"], known["not_before"]) == ("defer", "cap_min_gap", "2026-06-02T14:00:01Z")
+    assert (hidden["outcome"], hidden["not_before"]) == ("defer", None)
+    said = {
+        role: service.client(role).get("/v1/explain", params={"decision_id": known["decision_id"]}).json()
+        for role in (Role.ANALYST, Role.OWNER)
+    }
+    assert said[Role.ANALYST]["earliest_send"] == "2026-06-02T14:00:01Z"
+    assert said[Role.OWNER]["earliest_send"] is None
+    assert "14:00:01" not in str((hidden, said[Role.OWNER]))
+
+
+@pytest.mark.enable_socket
+def test_an_owner_is_told_when_a_message_could_go_where_that_tells_of_no_day(sqlite_service: Service):
+    service = sqlite_service
+    open_shop(service, dayparts=[{"from": "13:00", "until": "14:00"}])
+    agree(service, "ada")
+    visit(service, "ada")
+    (row,) = rows_of(service.client(Role.OWNER))
+    said = service.client(Role.OWNER).get("/v1/explain", params={"decision_id": row["decision_id"]}).json()
+    assert (row["reason"], said["earliest_send"]) == ("outside_daypart", "2026-06-02T11:00:00Z")
+
+
+@pytest.mark.enable_socket
+def test_an_owner_is_not_told_which_campaign_of_another_shop_won(sqlite_service: Service):
+    service = sqlite_service
+    open_shop(service, "cafe", priority=9)
+    open_shop(service, "bar")
+    agree(service, "ada")
+    visit(service, "ada")
+    (lost,) = rows_of(service.client(Role.ANALYST), shop_id="bar")
+    assert (lost["winner_campaign_id"], lost["reason"]) == ("cafe-offer", "lost_arbitration")
+    for client, winner in (
+        (service.client(Role.OWNER), "cafe-offer"),
+        (service.client(Role.OWNER, shops=["bar", "cafe"]), "cafe-offer"),
+        (service.client(Role.OWNER, shops=["bar"]), None),
+    ):
+        (row,) = rows_of(client, shop_id="bar")
+        explained = client.get("/v1/explain", params={"decision_id": lost["decision_id"]}).json()
+        rules = {rule["rule"]: rule for rule in explained["rules"]}
+        assert client.get(f"/v1/match-log/{lost['decision_id']}").json() == row
+        told_by = (row["winner_campaign_id"], row["detail"]["arbitration"]["winner_campaign_id"])
+        assert (*told_by, rules["arbitration"]["winner_campaign_id"]) == (winner,) * 3
+        assert ("cafe" in str((row, explained))) == (winner is not None)
+
+
 def as_csv(answer: Any) -> list[dict[str, str]]:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"

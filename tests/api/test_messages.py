@@ -88,6 +88,8 @@ def test_a_failure_without_a_reason_is_one_and_a_provider_may_name_it(sqlite_ser
         connection.execute(update(message).values(status="failed", provider_id="wamid.1"))
     (shown,) = items(sqlite_service.client())
     assert (shown["error"], shown["provider_id"]) == ({"code": "failed", "class": "failed"}, "wamid.1")
+    (hidden,) = items(sqlite_service.client(Role.OWNER))
+    assert hidden["provider_id"] is None  # WhatsApp's hold the telephone number
 
 
 def test_messages_are_found_by_what_owners_ask_for(service: Service):

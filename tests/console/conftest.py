@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from nearcast.services.demo_city import DemoCity, build_demo_city
-from tests.console.demos import SteppedDemo, running_demo, stepped_demo
+from nearcast.services.demo.city import DemoCity, build_demo_city
+from tests.console.demos import SteppedDemo, stepped_demo
+from tests.e2e.processes import Running, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +29,8 @@ def stepped(city: DemoCity, tmp_path: Path) -> Iterator[SteppedDemo]:
 
 
 @pytest.fixture
-def demo_url(city: DemoCity, tmp_path: Path) -> Iterator[str]:
-    """A running demo at 60 times the speed; needs @pytest.mark.enable_socket."""
-    with running_demo(city, tmp_path) as url:
-        yield url
+def demo(tmp_path: Path) -> Iterator[Running]:
+    """`nearcast demo` as somebody starts it; needs @pytest.mark.enable_socket."""
+    with running("demo", "--port", "0", folder=tmp_path) as process:
+        yield process
+        assert process.err == ""

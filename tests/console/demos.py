@@ -1,4 +1,4 @@
-"""Demos to test: one whose clock is in the test's hands, and one that runs in a real server."""
+"""A demo whose clock is in the test's hands, and a real server for pages."""
 
 import socket
 import threading
@@ -14,22 +14,19 @@ import uvicorn
 from fastapi import APIRouter
 
 from nearcast.api.app import create_app
-from nearcast.bootstrap import application, open_store
+from nearcast.bootstrap import open_store
 from nearcast.channels.recorder import Recorder
-from nearcast.clock import PacedClock
-from nearcast.console.demo import demo_pages
 from nearcast.domain.geofence import Area
 from nearcast.domain.position import Position
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.application import Application
-from nearcast.services.demo import Demo
-from nearcast.services.demo_city import START, TENANT, DemoCity, seed
+from nearcast.services.demo.city import TENANT, DemoCity
+from nearcast.services.demo.demo import Demo
+from nearcast.services.demo.seed import seed
 from nearcast.services.engines import Engines
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
-from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
-from nearcast.worker.worker import ROLES, Worker
 
 SPEED = 60.0
 
@@ -87,32 +84,14 @@ class SteppedDemo:
 
 
 @contextmanager
-def stepped_demo(city: DemoCity, folder: Path) -> Iterator[SteppedDemo]:
+def stepped_demo(city: DemoCity, folder: Path, *, days: int = 0) -> Iterator[SteppedDemo]:
+    """As many days after its first; those before have not been lived through."""
     with closing(open_store(f"sqlite:///{folder / 'nearcast.db'}")) as store:
-        clock = SteppedClock(seed(store, city))
+        clock = SteppedClock(seed(store, city, speed=SPEED) + timedelta(days=days))
         engines = Engines(lambda tenant_id: Live(store, tenant_id, Recorder()))
         accept = Intake(store, lambda: None).accept
         demo = Demo(city, store, clock=clock, accept=accept, engines=engines, since=clock.at, speed=SPEED)
         yield SteppedDemo(demo, city, store, clock, Live(store, TENANT, Recorder()))
-
-
-@contextmanager
-def running_demo(city: DemoCity, folder: Path) -> Iterator[str]:
-    """The demo as it is served, with its worker; where it is."""
-    with closing(open_store(f"sqlite:///{folder / 'nearcast.db'}")) as store:
-        clock = PacedClock(seed(store, city), SPEED)
-        app = application(Settings(fallback_channel="console"), store, clock=clock)
-        engines = app.new_engines("demo")
-        demo = Demo(city, store, clock=clock, accept=app.intake.accept, engines=engines, since=START, speed=SPEED)
-        worker = Worker(app, ROLES)
-        with served(app, demo_pages(demo)) as url:
-            worker.start()
-            demo.start()
-            try:
-                yield url
-            finally:
-                demo.stop()
-                worker.stop()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The demo's page in a real browser."""
+"""The page of a running `nearcast demo` in a real browser."""
 
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import WANT_OF_SERVICE
+from tests.e2e.processes import Running
 
 pytestmark = pytest.mark.enable_socket
 
@@ -54,10 +55,10 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def opened(browser: Browser, url: str, **context: Any) -> Watched:
+def opened(browser: Browser, demo: Running, **context: Any) -> Watched:
     watched = Watched(browser.new_context(**context).new_page())
     watched.page.set_default_timeout(PATIENCE_MS)
-    watched.page.goto(url)
+    watched.page.goto(demo.url())
     expect(watched.page.locator("#people circle").nth(20)).to_be_attached(timeout=PATIENCE_MS)
     return watched
 
@@ -78,8 +79,10 @@ def says(page: Page, text: str) -> None:
     expect(page.locator("#answer")).to_contain_text(text, timeout=PATIENCE_MS)
 
 
-def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(browser: Browser, demo_url: str) -> None:
-    watched = opened(browser, demo_url, viewport={"width": 1280, "height": 800})
+def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(
+    browser: Browser, demo: Running, tmp_path: Path
+) -> None:
+    watched = opened(browser, demo, viewport={"width": 1280, "height": 800})
     page = watched.page
     says(page, "You are outside every fence")
     expect(page.locator("#ticker li").nth(3)).to_be_attached(timeout=PATIENCE_MS)
@@ -96,6 +99,8 @@ def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(brow
     expect(page.locator("#bubble")).to_contain_text("The third scoop is free until")
     expect(page.locator("#message-text")).to_contain_text("The third scoop is free until")
     expect(page.locator("#ticker li.yours.send")).to_have_count(1)
+    assert "The third scoop is free until" in demo.line('"you-')
+    page.screenshot(path=tmp_path / "message.png")
 
     page.get_by_role("button", name="Stop").click()
     says(page, "You said stop")
@@ -106,14 +111,15 @@ def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(brow
     drag_to(page, OFFER)
     says(page, "your number is suppressed")
     expect(page.locator("#bubble")).to_contain_text("your number is suppressed")
+    page.screenshot(path=tmp_path / "stopped.png")
 
     assert watched.errors == []
     assert watched.hosts == {"127.0.0.1"}
 
 
-def test_the_keys_move_you_and_enter_drops_you_on_a_narrow_screen(browser: Browser, demo_url: str) -> None:
+def test_the_keys_move_you_and_enter_drops_you_on_a_narrow_screen(browser: Browser, demo: Running) -> None:
     narrow = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
-    watched = opened(browser, demo_url, **narrow)
+    watched = opened(browser, demo, **narrow)
     page = watched.page
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     you = page.locator("#you")
@@ -133,8 +139,8 @@ def test_the_keys_move_you_and_enter_drops_you_on_a_narrow_screen(browser: Brows
     assert watched.hosts == {"127.0.0.1"}
 
 
-def test_the_page_says_that_the_demo_is_away_and_goes_on_when_it_is_back(browser: Browser, demo_url: str) -> None:
-    page = opened(browser, demo_url).page
+def test_the_page_says_that_the_demo_is_away_and_goes_on_when_it_is_back(browser: Browser, demo: Running) -> None:
+    page = opened(browser, demo).page
     page.context.set_offline(True)
     expect(page.locator("#offline")).to_be_visible(timeout=PATIENCE_MS)
     clock = page.locator("#clock").inner_text()

@@ -2,26 +2,31 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nearcast.bootstrap import open_store
 from nearcast.domain.consent import LOCATION, NEARBY, consent_state
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import PingBatch
-from nearcast.services.demo import Demo
-from nearcast.services.demo_city import START, TENANT, DemoCity, seed
-from nearcast.services.demo_people import People
+from nearcast.services.demo.city import START, TENANT, DemoCity
+from nearcast.services.demo.demo import Demo
+from nearcast.services.demo.people import People
+from nearcast.services.demo.seed import seed
 from nearcast.services.engines import Engines
 from nearcast.services.ingest import as_instant
 from nearcast.sim.calendar import MIDNIGHT
-from tests.console.demos import SteppedDemo
+from nearcast.sim.city import SETTINGS
+from tests.console.demos import SPEED, SteppedDemo, stepped_demo
 
 DAY = timedelta(days=1)
 
@@ -152,9 +157,45 @@ def test_a_store_that_has_the_city_goes_on_where_it_stood(stepped: SteppedDemo) 
     stepped.step(minutes=5)
     with stepped.store.reading(TENANT) as uow:
         before = uow.catalogue.revision
-    assert START < seed(stepped.store, stepped.city) <= stepped.clock.at
+    assert START < seed(stepped.store, stepped.city, speed=SPEED) <= stepped.clock.at
     with stepped.store.reading(TENANT) as uow:
         assert uow.catalogue.revision == before
+
+
+def test_months_later_the_shops_still_send(city: DemoCity, tmp_path: Path) -> None:
+    """The days repeat, and nothing that the city has comes to an end."""
+    with stepped_demo(city, tmp_path, days=150) as demo:
+        demo.step(minutes=10)
+        assert demo.demo.state(0)["clock"]["at"] == "2026-10-30T09:55:00Z"
+        assert demo.demo.state(0)["counts"]["sent"] >= 5
+        with demo.store.reading(TENANT) as uow:
+            campaigns = [revision.doc for revision in uow.catalogue.campaigns.all()]
+    assert len(campaigns) == 12
+    assert not [each for each in campaigns if "budget" in each or "until" in each.get("active", {})]
+
+
+def test_a_seed_that_was_broken_off_is_sown_again(city: DemoCity, tmp_path: Path) -> None:
+    unreachable = replace(city, city=replace(city.city, customers=[*city.city.customers, None]))  # type: ignore[list-item]
+    with closing(open_store(f"sqlite:///{tmp_path / 'nearcast.db'}")) as store:
+        with pytest.raises(AttributeError):
+            seed(store, unreachable, speed=SPEED)
+        with store.reading(TENANT) as uow:
+            assert uow.catalogue.settings() is None
+            assert uow.catalogue.shops.all() == []
+        assert seed(store, city, speed=SPEED) == START
+        with store.reading(TENANT) as uow:
+            assert len(uow.catalogue.shops.all()) == 40
+
+
+@pytest.mark.parametrize(("speed", "max_age_s"), [(1, 300), (30, 300), (60, 600), (600, 6000)])
+def test_a_faster_clock_lets_pings_grow_older(stepped: SteppedDemo, speed: float, max_age_s: float) -> None:
+    """A worker that comes to a ping after some seconds would else find all of them stale."""
+    seed(stepped.store, stepped.city, speed=speed)
+    with stepped.store.reading(TENANT) as uow:
+        settings = uow.catalogue.settings()
+    assert settings is not None
+    assert settings.doc["ping_rules"] == {**SETTINGS["ping_rules"], "max_age_s": max_age_s}
+    assert settings.doc["presence"] == SETTINGS["presence"]
 
 
 def test_you_are_never_held_out_and_begin_outside_every_fence(stepped: SteppedDemo) -> None:

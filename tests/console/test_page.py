@@ -9,7 +9,7 @@ import pytest
 
 from nearcast.bootstrap import application
 from nearcast.console.demo import demo_pages
-from nearcast.services.demo_city import DemoCity
+from nearcast.services.demo.city import DemoCity
 from nearcast.settings import Settings
 from tests.console.demos import SteppedDemo, served, stepped_demo
 
@@ -80,6 +80,25 @@ def test_another_sites_page_may_do_nothing(
     before = demo.you()
     assert client.post(path, content=HERE, headers={**JSON, **headers}).status_code == 403
     assert demo.you() == before
+
+
+@pytest.mark.parametrize("name", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1"])
+@pytest.mark.parametrize("path", ["/demo/you", "/demo/stop"])
+def test_by_a_name_that_is_not_ours_nobody_may_do_anything(
+    still: tuple[SteppedDemo, httpx.Client], path: str, name: str
+) -> None:
+    demo, client = still
+    before, host = demo.you(), f"{name}:{client.base_url.port}"
+    headers = {**JSON, "Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    assert client.post(path, content=HERE, headers=headers).status_code == 403
+    assert demo.you() == before
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]"])
+def test_by_every_name_of_this_machine_the_page_may(client: httpx.Client, name: str) -> None:
+    host = f"{name}:{client.base_url.port}"
+    headers = {**JSON, "Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/demo/you", content=HERE, headers=headers).status_code == 204
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])

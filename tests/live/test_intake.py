@@ -1,5 +1,10 @@
 """The way in: what the door says of each row, and that nothing is lost when many come at once."""
 
+from contextlib import closing
+from dataclasses import replace
+from threading import Event
+from time import sleep
+
 import pytest
 
 from nearcast.domain.errors import NotFound
@@ -8,6 +13,7 @@ from nearcast.domain.reason import Reason
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
+from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.live.corner import (
     ENTER,
     INSIDE_DEG,
@@ -48,6 +54,27 @@ def test_each_row_is_answered_by_its_place_in_the_request(store: SqlStore) -> No
     assert waiting(store, tenant) == 2
     with store.reading(tenant) as uow:
         assert sum(uow.counters.get("refused").values()) == 3
+
+
+@pytest.mark.parametrize("column", ["customer_id", "device_id", "ping_id"])
+@pytest.mark.parametrize("name", ["x" * 256, "é" * 128, "a\0b", "half \ud800"])
+def test_a_name_that_no_database_keeps_is_malformed(store: SqlStore, column: str, name: str) -> None:
+    tenant = open_corner(store, customers=names(2))
+    batch = seen(names(2), NOON, ping_id=["a", "b"])
+    getattr(batch, column)[1] = name
+    assert Intake(store, unheard).accept(tenant, batch, NOON) == [(1, Reason.MALFORMED)]
+    Live(store, tenant, Heard()).work_pings(NOON)
+    with store.reading(tenant) as uow:
+        assert uow.counters.get("refused") == {"malformed": 1}
+        assert uow.counters.get("pings") == {"accepted": 1}
+
+
+def test_a_name_of_255_bytes_is_kept(store: SqlStore) -> None:
+    tenant = open_corner(store, customers=names(1))
+    batch = seen(names(1), NOON, ping_id=["é" * 127 + "x"])
+    batch.device_id[0] = "d" * 255
+    assert Intake(store, unheard).accept(tenant, batch, NOON) == []
+    assert Live(store, tenant, Heard()).work_pings(NOON) == 1
 
 
 def test_workers_are_woken_when_there_is_something_to_read(store: SqlStore) -> None:
@@ -108,3 +135,62 @@ def test_many_at_once_lose_nothing_and_stand_in_nobodys_way(store: SqlStore) -> 
     with store.reading(tenant) as uow:
         assert uow.counters.get("refused") == {"duplicate_ping": 4 * 5 * (20 + 10)}
         assert uow.counters.get("pings") == {"accepted": 4 * 5 * 10}
+
+
+class CountingStore(SqlStore):
+    """Counts its writers, and lets the first wait until others have come."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.writers, self.others_came = 0, Event()
+
+    def writing(self, tenant_id: TenantId) -> SqlUnitOfWork:
+        self.writers += 1
+        if self.writers == 1:
+            assert self.others_came.wait(10)
+        return super().writing(tenant_id)
+
+
+def test_requests_at_once_share_a_commit_and_each_gets_its_own_answer(store: SqlStore, store_url: str) -> None:
+    customers = names(12)
+    tenant = open_corner(store, customers=customers)
+    with closing(CountingStore(store_url)) as counting:
+        intake, answers = Intake(counting, unheard), {}
+
+        def post(n: int) -> None:
+            batch = seen([*customers[: n + 1], f"stranger {n}"], later(n), ping_id=["same"] * (n + 2))
+            answers[n] = intake.accept(tenant, batch, later(n))
+
+        def open_the_door() -> None:
+            sleep(0.3)
+            counting.others_came.set()
+
+        at_once([open_the_door, *(lambda n=n: post(n) for n in range(12))])  # type: ignore[misc]
+        assert counting.writers == 2
+    assert answers == {n: [(n + 1, Reason.CONSENT_LOCATION_MISSING)] for n in range(12)}
+    assert waiting(store, tenant) == sum(range(1, 13))
+
+
+def test_a_request_that_cannot_be_kept_does_not_keep_the_others_out(store: SqlStore, store_url: str) -> None:
+    tenant = open_corner(store, customers=names(3))
+    bad = seen(names(1), later(1))
+    bad.accuracy_m.fill(1e300)
+    bad = replace(bad, recorded_at_us=bad.recorded_at_us.astype(object) * 10**9)
+    outcomes: dict[int, object] = {}
+    with closing(CountingStore(store_url)) as counting:
+        intake = Intake(counting, unheard)
+
+        def post(n: int) -> None:
+            try:
+                outcomes[n] = intake.accept(tenant, bad if n == 1 else seen(names(3)[n : n + 1], later(n)), later(9))
+            except Exception as error:
+                outcomes[n] = type(error).__name__
+
+        def open_the_door() -> None:
+            sleep(0.3)
+            counting.others_came.set()
+
+        at_once([open_the_door, *(lambda n=n: post(n) for n in range(3))])  # type: ignore[misc]
+    assert (outcomes[0], outcomes[2]) == ([], [])
+    assert outcomes[1] != []
+    assert waiting(store, tenant) == 2

@@ -91,7 +91,7 @@ def test_one_dispatcher_takes_over_from_another_that_died(store: SqlStore) -> No
     dead, alive = Live(store, tenant, heard, owner="dead", lease_s=5), Live(store, tenant, heard, owner="alive")
     dead.work_pings(NOON)
     with store.writing(tenant) as uow:
-        (first, *_) = uow.outbox.claim_due(NOON, owner=dead.owner, lease_s=dead.lease_s, limit=10)
+        (first, *_) = uow.outbox.claim_due(NOON, owner="dead", lease_s=5, limit=10)
         sending = first.message.to(MessageStatus.SENDING)
         assert uow.outbox.start(sending, owner=first.owner, attempt=first.attempt, until=first.until)
         uow.commit()

@@ -28,27 +28,58 @@ def test_pings_are_read_in_order_from_a_position(store: SqlStore, tenant: Tenant
     append(store, tenant, "anna", first=4)
     with store.writing(tenant) as uow:
         assert uow.pings.waiting() == {HOME: 4, partition_of("bob"): 1}
-        some = uow.pings.read(HOME, limit=3)
+        some = uow.pings.read([HOME], limit=3)
         assert [at % 10**7 // 10**6 for at in some.batch.recorded_at_us.tolist()] == [0, 2, 3]
-        assert uow.pings.set_position(HOME, after=0, until=some.until)
-        rest = uow.pings.read(HOME, limit=3)
-        assert (some.until, rest.until, len(rest.batch)) == (3, 4, 1)
+        assert some.moves == {HOME: (0, 3)}
+        assert uow.pings.move(some.moves)
+        rest = uow.pings.read([HOME], limit=3)
+        assert (rest.moves, len(rest.batch)) == ({HOME: (3, 4)}, 1)
         uow.commit()
     with store.writing(tenant) as uow:
-        assert uow.pings.position(HOME) == 3
-        assert not uow.pings.set_position(HOME, after=0, until=4)
-        assert uow.pings.set_position(HOME, after=3, until=4)
-        nothing = uow.pings.read(HOME, limit=3)
-        assert (len(nothing.batch), nothing.until) == (0, 4)
+        assert not uow.pings.move(some.moves)
+        assert uow.pings.move(rest.moves)
+        nothing = uow.pings.read([HOME], limit=3)
+        assert (len(nothing.batch), nothing.moves) == (0, {})
         assert HOME not in uow.pings.waiting()
+
+
+def test_pings_of_several_partitions_are_read_together(store: SqlStore, tenant: TenantId) -> None:
+    append(store, tenant, "anna", "bob", "anna", "bob", "bob")
+    other = partition_of("bob")
+    with store.reading(tenant) as uow:
+        assert uow.pings.read([HOME, other], limit=9).moves == {HOME: (0, 2), other: (0, 3)}
+        some = uow.pings.read([HOME, other], limit=4)
+        assert (some.moves, some.batch.customer_id.tolist()) == ({HOME: (0, 1), other: (0, 3)}, ["bob"] * 3 + ["anna"])
+        assert uow.pings.read([], limit=4).moves == {}
+
+
+def test_a_partition_is_worked_on_by_one_at_a_time(store: SqlStore, tenant: TenantId) -> None:
+    with store.writing(tenant) as uow:
+        assert sorted(uow.pings.hold([1, 2])) == [1, 2]
+        if store.engine.dialect.name == "postgresql":  # SQLite has one writer at a time
+            with store.writing(tenant) as other:
+                assert sorted(other.pings.hold([0, 1, 2, 3])) == [0, 3]
+    with store.writing(tenant) as uow:
+        assert sorted(uow.pings.hold([1, 2])) == [1, 2]
+
+
+def test_it_is_known_since_when_pings_wait(store: SqlStore, tenant: TenantId) -> None:
+    append(store, tenant, "anna", "anna", "bob")
+    received = [as_instant(us) for us in pings("anna", "anna", "bob").received_at_us.tolist()]
+    bob, nobody = CustomerId("bob"), CustomerId("ä")
+    with store.writing(tenant) as uow:
+        assert uow.pings.waiting_since([ANNA, bob, nobody]) == {ANNA: received[0], bob: received[2]}
+        uow.pings.move({HOME: (0, 1)})
+        assert uow.pings.waiting_since([ANNA]) == {ANNA: received[1]}
+        uow.pings.move({HOME: (1, 2)})
+        assert uow.pings.waiting_since([ANNA, bob]) == {bob: received[2]}
 
 
 def test_an_empty_request_leaves_nothing(store: SqlStore, tenant: TenantId) -> None:
     append(store, tenant)
     with store.reading(tenant) as uow:
         assert uow.pings.waiting() == {}
-        assert uow.pings.position(HOME) == 0
-        assert len(uow.pings.read(HOME, limit=5).batch) == 0
+        assert len(uow.pings.read([HOME], limit=5).batch) == 0
 
 
 def test_a_reader_never_passes_a_ping_that_is_still_to_be_committed(store: SqlStore, tenant: TenantId) -> None:
@@ -60,12 +91,12 @@ def test_a_reader_never_passes_a_ping_that_is_still_to_be_committed(store: SqlSt
         second.join(0.2)
         assert second.is_alive()
         with store.reading(tenant) as reader:
-            assert reader.pings.read(HOME, limit=9).until == 1
+            assert reader.pings.read([HOME], limit=9).moves == {HOME: (0, 1)}
         uow.commit()
     second.join(10)
     with store.reading(tenant) as reader:
-        found = reader.pings.read(HOME, limit=9)
-    assert found.until == 3
+        found = reader.pings.read([HOME], limit=9)
+    assert found.moves == {HOME: (0, 3)}
     assert (found.batch.recorded_at_us // 10**6 % 10).tolist() == [0, 1, 2]
 
 
@@ -77,19 +108,19 @@ def test_requests_at_once_lose_nothing(store: SqlStore, tenant: TenantId) -> Non
 
     at_once([lambda n=n: post(n) for n in range(4)])  # type: ignore[misc]
     with store.reading(tenant) as uow:
-        slices = [uow.pings.read(partition, limit=1000) for partition in range(PARTITIONS)]
-    assert sum(len(found.batch) for found in slices) == 160
-    assert all(found.until == len(found.batch) for found in slices)
+        found = uow.pings.read(range(PARTITIONS), limit=1000)
+    assert len(found.batch) == 160
+    assert sum(until for _, until in found.moves.values()) == 160
 
 
 def test_consumed_pings_are_pruned_and_no_others(store: SqlStore, tenant: TenantId) -> None:
     append(store, tenant, "anna", "anna", "anna", "bob")
     received_us = pings("anna", "anna", "anna").received_at_us.tolist()
     with store.writing(tenant) as uow:
-        uow.pings.set_position(HOME, after=0, until=2)
-        assert uow.pings.prune(as_instant(received_us[1])) == 1
-        assert uow.pings.prune(as_instant(received_us[2] + 1)) == 1
-        assert len(uow.pings.read(HOME, limit=9).batch) == 1
+        uow.pings.move({HOME: (0, 2)})
+        assert uow.pings.prune(as_instant(received_us[1]), limit=9) == 1
+        assert uow.pings.prune(as_instant(received_us[2] + 1), limit=9) == 1
+        assert len(uow.pings.read([HOME], limit=9).batch) == 1
         assert uow.pings.waiting() == {HOME: 1, partition_of("bob"): 1}
 
 
@@ -102,6 +133,17 @@ def test_ping_ids_are_remembered_by_customer_and_device(store: SqlStore, tenant:
     with store.writing(tenant) as uow:
         asked = [(ANNA, None, "1"), (ANNA, "phone", "1"), (ANNA, "phone", "2"), (ANNA, None, "2"), (bob, None, "1")]
         assert uow.pings.seen(asked) == {(ANNA, None, "1"), (ANNA, "phone", "2")}
-        assert uow.pings.prune_seen(NOON) == 0
-        assert uow.pings.prune_seen(later(1)) == 2
+        assert uow.pings.prune_seen(NOON, limit=9) == 0
+        assert uow.pings.prune_seen(later(1), limit=9) == 2
         assert uow.pings.seen(asked) == set()
+
+
+def test_nothing_is_pruned_in_larger_portions_than_asked_for(store: SqlStore, tenant: TenantId) -> None:
+    append(store, tenant, "anna", "anna", "bob", "bob", "bob")
+    other = partition_of("bob")
+    with store.writing(tenant) as uow:
+        uow.pings.move({HOME: (0, 2), other: (0, 3)})
+        uow.pings.remember([(ANNA, None, str(n)) for n in range(5)], NOON)
+        for prune in (uow.pings.prune, uow.pings.prune_seen):
+            assert [prune(later(10**6), limit=2) for _ in range(4)] == [2, 2, 1, 0]
+        assert uow.pings.seen([(ANNA, None, "1")]) == set()

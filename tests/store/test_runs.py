@@ -1,5 +1,6 @@
 """Runs, keys, repeated requests and counters."""
 
+from nearcast.domain.campaign import CampaignState
 from nearcast.domain.ids import CampaignId, ShopId, TenantId
 from nearcast.services.ports import ApiKey, Remembered, Run, RunStatus
 from nearcast.store.sql_store import SqlStore
@@ -30,6 +31,8 @@ def test_a_run_that_came_to_nothing_can_be_dealt_with_again(store: SqlStore, ten
 def test_runs_are_listed_with_their_entries(store: SqlStore, tenant: TenantId) -> None:
     other = CampaignId("breakfast")
     with store.writing(tenant) as uow:
+        for key in (LUNCH, other, LUNCH):
+            uow.catalogue.campaigns.put_campaign(key, {"id": key}, NOON, state=CampaignState.ACTIVE)
         uow.runs.insert(LUNCH, later(60), status=RunStatus.DONE, at=later(61))
         uow.runs.add_entries(LUNCH, later(60), 5)
         uow.runs.add_entries(LUNCH, later(60), 7)
@@ -86,8 +89,8 @@ def test_a_request_that_comes_twice_gets_the_first_answer(store: SqlStore, tenan
         uow.idempotency.forget("k1")
         assert uow.idempotency.get("k1") is None
         uow.idempotency.begin("k2", route="POST /v1/shops", body_sha256="ab", now=later(5))
-        assert uow.idempotency.prune(later(5)) == 0
-        assert uow.idempotency.prune(later(6)) == 1
+        assert uow.idempotency.prune(later(5), limit=9) == 0
+        assert uow.idempotency.prune(later(6), limit=9) == 1
 
 
 def test_counts_add_up_whoever_counts(store: SqlStore, tenant: TenantId) -> None:

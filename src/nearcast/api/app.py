@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
 
 from nearcast import __version__
 from nearcast.api import (
@@ -21,6 +22,7 @@ from nearcast.api import (
     settings,
     shops,
 )
+from nearcast.api.address import Addresses
 from nearcast.api.pages import PROBLEM
 from nearcast.api.route import bearer
 from nearcast.services.application import Application
@@ -53,12 +55,14 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
         servers=[{"url": public_url}] if public_url else None,
         docs_url=None,  # these pages would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         responses={
             "default": {"description": "What went wrong.", "content": {problems.MEDIA_TYPE: {"schema": PROBLEM}}}
         },
     )
     app.state.application = application
     problems.install(app)
+    app.add_middleware(Addresses)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(bearer)])
     app.include_router(health.router)
@@ -74,6 +78,7 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = made()
+        _restore_nulls(document)
         for path in document["paths"].values():
             for method, operation in path.items():
                 operation.get("responses", {}).pop("422", None)  # said by `default`
@@ -86,6 +91,18 @@ def _describe(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _restore_nulls(document: dict[str, Any]) -> None:
+    """The examples of answers as they were written: FastAPI leaves out what is null in them."""
+    for router in (*_ROUTERS, health.router):
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                for method in route.methods or ():
+                    said = document["paths"][route.path][method.lower()]["responses"]
+                    for status, shown in route.responses.items():
+                        for media, content in shown.get("content", {}).items():
+                            said[str(status)]["content"][media].update(content)
 
 
 _KEY: dict[str, Any] = {

@@ -11,7 +11,7 @@ from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.api.shops import same_id, with_id
 from nearcast.domain.campaign import CampaignState
 from nearcast.services.access import Role
-from nearcast.services.ports import Revision
+from nearcast.services.ports import Revision, Run
 from nearcast.services.scenario import CampaignShape
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], route_class=KeyedRoute)
@@ -30,6 +30,7 @@ _EXAMPLE = {
     "on_quiet": "drop",
 }
 _SHOWN = {**_EXAMPLE, "state": "draft"}
+_RUN = {"due_at": "2026-06-02T09:30:00Z", "status": "done", "entries": 12, "at": "2026-06-02T09:30:01Z"}
 
 
 class OwnCampaign(CampaignShape):
@@ -133,16 +134,18 @@ def change_campaign(
     openapi_extra=open_to(Role.OWNER),
     responses=shows(
         "Its due instants, newest first.",
-        {"items": [{"due_at": "2026-06-02T09:30:00Z", "status": "done", "entries": 12, "at": "2026-06-02T09:30:01Z"}]},
+        {"items": [_RUN], "next_cursor": None},
     ),
 )
-def list_runs(app: App, asker: Asker, campaign_id: str, limit: Limit = 100) -> JSONResponse:
+def list_runs(app: App, asker: Asker, campaign_id: str, cursor: Cursor = None, limit: Limit = 100) -> JSONResponse:
     """`missed`: found out later than `catch_up_s`, recorded, and nothing sent. `entries` are the customers that were
     near enough.
     """
-    runs = app.campaigns.runs(asker, campaign_id)[:limit]
-    items = [{"due_at": r.due_at, "status": r.status, "entries": r.entries, "at": r.at} for r in runs]
-    return answered({"items": items})
+    return listed(app.campaigns.runs(asker, campaign_id, cursor=cursor, limit=limit), _as_row)
+
+
+def _as_row(run: Run) -> dict[str, Any]:
+    return {"due_at": run.due_at, "status": run.status, "entries": run.entries, "at": run.at}
 
 
 def _as_document(campaign: Revision) -> dict[str, Any]:

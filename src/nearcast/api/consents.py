@@ -55,9 +55,12 @@ def take_consent(app: App, asker: Asker, customer_id: str, said: ConsentDocument
     "",
     summary="Read the consent ledger",
     openapi_extra=open_to(),
-    responses=shows("Every line with its evidence, and what holds now.", {"items": [_LINE], "state": [_STATE]}),
+    responses=shows(
+        "Every line with its evidence, and what holds now.", {"items": [_LINE], "next_cursor": None, "state": [_STATE]}
+    ),
 )
 def read_ledger(app: App, asker: Asker, customer_id: str) -> JSONResponse:
     """`state` has each consent that the ledger names: missing, unconfirmed, live, expired or withdrawn."""
     ledger = app.consents.ledger(asker, customer_id, app.clock.now())
-    return answered({"items": [line_row(line) for line in ledger.lines], "state": ledger.state})
+    items = [line_row(line) for line in ledger.lines]
+    return answered({"items": items, "next_cursor": None, "state": ledger.state})

@@ -5,12 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from nearcast.api.pages import answered, shows
+from nearcast.api.pages import InstantInQuery, answered, shows
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.domain.errors import InvalidInput, NotAllowed
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId
 from nearcast.services.access import Role
-from nearcast.services.scenario import Instant
 
 router = APIRouter(prefix="/v1/explain", tags=["match log"], route_class=KeyedRoute)
 _EXAMPLE: dict[str, Any] = {
@@ -44,7 +43,7 @@ def explain(
     decision_id: Annotated[str | None, Query(description="A row of the match log.")] = None,
     customer: Annotated[str | None, Query(description="For operators, with `campaign` and `at`.")] = None,
     campaign: str | None = None,
-    at: Annotated[Instant | None, Query(description="As in the match log, or any other instant.")] = None,
+    at: Annotated[InstantInQuery | None, Query(description="As in the match log, or any other instant.")] = None,
 ) -> JSONResponse:
     """Every rule in order, what it saw, the verdict, the earliest possible send: of one decision by its id; or, for
     operators, of one customer and one campaign at an instant, whether anything was decided then or not.

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import AfterValidator
 
-from nearcast.api.pages import Cursor, answered, listed, shows
+from nearcast.api.pages import Cursor, InstantInQuery, answered, listed, shows
 from nearcast.api.problems import Refusal
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.domain.decision import Outcome
@@ -22,7 +22,6 @@ from nearcast.domain.reason import Reason
 from nearcast.services.access import Role
 from nearcast.services.match_log import COLUMNS, Box, Wanted
 from nearcast.services.report import as_json, rfc3339
-from nearcast.services.scenario import Instant
 
 router = APIRouter(prefix="/v1/match-log", tags=["match log"], route_class=KeyedRoute)
 _PAGE = 100
@@ -74,8 +73,8 @@ def _wanted(
     customer_id: Annotated[CustomerId | None, Query(description="Not for owners.")] = None,
     outcome: Outcome | None = None,
     reason: Annotated[Reason | None, Query(description="The decisive one.")] = None,
-    since: Annotated[Instant | None, Query(alias="from", description="`decided_at` from then on.")] = None,
-    until: Annotated[Instant | None, Query(description="`decided_at` before then.")] = None,
+    since: Annotated[InstantInQuery | None, Query(alias="from", description="`decided_at` from then on.")] = None,
+    until: Annotated[InstantInQuery | None, Query(description="`decided_at` before then.")] = None,
     bbox: Annotated[
         str | None,
         AfterValidator(lambda said: None if said is None else _box(said)),

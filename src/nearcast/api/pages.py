@@ -6,16 +6,19 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Header, Query
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from nearcast.api.problems import Refusal
 from nearcast.services.ports import Page, Revision
 from nearcast.services.report import as_json
+from nearcast.services.scenario import Instant
 
 T = TypeVar("T")
 
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=500)]
 Limit = Annotated[int, Query(description="How many at most.", ge=1, le=1000)]
+InstantInQuery = Annotated[Instant, BeforeValidator(lambda said: said.replace(" ", "+"))]
+"""A `+` that stands in a query as it is means a space there."""
 IfMatch = Annotated[
     str | None, Header(description="The `ETag` that was read: the write is refused if it changed since.")
 ]

@@ -10,11 +10,11 @@ from nearcast.api.pages import shows
 from nearcast.api.problems import Refusal
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.services.access import Role
-from nearcast.services.ping_request import MOST_PINGS, TooManyPings, Unreadable
+from nearcast.services.ping_request import MOST_PINGS, NDJSON, TooManyPings, Unreadable
 from nearcast.services.refusals import MALFORMED
 
 router = APIRouter(prefix="/v1/pings", tags=["pings"], route_class=KeyedRoute)
-_JSON, _NDJSON = "application/json", "application/x-ndjson"
+_JSON = "application/json"
 _LINE = '{"customer_id":"cust-0001","recorded_at":1780394400,"lat":52.5204497,"lon":13.405}\n'
 _PING: dict[str, Any] = {
     "customer_id": "cust-0001",
@@ -51,7 +51,7 @@ _BODY = {
         "required": True,
         "content": {
             _JSON: {"schema": {"type": "array", "maxItems": MOST_PINGS, "items": _SCHEMA}, "example": [_PING]},
-            _NDJSON: {
+            NDJSON[0]: {
                 "schema": {"type": "string", "description": "One ping on each line; blank lines do not count."},
                 "example": _LINE,
             },
@@ -75,7 +75,7 @@ async def _raw_body(request: Request) -> bytes:
     "",
     status_code=202,
     summary="Send pings",
-    openapi_extra={**open_to(Role.INGEST, max_bytes=16 * MIB, media=(_JSON, _NDJSON)), **_BODY},
+    openapi_extra={**open_to(Role.INGEST, max_bytes=16 * MIB, media=(_JSON, *NDJSON)), **_BODY},
     responses=shows("What was accepted is durable; what was rejected is stored nowhere.", _ANSWER, status=202),
 )
 def send_pings(app: App, asker: Asker, request: Request, raw: Annotated[bytes, Depends(_raw_body)]) -> JSONResponse:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nearcast.domain.errors import (
     Conflict,
@@ -47,6 +48,17 @@ _OF_HTTP = {
 }
 
 
+_SAID = {
+    "extra_forbidden": "unknown key",
+    "missing": "is missing",
+    "model_attributes_type": "is not a JSON object",
+    "model_type": "is not a JSON object",
+    "dict_type": "is not a JSON object",
+    "list_type": "is not a JSON array",
+    "string_type": "is not text",
+}
+
+
 class Refusal(HTTPException):
     """An answer that only HTTP knows: malformed, unauthorized, too large, of another media type."""
 
@@ -75,7 +87,34 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NearcastError, _of_nearcast)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
-    app.add_exception_handler(Exception, _of_fault)
+    app.add_middleware(Faults)
+
+
+class BrokenOff(Exception):
+    """An answer that had begun when its work failed."""
+
+
+class Faults:
+    """Answers a fault of ours, and lets no word of it go further: whoever serves us would write it down."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            answer = _of_fault(Request(scope), error)
+            if has_begun:
+                raise BrokenOff from None
+            await answer(scope, receive, send)
 
 
 def _of_nearcast(request: Request, error: Exception) -> JSONResponse:
@@ -107,9 +146,7 @@ def _of_validation(request: Request, error: Exception) -> JSONResponse:
     errors = []
     for fault in error.errors():
         where, *path = fault["loc"]
-        said = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            said = "unknown key"
+        said = _SAID.get(fault["type"], fault["msg"].removeprefix("Value error, "))
         entry = {"path": dotted(tuple(path)) or str(where), "message": said}
         errors.append(entry if fault["type"] == "missing" else {**entry, "value": _short(fault.get("input"))})
     first = errors[0]
@@ -126,7 +163,8 @@ def _of_http(request: Request, error: Exception) -> JSONResponse:
 def _of_fault(request: Request, error: Exception) -> JSONResponse:
     # its text may hold what a request said: type and frames are enough to find it
     frames = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("%s in %s %s\n%s", type(error).__name__, request.method, request.url.path, frames)
+    route = getattr(request.scope.get("route"), "path", "no route")
+    _log.error("%s in %s %s\n%s", type(error).__name__, request.method, route, frames)
     return problem(500, "fault", "A fault of nearcast's", "It has been written down; trying again may help.")
 
 

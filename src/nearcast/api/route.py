@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Annotated, Any
 
@@ -11,8 +12,10 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
+from nearcast.api.address import with_slashes
 from nearcast.api.body import MIB, parse_json, read_body
 from nearcast.api.problems import Refusal
+from nearcast.domain.errors import StoreUnavailable
 from nearcast.services.access import Principal, Role
 from nearcast.services.application import Application
 from nearcast.services.once import Answer
@@ -20,7 +23,7 @@ from nearcast.services.once import Request as Wanted
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _JSON = ("application/json", "application/geo+json")
-_PAGE_SIZE = 100
+_log = logging.getLogger(__name__)
 bearer = HTTPBearer(auto_error=False, description="An API key: `nearcast keys create`")
 
 
@@ -45,6 +48,7 @@ class KeyedRoute(APIRoute):
             application: Application = request.app.state.application
             asker = await _asker(application, request)
             asker.require(roles)
+            request.scope["path_params"] = {k: with_slashes(v) for k, v in request.path_params.items()}
             if "\0" in request.scope["path"] or any("\0" in value for value in request.query_params.values()):
                 raise Refusal(400, "NUL stands in no name")
             unknown = sorted(set(request.query_params) - known)
@@ -70,14 +74,23 @@ class _Read(Request):
         self._body = raw
 
     def check_media(self, media: Iterable[str]) -> None:
+        packed = self.headers.get("content-encoding", "identity").strip().lower()
+        if packed != "identity":
+            raise Refusal(415, f"this route reads no body that is packed as {packed[:60]}: send it as it is")
         said = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if said not in media:
             raise Refusal(415, f"this route reads {' or '.join(media)}, not {said[:60] or 'an unnamed media type'}")
 
     async def json(self) -> Any:
         if not hasattr(self.state, "body"):
-            self.state.body = parse_json(self._body)
+            self.state.body = self._named(parse_json(self._body))
         return self.state.body
+
+    def _named(self, document: Any) -> Any:
+        """A document that is put and does not name itself has the name of its address."""
+        name = next(iter(self.path_params.values()), None)
+        is_nameless = isinstance(document, dict) and document.get("id") is None and "geometry" not in document
+        return {**document, "id": name} if self.method == "PUT" and name is not None and is_nameless else document
 
 
 async def _asker(application: Application, request: Request) -> Principal:
@@ -101,23 +114,26 @@ async def _once(
     wanted = Wanted(asker=asker, key=key, route=route, body_sha256=hashlib.sha256(raw).hexdigest())
     before = await run_in_threadpool(application.once.begin, wanted, application.clock.now())
     if before is not None:
-        said = None if before.status == 204 else before.content
-        return _answered(before.status, said, {"Idempotency-Replay": "true"})
+        return _again(before)
     try:
         response = await handle(request)
-    except BaseException:
+    except Exception:  # one that is cancelled may have done its work: its key stays taken
         await run_in_threadpool(application.once.forget, wanted)
         raise
-    if 200 <= response.status_code < 300:
-        content = json.loads(bytes(response.body) or b"null")
-        await run_in_threadpool(application.once.finish, wanted, Answer(response.status_code, content))
-    else:
-        await run_in_threadpool(application.once.forget, wanted)
+    kept = {"body": json.loads(bytes(response.body) or b"null"), "etag": response.headers.get("etag")}
+    try:
+        await run_in_threadpool(application.once.finish, wanted, Answer(response.status_code, kept))
+    except StoreUnavailable:  # the work is done, and whoever has the answer will not ask again
+        _log.warning("the answer to %s %s could not be kept", request.method, request.scope["route"].path)
     return response
 
 
-def _answered(status: int, content: Any, headers: dict[str, str]) -> Response:
-    return Response(status_code=204, headers=headers) if status == 204 else JSONResponse(content, status, headers)
+def _again(before: Answer) -> Response:
+    etag = before.content["etag"]
+    headers = {"Idempotency-Replay": "true", **({"ETag": etag} if etag else {})}
+    if before.status == 204:
+        return Response(status_code=204, headers=headers)
+    return JSONResponse(before.content["body"], before.status, headers)
 
 
 def the_application(request: Request) -> Application:

@@ -4,6 +4,7 @@ What is wrong with a request is raised as the project's errors; the app that hol
 """
 
 from importlib.resources import files
+from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
-from nearcast.services.demo import Demo
+from nearcast.services.demo.demo import Demo
 
 _MOST_BYTES = 1_000
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -78,13 +79,27 @@ def _static_files() -> dict[str, Response]:
 
 
 def _from_this_page(request: Request) -> None:
-    """Refuse what another site's page sends through this browser; programs outside browsers say neither."""
+    """Refuse what another site's page sends through this browser; programs outside browsers say neither.
+
+    Its own name may lead here too, and then the browser takes it for the same site: so may no name but ours.
+    """
+    if not _is_here(request.url.hostname or "", request.scope["server"][0]):
+        raise NotAllowed("the demo is asked by the address that it prints")
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     same_host = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not same_host or site not in ("same-origin", "none"):
         raise NotAllowed("only the demo's own page may do this")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415)
+
+
+def _is_here(host: str, listening: str) -> bool:
+    """Whether a host is this machine to itself, or the address that the request came to."""
+    try:
+        address = ip_address(host)
+        return address.is_loopback or address == ip_address(listening)
+    except ValueError:
+        return host == "localhost"
 
 
 async def _place(request: Request) -> Place:

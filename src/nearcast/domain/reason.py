@@ -9,6 +9,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """In the order of the stages that give them."""
 
+    MALFORMED = "malformed"
     PING_OUT_OF_RANGE = "ping_out_of_range"
     PING_NULL_ISLAND = "ping_null_island"
     PING_FROM_FUTURE = "ping_from_future"

@@ -16,9 +16,8 @@ from nearcast.feeds import values
 from nearcast.feeds.pings import EARLIEST_US, LATEST_US
 from nearcast.geo.batch import PingBatch, Texts
 from nearcast.services.ingest import as_us
-from nearcast.services.ping_request import MOST_PINGS, PingRequest, TooManyPings, Unreadable
+from nearcast.services.ping_request import MOST_PINGS, NDJSON, PingRequest, TooManyPings, Unreadable
 
-NDJSON = "application/x-ndjson"
 _LONGEST_TEXT_BYTES = 255  # three of them are a key in every database
 _LONGEST_INTEGER = 30  # digits; no instant and no coordinate has as many
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -45,7 +44,7 @@ def read_native(raw: bytes, media: str, now: datetime) -> PingRequest:
     rows: list[_Row] = []
     indices: list[int] = []
     malformed: list[tuple[int, str]] = []
-    for index, entry in enumerate(_lines(raw) if media == NDJSON else _array(raw)):
+    for index, entry in enumerate(_lines(raw) if media in NDJSON else _array(raw)):
         if index == MOST_PINGS:
             raise TooManyPings(f"a request has at most {MOST_PINGS} pings")
         try:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import geopandas
 import numpy as np
 import pyarrow
 import pyarrow.parquet
@@ -145,6 +144,8 @@ def _from_geoparquet(path: Path, repair: bool, note: Note | None) -> list[Geofen
 
 def _columns(path: Path, note: Note | None) -> tuple[Geometries, list[dict[str, Any]]]:
     """Geometries in longitude and latitude, and the known properties of every row without the absent ones."""
+    import geopandas  # here, for the one kind of file that needs it: it takes longer to load than all else here
+
     place = str(path)
     try:
         frame = geopandas.read_parquet(path)

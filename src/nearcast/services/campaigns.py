@@ -8,10 +8,11 @@ from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import Conflict, InvalidInput
 from nearcast.domain.ids import CampaignId
 from nearcast.services.access import Principal
-from nearcast.services.engines import Engines
-from nearcast.services.ports import Catalogue, Documents, Revision, Run, Store, UnitOfWork
+from nearcast.services.catalogue import assembled
+from nearcast.services.ports import Catalogue, Documents, Page, Revision, Run, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
-from nearcast.services.scenario import CampaignShape
+from nearcast.services.report import rfc3339
+from nearcast.services.scenario import CampaignShape, parse_instant
 from nearcast.services.shops import shop_of_document
 
 _AT_FIRST = (CampaignState.DRAFT, CampaignState.ACTIVE)
@@ -21,10 +22,6 @@ class Campaigns(Register):
     """The campaigns of a tenant. A revision's `doc` is without its state."""
 
     noun, plural = "campaign", "campaigns"
-
-    def __init__(self, store: Store, engines: Engines) -> None:
-        super().__init__(store)
-        self._engines = engines
 
     def documents(self, catalogue: Catalogue) -> Documents:
         return catalogue.campaigns
@@ -56,23 +53,34 @@ class Campaigns(Register):
 
     def change(self, asker: Principal, key: str, action: str, now: datetime) -> Revision:
         """Activate, pause or end; Conflict for a step that its state does not have."""
-        self.get(asker, key)
-        with self._engines.of(asker.tenant_id) as engine:
+        with self._store.writing(asker.tenant_id) as uow:
+            uow.catalogue.hold()
+            standing = self.seen(uow, asker, key)
+            campaign = assembled(uow.catalogue, asker.tenant_id).campaigns.by_id[CampaignId(key)]
             try:
-                engine.change_campaign(CampaignId(key), action, now)
+                state = campaign.after(action).state
             except InvalidInput as error:
                 raise Conflict(error.message) from error
-        return self.get(asker, key)
+            if state is campaign.state:
+                return standing
+            written = uow.catalogue.campaigns.put_campaign(key, standing.doc, now, state=state)
+            uow.commit()
+        return written
 
     def delete(self, asker: Principal, key: str, now: datetime, *, expected: int | None = None) -> None:
         """Take a draft out; Conflict for a campaign that was active."""
         self.remove(asker, key, now, expected=expected, may_go=_was_never_active)
 
-    def runs(self, asker: Principal, key: str) -> list[Run]:
-        """What became of its due instants, newest first."""
+    def runs(self, asker: Principal, key: str, *, cursor: str | None, limit: int) -> Page[Run]:
+        """What became of its due instants, newest first; the cursor is the last due instant."""
+        try:
+            before = None if cursor is None else parse_instant(cursor)
+        except ValueError as error:
+            raise InvalidInput(str(error), place="cursor") from None
         with self._store.reading(asker.tenant_id) as uow:
             self.seen(uow, asker, key)
-            return uow.runs.all(CampaignId(key))[::-1]
+            found = [run for run in uow.runs.all(CampaignId(key))[::-1] if before is None or run.due_at < before]
+        return Page(found[:limit], rfc3339(found[limit - 1].due_at) if len(found) > limit else None)
 
 
 def _state(campaign: CampaignShape, standing: Revision | None) -> CampaignState:

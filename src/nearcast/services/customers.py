@@ -20,7 +20,7 @@ from nearcast.services.ports import Page, Store, UnitOfWork
 from nearcast.services.prior_sends import prior_send
 from nearcast.services.scenario import Instant, SendShape, Shape
 from nearcast.services.suppressing import suppress
-from nearcast.services.texts import ChannelName, IdInAddress, LanguageTag, Printable, ZoneName
+from nearcast.services.texts import ChannelName, KeptId, LanguageTag, Printable, ZoneName
 from nearcast.services.working_set import WorkingSet
 
 _TELEPHONE = ("sms", "whatsapp")
@@ -49,7 +49,7 @@ class ContactShape(Shape):
 class CustomerDocument(Shape):
     """A customer as the API shows it. Channels in `suppressed` are put on the suppression list; none is taken off."""
 
-    id: IdInAddress
+    id: KeptId
     timezone: ZoneName | None = None
     language: LanguageTag | None = None
     tags: list[Tag] = Field(default=[], max_length=100)
@@ -71,6 +71,9 @@ class NewSend(SendShape):
     """A message that somebody else sent, now unless it says when."""
 
     at: Instant | None = None
+    campaign_id: KeptId
+    shop_id: KeptId | None = None
+    geofence_id: KeptId | None = None
 
 
 @dataclass(frozen=True, slots=True)

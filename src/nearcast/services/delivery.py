@@ -1,14 +1,16 @@
 """Queued messages leave, wait on, or are cancelled; each is decided again, on fresh facts, just before it is sent."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from nearcast.domain.campaign import Trigger
 from nearcast.domain.case import Candidate, Gate
 from nearcast.domain.consent import LOCATION, NEARBY, consent_state
 from nearcast.domain.decision import Outcome, decide
-from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, decision_id
+from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, VisitId, decision_id
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
+from nearcast.domain.track import pass_time
 from nearcast.services.ports import Channel, SendOutcome
 from nearcast.services.world import World
 
@@ -49,6 +51,8 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
         return message.to(MessageStatus.QUEUED, reason=verdict.reason, not_before=verdict.not_before)
     if verdict.reason is not None:
         return message.to(MessageStatus.CANCELLED, reason=at_dispatch(verdict.reason), freed_at=now)
+    if _is_left_behind(world, message, _open_visits(world, message.customer_id, now)):
+        return message.to(MessageStatus.CANCELLED, reason=Reason.CANCELLED_LEFT, freed_at=now)
     return message.to(MessageStatus.SENDING)
 
 
@@ -78,14 +82,25 @@ def cancel_without_consent(world: World, customer_id: CustomerId, now: datetime)
 
 def cancel_left_behind(world: World, customer_id: CustomerId, now: datetime) -> None:
     """Cancel what was put off for a visit that is over; an offer for having left is none of it."""
-    waiting = [message for message in world.queued(customer_id) if message.is_deferred and message.visit_id]
-    if not waiting:
-        return
     open_visits = {visit.enter.visit_id for visit in world.track(customer_id).open_visits}
-    for message in waiting:
-        is_for_leaving = world.campaigns.by_id[message.campaign_id].trigger is Trigger.EXIT
-        if message.visit_id not in open_visits and not is_for_leaving:
+    for message in world.queued(customer_id):
+        if _is_left_behind(world, message, open_visits):
             _cancel(world, message, Reason.CANCELLED_LEFT, now)
+
+
+def _is_left_behind(world: World, message: Message, open_visits: Collection[VisitId]) -> bool:
+    if not message.is_deferred or message.visit_id is None or message.visit_id in open_visits:
+        return False
+    return world.campaigns.by_id[message.campaign_id].trigger is not Trigger.EXIT
+
+
+def _open_visits(world: World, customer_id: CustomerId, now: datetime) -> set[VisitId]:
+    """Those that have not ended by `now`, whether anybody has written that down or not."""
+    track = world.track(customer_id)
+    passed = (
+        pass_time(track, ground=world.geofences, rules=world.tenant.presence, now=now).track if track.fixes else track
+    )
+    return {visit.enter.visit_id for visit in passed.open_visits}
 
 
 def cancel_opportunity(world: World, customer_id: CustomerId, opportunity_id: str, now: datetime) -> None:

@@ -32,47 +32,65 @@ class Check:
 
 def examine(store: Store, now: datetime, *, head: str | None, channels: str) -> Iterator[Check]:
     """Every check in order; one that cannot be made has failed. `head` is the schema that this nearcast needs."""
-
-    def database() -> Answer:
-        return True, store.about().product
-
-    def schema() -> Answer:
-        at = store.about().schema
-        return at == head, f"at {at}" if at == head else f"at {at}, {head} is needed: nearcast migrate"
-
-    def clock() -> Answer:
-        skew = abs(store.about().now - now)
-        return skew <= _MOST_SKEW, f"{skew.total_seconds():.1f} s from the database's"
-
-    def backlog() -> Answer:
-        waiting = 0
-        for tenant_id in store.tenants():
-            with store.reading(tenant_id) as uow:
-                waiting += sum(uow.pings.waiting().values())
-        return waiting < _LONGEST_BACKLOG, f"{waiting} pings wait in the log"
-
-    def keys() -> Answer:
-        tenants = store.tenants()
-        keyless = [tenant_id for tenant_id in tenants if not _has_key(store, tenant_id)]
-        if keyless or not tenants:
-            return False, f"{', '.join(keyless) or 'no tenant'} has no key: nearcast keys create"
-        return True, f"{len(tenants)} tenants, each with a key"
-
-    checks: tuple[tuple[str, Callable[[], Answer]], ...] = (
-        ("database", database),
-        ("schema", schema),
-        ("clock", clock),
-        ("time zones", _time_zones),
-        ("index", _index),
-        ("backlog", backlog),
-        ("channels", lambda: (True, channels)),
-        ("keys", keys),
+    checks: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
+        ("database", "", lambda: (True, store.about().product)),
+        ("schema", "database", lambda: _schema(store, head)),
+        ("clock", "database", lambda: _clock(store, now)),
+        ("time zones", "", _time_zones),
+        ("index", "", _index),
+        ("backlog", "schema", lambda: _backlog(store)),
+        ("channels", "", lambda: (True, channels)),
+        ("keys", "schema", lambda: _keys(store)),
     )
-    for name, look in checks:
-        try:
-            yield Check(name, *look())
-        except NearcastError as error:
-            yield Check(name, False, str(error))
+    failed: set[str] = set()
+    for name, needs, look in checks:
+        check = Check(name, False, f"not known before the {needs} is right") if needs in failed else _made(name, look)
+        if not check.ok:
+            failed.add(name)
+        yield check
+
+
+def _made(name: str, look: Callable[[], Answer]) -> Check:
+    try:
+        return Check(name, *look())
+    except NearcastError as error:
+        return Check(name, False, str(error))
+    except Exception as error:  # a doctor does not fall ill: that of which the text is not ours is told by its kind
+        return Check(name, False, f"cannot be looked at: {type(error).__name__}")
+
+
+def _schema(store: Store, head: str | None) -> Answer:
+    at = store.about().schema
+    if at == head:
+        return True, f"at revision {at}, as this nearcast needs it"
+    found = f"at revision {at}, and this nearcast needs {head}" if at else "there is none yet"
+    return False, f"{found}: nearcast migrate"
+
+
+def _clock(store: Store, now: datetime) -> Answer:
+    skew = abs(store.about().now - now)
+    said = f"{skew.total_seconds():.1f} s apart from the database's"
+    return skew <= _MOST_SKEW, said if skew <= _MOST_SKEW else f"{said}: set the machine's clock by NTP"
+
+
+def _backlog(store: Store) -> Answer:
+    waiting = 0
+    for tenant_id in store.tenants():
+        with store.reading(tenant_id) as uow:
+            waiting += sum(uow.pings.waiting().values())
+    said = f"{waiting:,} {'ping waits' if waiting == 1 else 'pings wait'} for a worker"
+    is_short = waiting < _LONGEST_BACKLOG
+    return is_short, said if is_short else f"{said}: is one running? nearcast serve --role worker,scheduler"
+
+
+def _keys(store: Store) -> Answer:
+    tenants = store.tenants()
+    if not tenants:
+        return False, "nobody can ask the service anything yet: nearcast keys create --role operator"
+    keyless = [tenant_id for tenant_id in tenants if not _has_key(store, tenant_id)]
+    if keyless:
+        return False, f"no live key for {', '.join(keyless)}: nearcast keys create --tenant {keyless[0]}"
+    return True, f"{len(tenants)} {'tenant has a live key' if len(tenants) == 1 else 'tenants, each with a live key'}"
 
 
 def _has_key(store: Store, tenant_id: TenantId) -> bool:
@@ -84,11 +102,11 @@ def _time_zones() -> Answer:
     berlin = Position(52.52, 13.405)
     summer = datetime(2026, 7, 1, 12, tzinfo=zone("Europe/Berlin")).utcoffset()
     ok = zone_at(berlin) == "Europe/Berlin" and summer == timedelta(hours=2)
-    return ok, "a position's zone and its summer time are known" if ok else "Berlin in July is not at +02:00"
+    return ok, "the zone of a place and its summer time are known" if ok else "Berlin in July is not at +02:00"
 
 
 def _index() -> Answer:
     fence = Geofence(id=GeofenceId("f"), boundary=Circle(center=Position(52.52, 13.405), radius_m=50.0))
     pairs = FenceIndex([fence]).match(np.array([52.52, 52.53]), np.array([13.405, 13.405]))
     ok = pairs.ping_row.tolist() == [0]
-    return ok, "inside is inside, outside is outside" if ok else "a position is on the wrong side of a geofence"
+    return ok, "a place in a geofence is found there" if ok else "a position is on the wrong side of a geofence"

@@ -64,6 +64,7 @@ class Fences(Register):
         """
 
         def may(uow: UnitOfWork) -> None:
+            uow.catalogue.hold()
             check_revision(self.seen(uow, asker, key), expected)
 
         with self._engines.of(asker.tenant_id) as engine:

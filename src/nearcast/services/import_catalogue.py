@@ -20,6 +20,7 @@ from nearcast.services.registers import check_catalogue
 from nearcast.services.rows import Row, readable
 from nearcast.services.scenario import PresenceShape, ScenarioShape, ShopShape
 from nearcast.services.shops import Shops, shop_of_document
+from nearcast.services.texts import check_id
 from nearcast.services.working_set import WorkingSet
 
 _Shops: TypeAlias = Sequence[tuple[Row, ShopShape]]
@@ -45,6 +46,7 @@ def import_shops(store: Store, tenant_id: TenantId, taken: Taken, rows: Sequence
 
 def _read_shop(row: Row) -> tuple[str, ShopShape]:
     shop = checked(ShopShape, readable(row))
+    check_id(shop.id)
     place = f"{CATALOGUE}: shops[0]"
     alone = ScenarioShape(presence=PresenceShape(profile="raw"), shops=[shop])
     try:
@@ -57,6 +59,7 @@ def _read_shop(row: Row) -> tuple[str, ShopShape]:
 def _write_shops(store: Store, tenant_id: TenantId, batch: _Shops, now: datetime) -> Counter[str]:
     counts = Counter(dict.fromkeys(_BECAME, 0))
     with store.writing(tenant_id) as uow:
+        uow.catalogue.hold()
         for _, shop in batch:
             doc = shop.model_dump(mode="json", by_alias=True, exclude_unset=True)
             standing = uow.catalogue.shops.get(shop.id)
@@ -82,6 +85,7 @@ def _read_geofence(row: Row) -> tuple[str, Geofence]:
     except InvalidInput as fault:
         # the id, which the place begins with, is said beside it
         raise InvalidInput(fault.message, place=fault.place.rpartition(")")[2].strip(" ,:")) from fault
+    check_id(geofence.id)
     return geofence.id, geofence
 
 
@@ -91,6 +95,7 @@ def _write_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, batch:
     with engines.of(tenant_id) as engine:
         try:
             with engine.store.writing(tenant_id) as uow:
+                uow.catalogue.hold()
                 edited: set[CustomerId] = set()
                 for row, geofence in batch:
                     shop_id = shop_of_document(row.value)

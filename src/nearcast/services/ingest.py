@@ -54,13 +54,22 @@ class Arrivals:
 
 def in_order_of_arrival(batches: Sequence[PingBatch], max_future_s: float) -> Arrivals:
     """All pings of a replay as one batch, sorted stably, and what is wrong with their values."""
-    columns = {
-        column.name: np.concatenate([getattr(batch, column.name) for batch in batches]) for column in fields(PingBatch)
-    }
+    columns = _joined(batches)
     order: Ints = np.lexsort((columns["recorded_at_us"], columns["received_at_us"]))
     order = _ties_sorted(order, columns)
     batch = PingBatch(**{name: column[order] for name, column in columns.items()})
     return Arrivals.of(batch, max_future_s)
+
+
+def joined(batches: Sequence[PingBatch]) -> PingBatch:
+    """All pings of some batches, one after the other."""
+    return PingBatch(**_joined(batches))
+
+
+def _joined(batches: Sequence[PingBatch]) -> dict[str, Any]:
+    return {
+        column.name: np.concatenate([getattr(batch, column.name) for batch in batches]) for column in fields(PingBatch)
+    }
 
 
 def _ties_sorted(order: Ints, columns: dict[str, Any]) -> Ints:

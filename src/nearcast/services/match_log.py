@@ -1,6 +1,6 @@
 """Reading the match log: every opportunity, what became of it and why, as far as the asker may see."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -10,6 +10,7 @@ from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, ShopId
 from nearcast.domain.reason import Reason
 from nearcast.services.access import Principal
+from nearcast.services.cursors import Cursors
 from nearcast.services.explain_live import Explanations
 from nearcast.services.ports import MatchLogFilter, Page, Store, UnitOfWork
 from nearcast.services.pseudonyms import Pseudonyms, is_owner
@@ -59,17 +60,23 @@ class Wanted:
 class Decisions:
     """What was decided. Owners see the rows of their shops, their customers by daily pseudonyms."""
 
-    def __init__(self, store: Store, pseudonyms: Pseudonyms, explanations: Explanations) -> None:
-        self._store, self._pseudonyms, self._explanations = store, pseudonyms, explanations
+    def __init__(self, store: Store, pseudonyms: Pseudonyms, cursors: Cursors, explanations: Explanations) -> None:
+        self._store, self._pseudonyms, self._cursors = store, pseudonyms, cursors
+        self._explanations = explanations
 
     def get(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
         """One row; NotFound where there is none that the asker may see."""
-        return self._pseudonyms.row(asker, self._row(asker, decision_id))
+        with self._store.reading(asker.tenant_id) as uow:
+            row = _seen(uow, asker, decision_id)
+            return self._pseudonyms.row(asker, row, _strangers(uow, asker, [row]))
 
     def explain(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
         """Every rule in order for one row; NotFound as `get`."""
-        row = self._row(asker, decision_id)
-        return self._pseudonyms.explanation(asker, self._explanations.by_decision(asker.tenant_id, decision_id), row)
+        with self._store.reading(asker.tenant_id) as uow:
+            row = _seen(uow, asker, decision_id)
+            strangers = _strangers(uow, asker, [row])
+        said = self._explanations.by_decision(asker.tenant_id, decision_id)
+        return self._pseudonyms.explanation(asker, said, row, strangers)
 
     def page(
         self, asker: Principal, wanted: Wanted, *, cursor: str | None, limit: int, newest_first: bool
@@ -103,15 +110,27 @@ class Decisions:
         limit: int,
         newest_first: bool,
     ) -> Page[dict[str, Any]]:
-        found = uow.match_log.page(chosen, cursor=cursor, limit=limit, newest_first=newest_first)
-        return Page([self._pseudonyms.row(asker, row) for row in found.items], found.next_cursor)
+        place = self._cursors.open(asker.tenant_id, cursor)
+        found = uow.match_log.page(chosen, cursor=place, limit=limit, newest_first=newest_first)
+        strangers = _strangers(uow, asker, found.items)
+        shown = [self._pseudonyms.row(asker, row, strangers) for row in found.items]
+        return Page(shown, self._cursors.seal(asker.tenant_id, found.next_cursor))
 
-    def _row(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
-        with self._store.reading(asker.tenant_id) as uow:
-            row = uow.match_log.get(decision_id)
-        if row is None or not asker.may_see(row["shop_id"]):
-            raise NotFound(f"there is no decision {decision_id!r}")
-        return row
+
+def _seen(uow: UnitOfWork, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
+    row = uow.match_log.get(decision_id)
+    if row is None or not asker.may_see(row["shop_id"]):
+        raise NotFound(f"there is no decision {decision_id!r}")
+    return row
+
+
+def _strangers(uow: UnitOfWork, asker: Principal, rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The campaigns that won over these rows and are of shops that the asker may not see."""
+    if asker.shop_ids is None:
+        return frozenset()
+    winners = {row["winner_campaign_id"] for row in rows} - {None}
+    found = {key: uow.catalogue.campaigns.get(key) for key in winners}
+    return frozenset(key for key, each in found.items() if each is None or not asker.may_see(each.doc["shop_id"]))
 
 
 def shops_seen(asker: Principal, shop_id: ShopId | None) -> list[ShopId] | None:

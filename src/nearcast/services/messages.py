@@ -8,9 +8,10 @@ from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.services.access import Principal
+from nearcast.services.cursors import Cursors
 from nearcast.services.match_log import check_customer_filter, shops_seen
 from nearcast.services.ports import MessageFilter, Page, Store
-from nearcast.services.pseudonyms import Pseudonyms
+from nearcast.services.pseudonyms import Pseudonyms, is_owner
 
 _ENDED_BADLY = (MessageStatus.FAILED, MessageStatus.CANCELLED, MessageStatus.EXPIRED)
 
@@ -28,8 +29,8 @@ class MessagesWanted:
 class Messages:
     """The messages of a tenant. Owners see those of their shops, their customers by daily pseudonyms."""
 
-    def __init__(self, store: Store, pseudonyms: Pseudonyms) -> None:
-        self._store, self._pseudonyms = store, pseudonyms
+    def __init__(self, store: Store, pseudonyms: Pseudonyms, cursors: Cursors) -> None:
+        self._store, self._pseudonyms, self._cursors = store, pseudonyms, cursors
 
     def page(self, asker: Principal, wanted: MessagesWanted, *, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """A cursor page, the last queued first. NotAllowed for an owner who asks for one customer."""
@@ -41,9 +42,11 @@ class Messages:
             status=wanted.status,
         )
         with self._store.reading(asker.tenant_id) as uow:
-            page = uow.outbox.page(chosen, cursor=cursor, limit=limit)
+            place = self._cursors.open(asker.tenant_id, cursor)
+            page = uow.outbox.page(chosen, cursor=place, limit=limit)
             provider_ids = uow.outbox.provider_ids(message.id for message in page.items)
-        return Page([self._shown(asker, message, provider_ids) for message in page.items], page.next_cursor)
+        shown = [self._shown(asker, message, provider_ids) for message in page.items]
+        return Page(shown, self._cursors.seal(asker.tenant_id, page.next_cursor))
 
     def get(self, asker: Principal, message_id: MessageId) -> dict[str, Any]:
         """One message; NotFound where there is none that the asker may see."""
@@ -65,7 +68,7 @@ class Messages:
             "campaign_id": message.campaign_id,
             "channel": message.channel,
             "status": status,
-            "provider_id": provider_ids.get(message.id),
+            "provider_id": None if is_owner(asker) else provider_ids.get(message.id),  # some have an address in it
             "error": {"code": message.reason or status, "class": status} if failed else None,
             "late": message.sent_at is not None and message.sent_at >= message.expires_at,
             "queued_at": message.queued_at,

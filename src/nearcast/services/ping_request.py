@@ -9,6 +9,8 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.geo.batch import PingBatch
 
 MOST_PINGS = 10_000
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+"""The names that one ping on each line goes by; the first is ours."""
 
 
 class Unreadable(InvalidInput):

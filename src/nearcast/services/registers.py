@@ -14,6 +14,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.services.access import Principal
 from nearcast.services.catalogue import CATALOGUE, assembled
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Store, UnitOfWork
+from nearcast.services.texts import check_id
 
 _PLACE = re.compile(rf"{CATALOGUE}: (\w+)\[(\d+)\]\.?(.*)", re.DOTALL)
 _MOST_AT_ONCE = 1000
@@ -67,6 +68,8 @@ class Register(ABC):
 
         `is_new`: nothing may stand there. `expected` is the revision that the asker has read.
         """
+        check_id(key)
+        uow.catalogue.hold()
         if not asker.may_see(self.shop_of(key, doc)):
             raise NotAllowed(f"this key may edit {self.plural} of its own shops only")
         standing = self.documents(uow.catalogue).get(key)
@@ -88,6 +91,7 @@ class Register(ABC):
     ) -> None:
         """Delete a document that `may_go`."""
         with self._store.writing(asker.tenant_id) as uow:
+            uow.catalogue.hold()
             standing = self.seen(uow, asker, key)
             check_revision(standing, expected)
             may_go(uow, standing)

@@ -33,11 +33,20 @@ class Tenants:
         """Every tenant by id."""
         return self._store.tenants()
 
+    def with_pings(self) -> list[TenantId]:
+        """Those whose pings are still to be consumed."""
+        return self._store.tenants_with_pings()
+
+    def with_messages(self, due_by: datetime) -> list[TenantId]:
+        """Those with a message that may leave by that instant."""
+        return self._store.tenants_with_messages(due_by)
+
     def ensure(self, tenant_id: TenantId, now: datetime, *, timezone: str = "UTC") -> bool:
         """Make a tenant with safe defaults; False where there is one already, which is left as it is."""
         placed("timezone", lambda: zone(timezone))
         self._store.add_tenant(tenant_id, now)
         with self._store.writing(tenant_id) as uow:
+            uow.catalogue.hold()
             if uow.catalogue.settings() is not None:
                 return False
             uow.catalogue.put_settings({"tenant": {"timezone": timezone}, **SAFE_DEFAULTS}, now)
@@ -61,6 +70,7 @@ class Tenants:
         doc = settings.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"tenant": {"id"}})
         doc["presence"] = {"profile": "raw", **doc.get("presence", {})}  # the only profile that there is
         with self._store.writing(tenant_id) as uow:
+            uow.catalogue.hold()
             check_revision(uow.catalogue.settings(), expected)
             written = uow.catalogue.put_settings(doc, now)
             check_catalogue(uow, tenant_id, "settings", "settings")

@@ -1,6 +1,7 @@
 """Short texts from outside, each of a kind: pydantic types that say what is wrong with one without repeating it."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated
 
@@ -10,17 +11,32 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.local_time import zone
 from nearcast.services.scenario import Id
 
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
+_LONGEST_ID_BYTES = 255  # three of them are a key in every database
+
 
 def _printable(text: str) -> str:
-    if not text.isprintable():
+    if any(unicodedata.category(letter) in _UNPRINTABLE for letter in text):
         raise ValueError("has characters that cannot be printed")
     return text
 
 
-def _in_an_address(text: str) -> str:
-    if "/" in text:
-        raise ValueError("has a slash, which an address like /v1/customers/{id} cannot hold")
-    return _printable(text)
+def _kept_id(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    if len(text.encode()) > _LONGEST_ID_BYTES:
+        raise ValueError(f"is longer than {_LONGEST_ID_BYTES} bytes")
+    if text in (".", ".."):
+        raise ValueError("would be lost in an address, where it means a folder")
+    return text
+
+
+def check_id(text: str) -> None:
+    """InvalidInput for an id that cannot be kept under, or found again by its address."""
+    try:
+        _kept_id(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), place="id") from None
 
 
 def _zone(name: str) -> str:
@@ -51,7 +67,7 @@ _PURPOSE = r"location\.matching|marketing\.[a-z][a-z0-9_.-]{0,63}"
 Printable = AfterValidator(_printable)
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100), Printable]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=500), Printable]
-IdInAddress = Annotated[Id, StringConstraints(max_length=200), AfterValidator(_in_an_address)]
+KeptId = Annotated[Id, AfterValidator(_kept_id)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 ChannelName = Annotated[
     str,

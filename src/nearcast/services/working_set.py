@@ -1,24 +1,34 @@
 """Some customers of a tenant as a world: loaded and locked in one unit of work, and saved in it with what changed."""
 
+from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
 from nearcast.domain.consent import in_ledger_order
-from nearcast.domain.ids import CustomerId, MessageId
+from nearcast.domain.ids import CampaignId, CustomerId, MessageId
 from nearcast.domain.message import Message
 from nearcast.domain.track import Track
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.engine import visits_end_at
+from nearcast.services.look_back import look_back
 from nearcast.services.ports import KeptTrack, UnitOfWork
 from nearcast.services.world import World
 
 
 class WorkingSet:
-    """The customers of one transaction. `world` is worked on between `load` and `save`.
+    """The customers of one transaction. `world` is worked on until `save`. With `now`, the instant at which decisions
+    are made, what was sent is loaded as far back as any rule looks from there; without, all of it.
 
     Customers are locked in id order, so that two transactions never wait for each other.
     """
 
-    def __init__(self, uow: UnitOfWork, catalogue: CatalogueCache, customer_ids: Iterable[CustomerId]) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        catalogue: CatalogueCache,
+        customer_ids: Iterable[CustomerId],
+        now: datetime | None = None,
+    ) -> None:
         self._uow = uow
         self.customer_ids = sorted(set(customer_ids))
         uow.customers.lock(self.customer_ids)
@@ -26,26 +36,27 @@ class WorkingSet:
         self._tracks: dict[CustomerId, Track] = {}
         self._messages: dict[MessageId, Message] = {}
         self._other_sends: dict[CustomerId, int] = {}
-        self._load(self.world)
+        self._load(self.world, now)
 
-    def _load(self, world: World) -> None:
+    def _load(self, world: World, now: datetime | None) -> None:
         uow, ids = self._uow, self.customer_ids
+        since = None if now is None else now - look_back(world.tenant.policy, world.campaigns.by_id.values())
         world.customers = uow.customers.load(ids)
         world.consents = {key: in_ledger_order(events) for key, events in uow.consents.of(ids).items()}
         for key, kept in uow.tracks.load(ids).items():
             world.tracks[key] = self._tracks[key] = kept.track
             if kept.last_zone is not None:
                 world.last_zones[key] = kept.last_zone
-        for messages in uow.outbox.of(ids).values():
+        sent = uow.outbox.of(ids) if since is None else uow.outbox.recent(ids, since)
+        for messages in sent.values():
             for message in messages:
                 world.keep(message)
         self._messages = dict(world.messages)
-        for key, sends in uow.sends.of(ids).items():
+        other_sends = uow.sends.of(ids) if since is None else uow.sends.recent(ids, since)
+        for key, sends in other_sends.items():
             world.other_sends[key] = sends
             self._other_sends[key] = len(sends)
-        limited = sorted(key for key, c in world.campaigns.by_id.items() if c.budget_messages is not None)
-        uow.outbox.lock_budgets(limited)
-        world.others_take(uow.outbox.budget_used(limited), uow.sends.budget_used(limited))
+        world.other_budget = _Budgets(uow, world)
         world.decided_before = uow.match_log.known
 
     def save(self) -> None:
@@ -77,3 +88,28 @@ class WorkingSet:
             )
             for key in customer_ids
         )
+
+
+class _Budgets(Counter[CampaignId]):
+    """What everybody else takes from the budgets of campaigns, counted when it is asked for: most steps ask for none.
+    All budgets are held from then on: two steps that held some and wanted others would wait for each other for ever.
+    """
+
+    def __init__(self, uow: UnitOfWork, world: World) -> None:
+        super().__init__()
+        self._uow = uow
+        self._limited = {key for key, campaign in world.campaigns.by_id.items() if campaign.budget_messages is not None}
+        self._own = Counter(message.campaign_id for message in world.messages.values() if message.takes_slot)
+        self._is_held = False
+
+    def __missing__(self, campaign_id: CampaignId) -> int:
+        if campaign_id not in self._limited:
+            return 0
+        if not self._is_held:
+            self._uow.outbox.lock_budgets(self._limited)
+            self._is_held = True
+        taken = (
+            source.budget_used([campaign_id]).get(campaign_id, 0) for source in (self._uow.outbox, self._uow.sends)
+        )
+        self[campaign_id] = sum(taken) - self._own[campaign_id]
+        return self[campaign_id]

@@ -1,7 +1,7 @@
 """What the engine knows of one tenant while it works, in memory."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -103,13 +103,6 @@ class World:
         _set_or_drop(self.sends[message.customer_id], message.id, as_send(message) if message.takes_slot else None)
         waits = message.has_not_left
         _set_or_drop(self.waiting[message.customer_id], message.id, message if waits else None)
-
-    def others_take(self, *used: Mapping[CampaignId, int]) -> None:
-        """Say what all messages of campaigns take from their budgets, those of the customers here included."""
-        everybody: Counter[CampaignId] = Counter()
-        for counts in used:
-            everybody.update(counts)
-        self.other_budget = Counter({key: count - self._budget[key] for key, count in everybody.items()})
 
     def queued(self, customer_id: CustomerId) -> list[Message]:
         """The customer's messages that have not left yet."""

@@ -29,6 +29,13 @@ from nearcast.sim.walks import Track, walk_day
 Progress: TypeAlias = Callable[[str], None]
 Row: TypeAlias = dict[str, Any]
 
+SETTINGS: Row = {
+    "tenant": {"id": "nahstadt", "timezone": TIMEZONE},
+    "presence": {"profile": "raw", "dwell_s": 120, "lateness_s": 60, "gap_s": 1800},
+    "ping_rules": {"max_age_s": 300, "max_accuracy_m": 75, "max_future_s": 60},
+    "policy": POLICY,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class City:
@@ -113,10 +120,7 @@ def write_files(city: City, out: Path) -> dict[str, int]:
 
 def _scenario(city: City) -> Row:
     return {
-        "tenant": {"id": "nahstadt", "timezone": TIMEZONE},
-        "presence": {"profile": "raw", "dwell_s": 120, "lateness_s": 60, "gap_s": 1800},
-        "ping_rules": {"max_age_s": 300, "max_accuracy_m": 75, "max_future_s": 60},
-        "policy": POLICY,
+        **SETTINGS,
         "shops": [shop.row() for shop in city.shops],
         "geofences": "geofences.geojson",
         "campaigns": city.campaigns,

@@ -43,6 +43,20 @@ class Catalogue:
             raise NotFound(f"there is no tenant {self._tenant!r}")
         return int(found)
 
+    def hold(self) -> None:
+        """Keep every other editor of this tenant waiting until the transaction ends: what is read from now on still
+        stands when it is written. Before any customer is locked.
+        """
+        mine = select(tenant.c.id).where(tenant.c.id == self._tenant)
+        # not FOR UPDATE, which would wait for every row that refers to the tenant
+        self._connection.execute(mine.with_for_update(key_share=True))
+
+    def hold_geofences(self) -> None:
+        """Keep whoever edits a geofence waiting until the transaction ends; others may hold them as well. Before any
+        customer is locked: an editor holds the geofences first, and then who is inside.
+        """
+        self.geofences.hold(shared=True)
+
     def put_settings(self, doc: Mapping[str, Any], at: datetime) -> Revision:
         return self._settings.put(_SETTINGS, doc, at)
 

@@ -13,6 +13,8 @@ from nearcast.store.engine import BEGIN
 
 # busy, locked, read-only, disk fault, disk full, cannot open; a missing table is none of them
 _SQLITE_UNAVAILABLE = frozenset({5, 6, 8, 10, 13, 14})
+# connection, deadlock, lack of resources, in use, shutting down, I/O; a value too long for an index is none of them
+_POSTGRESQL_UNAVAILABLE = ("08", "40", "53", "55", "57", "58")
 
 
 def connect(engine: Engine, *, read_only: bool) -> Connection:
@@ -30,8 +32,11 @@ def is_unavailable(error: SQLAlchemyError) -> bool:
         return True
     if not isinstance(error, OperationalError | InterfaceError):
         return False
-    code: int | None = getattr(error.orig, "sqlite_errorcode", None)
-    return code is None or code & 0xFF in _SQLITE_UNAVAILABLE
+    sqlite_code: int | None = getattr(error.orig, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return sqlite_code & 0xFF in _SQLITE_UNAVAILABLE
+    sqlstate: str | None = getattr(error.orig, "sqlstate", None)
+    return sqlstate is None or sqlstate.startswith(_POSTGRESQL_UNAVAILABLE)
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -71,12 +76,28 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     return connection.execute(statement, dict(row)).first() is not None
 
 
-def lock_names(connection: Connection, names: Iterable[str]) -> None:
-    """Hold names until the transaction ends; on SQLite a writer holds everything."""
+def lock_names(connection: Connection, names: Iterable[str], *, shared: bool = False) -> None:
+    """Hold names until the transaction ends, alone or beside others who share them; on SQLite a writer holds
+    everything.
+    """
+    keys = sorted(_key(name) for name in set(names))
+    if connection.dialect.name == "postgresql" and keys:
+        alone = "SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"
+        beside_others = "SELECT pg_advisory_xact_lock_shared(key) FROM unnest(CAST(:keys AS bigint[])) AS key"
+        _of_keys(connection, beside_others if shared else alone, keys)
+
+
+def free_names(connection: Connection, names: Sequence[str]) -> list[str]:
+    """Those of the names that nobody else holds, held until the transaction ends; waits for none of them."""
     if connection.dialect.name != "postgresql":
-        return
-    for key in sorted(_key(name) for name in set(names)):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        return list(names)
+    named = {_key(name): name for name in names}
+    free = "SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key WHERE pg_try_advisory_xact_lock(key)"
+    return [named[key] for (key,) in _of_keys(connection, free, list(named))]
+
+
+def _of_keys(connection: Connection, statement: str, keys: list[int]) -> Any:
+    return connection.execute(text(statement), {"keys": keys}).all()
 
 
 def _key(name: str) -> int:

@@ -1,19 +1,23 @@
 """Engines: SQLite for one machine, PostgreSQL for many."""
 
 import sqlite3
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from nearcast.domain.errors import InvalidInput
 
 BEGIN = "nearcast_begin"
 """Execution option: how SQLite begins the transaction. Without it a transaction is a writer's."""
 
+_WRITES = "nearcast_writes"
 _BUSY_S = 5.0
 _CONNECT_S = 5
 _POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": _BUSY_S}
+_SILENT = {"hide_parameters": True}  # positions and texts are parameters, and errors get into logs
 
 
 def make_engine(url: str) -> Engine:
@@ -29,9 +33,11 @@ def make_engine(url: str) -> Engine:
 def _sqlite(url: URL) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise InvalidInput("a SQLite database is a file: several connections share it")
-    engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False}, **_POOL)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False}, **_POOL, **_SILENT)
     event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    writers = _OneWriter()
+    event.listen(engine, "begin", writers.begin)
+    event.listen(engine, "checkin", writers.end)
     return engine
 
 
@@ -42,9 +48,24 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    # a transaction that reads first and writes later fails when another has written in between, whatever the timeout
-    connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN IMMEDIATE"))
+class _OneWriter:
+    """Lets the writers of this process in one after the other: SQLite would have each ask again and again, and one that
+    is unlucky wait for long.
+    """
+
+    def __init__(self) -> None:
+        self._free = Lock()
+
+    def begin(self, connection: Connection) -> None:
+        begin = connection.get_execution_options().get(BEGIN)
+        if begin is None:
+            connection.info[_WRITES] = self._free.acquire(timeout=_BUSY_S)
+        # one that reads first and writes later fails when another has written in between, whatever the timeout
+        connection.exec_driver_sql(begin or "BEGIN IMMEDIATE")
+
+    def end(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        if record.info.pop(_WRITES, False):
+            self._free.release()
 
 
 def _postgresql(url: URL) -> Engine:
@@ -57,7 +78,7 @@ def _postgresql(url: URL) -> Engine:
         "keepalives_count": 3,
     }
     return create_engine(
-        url.set(drivername="postgresql+psycopg"), connect_args=connect_args, pool_pre_ping=True, **_POOL
+        url.set(drivername="postgresql+psycopg"), connect_args=connect_args, pool_pre_ping=True, **_POOL, **_SILENT
     )
 
 

@@ -13,6 +13,7 @@ from nearcast.domain.geofence import Area, Boundary, Circle, Geofence
 from nearcast.domain.ids import GeofenceId, TenantId
 from nearcast.geo.geodesy import circle_bounds_deg
 from nearcast.services.ports import Revision
+from nearcast.store.dialect import lock_names
 from nearcast.store.revisions import Revisions
 from nearcast.store.tables import geofence_revision
 
@@ -25,8 +26,18 @@ class GeofenceRevisions(Revisions):
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         super().__init__(connection, tenant, geofence_revision)
 
+    def hold(self, *, shared: bool) -> None:
+        """Hold all geofences of the tenant until the transaction ends."""
+        lock_names(self._connection, [f"geofences {self._tenant}"], shared=shared)
+
+    def delete(self, key: str, at: datetime) -> bool:
+        """As `Revisions`; waits for all who are deciding on the geofences as they are."""
+        self.hold(shared=False)
+        return super().delete(key, at)
+
     def put_geofence(self, geofence: Geofence, feature: Mapping[str, Any], at: datetime) -> Revision:
-        """Write the next revision of a geofence; `feature` is what `geofence` was read from."""
+        """Write the next revision of a geofence; `feature` is what `geofence` was read from. As `delete`, it waits."""
+        self.hold(shared=False)
         west, south, east, north = bounds_deg(geofence.boundary)
         radius_m = geofence.boundary.radius_m if isinstance(geofence.boundary, Circle) else None
         return self.put(

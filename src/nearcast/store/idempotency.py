@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select, update
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import Remembered
 from nearcast.store.dialect import insert_new
+from nearcast.store.pruning import delete_some
 from nearcast.store.tables import idempotency
 
 
@@ -20,7 +21,10 @@ class Idempotency:
     def begin(self, key: str, *, route: str, body_sha256: str, now: datetime) -> Remembered | None:
         """Take a key for a request that starts; what came under it before, where something did."""
         row = {"tenant_id": self._tenant, "key": key, "route": route, "body_sha256": body_sha256, "created_at": now}
-        return None if insert_new(self._connection, idempotency, row) else self.get(key)
+        while not insert_new(self._connection, idempotency, row):
+            if (before := self.get(key)) is not None:  # else it was let go in between
+                return before
+        return None
 
     def finish(self, key: str, *, status: int, response: Any) -> None:
         """Keep the answer."""
@@ -42,10 +46,10 @@ class Idempotency:
             created_at=row.created_at,
         )
 
-    def prune(self, before: datetime) -> int:
-        """Forget keys taken before an instant; how many."""
-        old = (idempotency.c.tenant_id == self._tenant) & (idempotency.c.created_at < before)
-        return self._connection.execute(delete(idempotency).where(old)).rowcount
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Forget keys taken before an instant, at most `limit`; how many."""
+        old = idempotency.c.tenant_id == self._tenant, idempotency.c.created_at < before
+        return delete_some(self._connection, idempotency, *old, limit=limit)
 
     def _is(self, key: str) -> tuple[Any, ...]:
         return idempotency.c.tenant_id == self._tenant, idempotency.c.key == key

@@ -28,13 +28,16 @@ def migrations_folder() -> Path:
 
 
 def upgrade(url: str, revision: str = "head") -> str | None:
-    """Bring a database to that revision, all of it or nothing; the revision that it was at before."""
+    """Bring a database to that revision, all of it or nothing; the revision that it was at before. NearcastError where
+    that is one of a newer nearcast's.
+    """
     engine = make_engine(url)
     try:
         with Transaction(engine) as transaction:
             # whoever else is migrating at this moment comes before us, or after
             lock_names(transaction.connection, ["migrations"])
             before = revision_of(transaction.connection)
+            refuse_newer(before)
             command.upgrade(_config(transaction.connection), revision)
             transaction.commit()
     finally:
@@ -55,6 +58,13 @@ def current_revision(url: str) -> str | None:
 def head_revision() -> str | None:
     """The revision that this version of nearcast needs."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def refuse_newer(revision: str | None) -> None:
+    """NearcastError for a revision of a database that this version does not know."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise NearcastError(f"the database is at revision {revision}, which is of a newer nearcast: use that one")
 
 
 def revision_of(connection: Connection) -> str | None:

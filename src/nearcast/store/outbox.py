@@ -3,11 +3,12 @@
 A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
 
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
@@ -19,9 +20,17 @@ from nearcast.store.tables import message
 
 QUEUED, CLAIMED, SENDING = (s.value for s in (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING))
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+_FREE = (MessageStatus.CANCELLED, MessageStatus.EXPIRED, MessageStatus.FAILED)
+_TAKES_SLOT = [status.value for status in MessageStatus if status not in _FREE]
+_FAILED_LATE = and_(message.c.status == MessageStatus.FAILED.value, message.c.sent_at.is_not(None))
 
 
 ALL = MessageFilter()
+
+
+def queued_by(due_by: datetime) -> Select[str]:
+    """The tenants of queued messages that may go by that instant."""
+    return select(message.c.tenant_id).where(message.c.status == QUEUED, message.c.not_before <= due_by)
 
 
 class Outbox:
@@ -103,6 +112,23 @@ class Outbox:
                 found.setdefault(item.customer_id, []).append(item)
         return found
 
+    def recent(self, customer_ids: Iterable[CustomerId], since: datetime) -> dict[CustomerId, list[Message]]:
+        """As `of`, but of what came before `since` only what has not left, and the newest that takes a slot of each
+        campaign at each fence: what rules look at that ask for the last one, however long ago.
+        """
+        found: dict[CustomerId, list[Message]] = {}
+        at = func.coalesce(message.c.sent_at, message.c.queued_at)
+        alike = (message.c.customer_id, message.c.campaign_id, message.c.shop_id, message.c.geofence_id)
+        newest_first = (or_(message.c.status.in_(_TAKES_SLOT), _FAILED_LATE).desc(), at.desc(), message.c.seq.desc())
+        place = func.row_number().over(partition_by=alike, order_by=newest_first).label("place")
+        for ids in chunks(sorted(set(customer_ids))):
+            ranked = self._mine().add_columns(place).where(message.c.customer_id.in_(ids)).subquery()
+            at = func.coalesce(ranked.c.sent_at, ranked.c.queued_at)
+            counts = or_(ranked.c.status.in_([QUEUED, CLAIMED]), at >= since, ranked.c.place == 1)
+            for item in self._messages(select(ranked).where(counts).order_by(ranked.c.seq)):
+                found.setdefault(item.customer_id, []).append(item)
+        return found
+
     def get(self, message_id: MessageId) -> Message | None:
         return next(iter(self._messages(self._mine().where(message.c.id == message_id))), None)
 
@@ -129,18 +155,14 @@ class Outbox:
 
     def budget_used(self, campaign_ids: Iterable[CampaignId]) -> dict[CampaignId, int]:
         """How many messages take from the budgets of campaigns: `Message.takes_slot` in the database's words."""
-        freed = [MessageStatus.CANCELLED.value, MessageStatus.EXPIRED.value]
-        failed_before = and_(message.c.status == MessageStatus.FAILED.value, message.c.sent_at.is_(None))
-        found: dict[CampaignId, int] = {}
+        found: Counter[CampaignId] = Counter()
         for ids in chunks(sorted(set(campaign_ids))):
-            counted = (
-                self._mine()
-                .with_only_columns(message.c.campaign_id, func.count())
-                .where(message.c.campaign_id.in_(ids), message.c.status.not_in(freed), ~failed_before)
-                .group_by(message.c.campaign_id)
-            )
-            found |= {CampaignId(key): count for key, count in self._connection.execute(counted)}
-        return found
+            counted = self._mine().with_only_columns(message.c.campaign_id, func.count())
+            counted = counted.where(message.c.campaign_id.in_(ids)).group_by(message.c.campaign_id)
+            for which in (message.c.status.in_(_TAKES_SLOT), _FAILED_LATE):  # an index answers the first by itself
+                for key, count in self._connection.execute(counted.where(which)):
+                    found[CampaignId(key)] += count
+        return dict(found)
 
     def lock_budgets(self, campaign_ids: Iterable[CampaignId]) -> None:
         """Hold the budgets of campaigns until the transaction ends. After the customers, never before them."""

@@ -2,9 +2,10 @@
 
 import math
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,10 +13,11 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
-from nearcast.services.ingest import as_us
+from nearcast.services.ingest import as_instant, as_us
 from nearcast.services.ports import PingSlice
-from nearcast.store.dialect import insert_into, upsert
+from nearcast.store.dialect import free_names, insert_into, upsert
 from nearcast.store.page import chunks
+from nearcast.store.pruning import delete_some
 from nearcast.store.tables import PARTITIONS, log_position, ping_log, ping_seen
 
 SeenPing: TypeAlias = tuple[CustomerId, str | None, str]
@@ -46,37 +48,43 @@ class Pings:
         for values in zip(*columns.values(), strict=True):
             row = dict(zip(_COLUMNS, values, strict=True))
             rows_of.setdefault(partition_of(row["customer_id"]), []).append(row)
+        if not rows_of:
+            return
         rows: list[dict[str, Any]] = []
-        for partition, mine in sorted(rows_of.items()):
-            first = self._take_numbers(partition, len(mine))
+        for partition, first in self._take_numbers({partition: len(mine) for partition, mine in rows_of.items()}):
             key = {"tenant_id": self._tenant, "partition": partition}
-            rows += [{**key, "seq": first + n, **row} for n, row in enumerate(mine)]
-        if rows:
-            self._connection.execute(insert(ping_log), rows)
+            rows += [{**key, "seq": first + n, **row} for n, row in enumerate(rows_of[partition])]
+        self._connection.execute(insert(ping_log), rows)
 
-    def read(self, partition: int, *, limit: int) -> PingSlice:
-        """The next pings after the partition's position; none where all are consumed."""
-        after = self.position(partition)
-        wanted = (
-            select(ping_log)
-            .where(ping_log.c.tenant_id == self._tenant, ping_log.c.partition == partition, ping_log.c.seq > after)
-            .order_by(ping_log.c.seq)
+    def hold(self, partitions: Iterable[int]) -> list[int]:
+        """Those of the partitions that nobody else is working on; until the transaction ends nobody else does."""
+        named = {f"pings {self._tenant} {partition}": partition for partition in partitions}
+        return [named[name] for name in free_names(self._connection, list(named))]
+
+    def read(self, partitions: Iterable[int], *, limit: int) -> PingSlice:
+        """The next pings of partitions after their positions, in order within each; at most `limit` of all."""
+        here, after = log_position.c, log_position.c.position
+        waiting = (
+            select(ping_log, after.label("after"))
+            .join(log_position, (here.tenant_id == ping_log.c.tenant_id) & (here.partition == ping_log.c.partition))
+            .where(here.tenant_id == self._tenant, here.partition.in_(list(partitions)))
+            .where(ping_log.c.seq > after, ping_log.c.seq <= after + limit)  # no database sorts more than it must
+            .order_by(ping_log.c.partition, ping_log.c.seq)
             .limit(limit)
         )
-        rows = self._connection.execute(wanted).all()
-        return PingSlice(partition=partition, until=rows[-1].seq if rows else after, batch=_batch(rows))
+        rows = self._connection.execute(waiting).all()
+        return PingSlice(moves={row.partition: (row.after, row.seq) for row in rows}, batch=_batch(rows))
 
-    def position(self, partition: int) -> int:
-        """The number of the last ping consumed; 0 before the first."""
-        found = self._connection.scalar(select(log_position.c.position).where(*self._at(partition)))
-        return found or 0
-
-    def set_position(self, partition: int, *, after: int, until: int) -> bool:
-        """Move a position on, in the transaction of its pings' effects; False where it is not at `after` any more:
-        somebody else has consumed these pings, and nothing may be committed.
+    def move(self, moves: Mapping[int, tuple[int, int]]) -> bool:
+        """Move positions on from the one to the other, in the transaction of their pings' effects. False where one is
+        not where it was: somebody else has consumed these pings, and nothing may be committed.
         """
-        moved = update(log_position).where(*self._at(partition), log_position.c.position == after)
-        return self._connection.execute(moved.values(position=until)).rowcount == 1
+        for partition, (after, until) in sorted(moves.items()):
+            here = log_position.c.tenant_id == self._tenant, log_position.c.partition == partition
+            moved = update(log_position).where(*here, log_position.c.position == after).values(position=until)
+            if self._connection.execute(moved).rowcount != 1:
+                return False
+        return True
 
     def waiting(self) -> dict[int, int]:
         """How many pings are to be consumed, by partition; those that have none are left out."""
@@ -84,15 +92,35 @@ class Pings:
         mine = select(log_position.c.partition, left).where(log_position.c.tenant_id == self._tenant, left > 0)
         return {row.partition: row.left for row in self._connection.execute(mine.order_by(log_position.c.partition))}
 
-    def prune(self, before: datetime) -> int:
-        """Delete consumed pings received before an instant; how many."""
-        consumed = (
-            select(log_position.c.position)
-            .where(log_position.c.tenant_id == ping_log.c.tenant_id, log_position.c.partition == ping_log.c.partition)
-            .scalar_subquery()
+    def waiting_since(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, datetime]:
+        """When the first of the pings arrived that wait in a customer's partition, before which all of theirs are
+        consumed; those of partitions in which none waits are left out.
+        """
+        here = log_position.c
+        first = (ping_log.c.tenant_id == here.tenant_id) & (ping_log.c.partition == here.partition)
+        since = (
+            select(here.partition, ping_log.c.received_at_us)
+            .join(ping_log, first & (ping_log.c.seq == here.position + 1))
+            .where(here.tenant_id == self._tenant)
         )
-        old = (ping_log.c.tenant_id == self._tenant) & (ping_log.c.received_at_us < as_us(before))
-        return self._connection.execute(delete(ping_log).where(old, ping_log.c.seq <= consumed)).rowcount
+        arrived = {row.partition: as_instant(row.received_at_us) for row in self._connection.execute(since)}
+        return {key: arrived[at] for key in customer_ids if (at := partition_of(key)) in arrived}
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete consumed pings from the beginning of the log that were received before an instant, at most `limit`;
+        how many.
+        """
+        positions = select(log_position).where(log_position.c.tenant_id == self._tenant)
+        left = limit
+        for at in self._connection.execute(positions.order_by(log_position.c.partition)).all():
+            here = ping_log.c.tenant_id == self._tenant, ping_log.c.partition == at.partition
+            first_ones = select(ping_log.c.seq, ping_log.c.received_at_us).where(*here, ping_log.c.seq <= at.position)
+            found = self._connection.execute(first_ones.order_by(ping_log.c.seq).limit(left)).all()
+            old = list(takewhile(lambda row: row.received_at_us < as_us(before), found))
+            if old:
+                self._connection.execute(delete(ping_log).where(*here, ping_log.c.seq <= old[-1].seq))
+                left -= len(old)
+        return limit - left
 
     def seen(self, pings: Iterable[SeenPing]) -> set[SeenPing]:
         """Which of these ping ids have come in before."""
@@ -116,24 +144,25 @@ class Pings:
         ]
         upsert(self._connection, ping_seen, rows, keep=["at"])
 
-    def prune_seen(self, before: datetime) -> int:
-        """Forget ping ids that came in before an instant; how many."""
-        old = (ping_seen.c.tenant_id == self._tenant) & (ping_seen.c.at < before)
-        return self._connection.execute(delete(ping_seen).where(old)).rowcount
+    def prune_seen(self, before: datetime, *, limit: int) -> int:
+        """Forget ping ids that came in before an instant, at most `limit`; how many."""
+        old = ping_seen.c.tenant_id == self._tenant, ping_seen.c.at < before
+        return delete_some(self._connection, ping_seen, *old, limit=limit)
 
-    def _take_numbers(self, partition: int, count: int) -> int:
-        row = {"tenant_id": self._tenant, "partition": partition, "head": count, "position": 0}
-        insert_head = insert_into(self._connection, log_position).values(row)
-        head: int = self._connection.execute(
+    def _take_numbers(self, counts: Mapping[int, int]) -> list[tuple[int, int]]:
+        """The first of so many new numbers for each partition; partitions are taken in their order."""
+        rows = [
+            {"tenant_id": self._tenant, "partition": partition, "head": count, "position": 0}
+            for partition, count in sorted(counts.items())
+        ]
+        insert_head = insert_into(self._connection, log_position).values(rows)
+        heads = self._connection.execute(
             insert_head.on_conflict_do_update(
                 index_elements=["tenant_id", "partition"],
                 set_={"head": log_position.c.head + insert_head.excluded.head},
-            ).returning(log_position.c.head)
-        ).scalar_one()
-        return head - count + 1
-
-    def _at(self, partition: int) -> tuple[Any, ...]:
-        return log_position.c.tenant_id == self._tenant, log_position.c.partition == partition
+            ).returning(log_position.c.partition, log_position.c.head)
+        )
+        return [(row.partition, row.head - counts[row.partition] + 1) for row in heads]
 
 
 def _plain(column: Any) -> list[Any]:

@@ -1,6 +1,7 @@
 """Sends that count against caps but are no messages here: what others sent before, and ghosts of the held out."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
@@ -42,6 +43,20 @@ class Sends:
         for ids in chunks(sorted(set(customer_ids))):
             mine = (other_send.c.tenant_id == self._tenant) & other_send.c.customer_id.in_(ids)
             for row in self._connection.execute(select(other_send).where(mine).order_by(other_send.c.seq)):
+                found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
+        return found
+
+    def recent(self, customer_ids: Iterable[CustomerId], since: datetime) -> dict[CustomerId, list[Send]]:
+        """As `of`, but of what came before `since` only the newest of each campaign at each fence, ghosts apart."""
+        found: dict[CustomerId, list[Send]] = {}
+        c = other_send.c
+        alike = (c.customer_id, c.campaign_id, c.shop_id, c.geofence_id, c.is_ghost)
+        place = func.row_number().over(partition_by=alike, order_by=(c.at.desc(), c.seq.desc())).label("place")
+        for ids in chunks(sorted(set(customer_ids))):
+            mine = (c.tenant_id == self._tenant) & c.customer_id.in_(ids)
+            ranked = select(other_send, place).where(mine).subquery()
+            counts = (ranked.c.at >= since) | (ranked.c.place == 1)
+            for row in self._connection.execute(select(ranked).where(counts).order_by(ranked.c.seq)):
                 found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
         return found
 

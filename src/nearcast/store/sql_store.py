@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import ApiKey, StoreInfo
@@ -10,7 +10,8 @@ from nearcast.store.dialect import insert_new, its_now, product
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
-from nearcast.store.tables import secret, tenant
+from nearcast.store.outbox import queued_by
+from nearcast.store.tables import log_position, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
 
@@ -39,8 +40,20 @@ class SqlStore:
 
     def tenants(self) -> list[TenantId]:
         """All tenants by id."""
+        return self._tenants(select(tenant.c.id))
+
+    def tenants_with_pings(self) -> list[TenantId]:
+        """Tenants whose ping log has something to consume, by id."""
+        here = log_position.c
+        return self._tenants(select(here.tenant_id).where(here.head > here.position))
+
+    def tenants_with_messages(self, due_by: datetime) -> list[TenantId]:
+        """Tenants with a queued message that may go by that instant, by id."""
+        return self._tenants(queued_by(due_by))
+
+    def _tenants(self, ids: Select[str]) -> list[TenantId]:
         with Transaction(self.engine, read_only=True) as transaction:
-            return [TenantId(key) for key in transaction.connection.scalars(select(tenant.c.id).order_by(tenant.c.id))]
+            return [TenantId(key) for key in sorted(transaction.connection.scalars(ids.distinct()))]
 
     def find_key(self, key_id: str) -> ApiKey | None:
         """An API key of whichever tenant, revoked or not."""

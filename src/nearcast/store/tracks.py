@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, exists, func, insert, select
 
+from nearcast.domain.consent import LOCATION, ConsentAction
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
 from nearcast.domain.local_time import zone
 from nearcast.services.ports import KeptTrack
 from nearcast.store.dialect import upsert
 from nearcast.store.page import chunks
-from nearcast.store.tables import track, visiting
+from nearcast.store.tables import consent_event, track, visiting
 from nearcast.store.track_codec import track_from_json, track_to_json
 
 
@@ -90,6 +91,24 @@ class Tracks:
         seen = select(track.c.customer_id).where(track.c.tenant_id == self._tenant)
         seen = seen.where(track.c.newest_at.is_not(None) if at is None else track.c.newest_at >= at)
         return self._ids(seen.order_by(track.c.customer_id))
+
+    def without_consent(self, now: datetime) -> list[CustomerId]:
+        """Customers with a track whose last word on location, by its own date, is no consent that holds at `now`."""
+        given, after = consent_event.alias("given"), consent_event.alias("after")
+        said = [
+            (line.c.tenant_id == self._tenant)
+            & (line.c.customer_id == track.c.customer_id)
+            & (line.c.purpose == LOCATION)
+            & (line.c.at <= now)
+            for line in (given, after)
+        ]
+        withdrawn = ConsentAction.WITHDRAWN.value
+        is_last = ~exists().where(
+            said[1], (after.c.at > given.c.at) | ((after.c.at == given.c.at) & (after.c.action == withdrawn))
+        )
+        holds = (given.c.action != withdrawn) & (given.c.valid_until.is_(None) | (given.c.valid_until > now))
+        mine = select(track.c.customer_id).where(track.c.tenant_id == self._tenant)
+        return self._ids(mine.where(~exists().where(said[0], holds, is_last)).order_by(track.c.customer_id))
 
     def _ids(self, statement: Select[Any]) -> list[CustomerId]:
         return [CustomerId(key) for key in self._connection.scalars(statement)]

@@ -1,5 +1,6 @@
 """A transaction that ends in a visible commit, or in nothing."""
 
+import re
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -63,6 +64,12 @@ class Transaction:
 
 
 def _translated(error: SQLAlchemyError) -> Exception:
-    # the first line of what the driver says: statements and their values stay out of it
-    said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-    return StoreUnavailable(f"the database is unavailable: {said}") if is_unavailable(error) else error
+    return StoreUnavailable(f"the database is unavailable: {_said(error)}") if is_unavailable(error) else error
+
+
+def _said(error: SQLAlchemyError) -> str:
+    """What the driver says, in one line: without the statement and its values, without where the database is and who
+    asked for it.
+    """
+    line = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
+    return re.sub(r'"[^"]*"', "…", line.rpartition("failed: ")[2])

@@ -33,9 +33,10 @@ class LoopStatus:
 
 
 class Loop:
-    """Calls `step` for every tenant when `bell` rings, and every `poll_s` seconds if that is given.
+    """Calls `step` for each of `tenants` when `bell` rings, and every `poll_s` seconds if that is given.
 
-    A tenant whose step fails waits a while and the others go on; without a store all wait.
+    A tenant whose step fails waits a while and the others go on; without a store all wait. The trouble of one that is
+    not among `tenants` any more is over: there is nothing to do for it.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Loop:
             return False
         try:
             tenants = self._in_turn(self._tenants())
+            self._troubles.only_of({_STORE, *tenants})
             is_more = any([self._try(tenant) for tenant in tenants])  # noqa: C419 - every tenant has its turn
         except Exception as error:
             self._troubles.befall(_STORE, error)

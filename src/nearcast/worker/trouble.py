@@ -5,7 +5,7 @@ the text of a message.
 """
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -72,6 +72,11 @@ class Troubles:
         self._pauses.pop(subject, None)
         if all(pause.error != StoreUnavailable.__name__ for pause in self._pauses.values()):
             self._outage.ended(self._loop)
+
+    def only_of(self, subjects: Collection[Hashable]) -> None:
+        """The troubles of all others are over."""
+        for subject in self._pauses.keys() - set(subjects):
+            self.over(subject)
 
     def may_try(self, subject: Hashable) -> bool:
         pause = self._pauses.get(subject)

@@ -4,7 +4,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
@@ -24,8 +24,8 @@ _RETENTION_S = 3600.0
 
 
 class Worker:
-    """The loops of one process: role `worker` consumes pings and sends what that queued, `scheduler` does what comes
-    due. Many processes may run beside each other on one database, in any mixture of roles.
+    """The loops of one process: role `worker` consumes pings, `scheduler` does what comes due, each sends what that
+    queued. Many processes may run beside each other on one database, in any mixture of roles.
 
     The scheduler's ticks only ring the loops' bells: what time it is, the application's clock says.
     """
@@ -39,16 +39,33 @@ class Worker:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._loops: list[Loop] = []
         self._ticks: list[tuple[Loop, float]] = []
+        tenants, clock = application.tenants, application.clock
+        # in either role: who queues a message sends it at once, and a channel that is slow keeps nothing else waiting
+        dispatch = self._loop("dispatch", self._live(self._dispatch), lambda: tenants.with_messages(clock.now()))
+        self._loops.append(dispatch)
+
+        def pings(live: Live, now: datetime) -> bool:
+            consumed = live.work_some_pings(now)
+            dispatch.ring()
+            return consumed > 0
+
+        def due(live: Live, now: datetime) -> bool:
+            live.end_due(now)
+            is_more = live.run_due(now)
+            dispatch.ring()
+            return is_more
+
         if "worker" in roles:
-            self._loops.append(self._loop("pings", self._live(_pings), bell=application.pings_arrived, poll_s=_POLL_S))
+            arrived = application.pings_arrived
+            self._loops.append(self._loop("pings", self._live(pings), tenants.with_pings, bell=arrived, poll_s=_POLL_S))
         if "scheduler" in roles:
             self._ticks = [
-                (self._loop("due", self._live(_due)), tick_s),
-                (self._loop("dispatch", self._live(_dispatch)), tick_s),
-                (self._loop("rescue", self._live(_rescue)), _RESCUE_S),
-                (self._loop("retention", self._retention), _RETENTION_S),
+                (self._loop("due", self._live(due), tenants.all), tick_s),
+                (dispatch, tick_s),
+                (self._loop("rescue", self._live(_rescue), tenants.all), _RESCUE_S),
+                (self._loop("retention", self._retention, tenants.all), _RETENTION_S),
             ]
-            self._loops += [loop for loop, _ in self._ticks]
+            self._loops += [loop for loop, _ in self._ticks if loop is not dispatch]
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -80,11 +97,19 @@ class Worker:
         """How each loop is doing, by name."""
         return {loop.name: loop.status() for loop in self._loops}
 
-    def _loop(self, name: str, step: Step, *, bell: Event | None = None, poll_s: float | None = None) -> Loop:
+    def _loop(
+        self,
+        name: str,
+        step: Step,
+        tenants: Callable[[], Sequence[TenantId]],
+        *,
+        bell: Event | None = None,
+        poll_s: float | None = None,
+    ) -> Loop:
         return Loop(
             name,
             step,
-            tenants=self._application.tenants.all,
+            tenants=tenants,
             clock=self._application.clock,
             outage=self._outage,
             bell=bell or Event(),
@@ -101,23 +126,12 @@ class Worker:
 
         return step
 
+    def _dispatch(self, live: Live, now: datetime) -> bool:
+        return live.dispatch_some(now, self._application.clock.now) > 0
+
     def _retention(self, tenant_id: TenantId, now: datetime) -> bool:
         self._application.retention.prune(tenant_id, now)
         return False
-
-
-def _pings(live: Live, now: datetime) -> bool:
-    consumed = live.work_some_pings(now)
-    return live.dispatch_some(now) > 0 or consumed > 0
-
-
-def _due(live: Live, now: datetime) -> bool:
-    live.end_due(now)
-    return live.run_due(now)
-
-
-def _dispatch(live: Live, now: datetime) -> bool:
-    return live.dispatch_some(now) > 0
 
 
 def _rescue(live: Live, now: datetime) -> bool:

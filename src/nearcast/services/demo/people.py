@@ -15,7 +15,7 @@ from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
 from nearcast.domain.position import Position
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import PingBatch
-from nearcast.services.demo_city import TENANT, DemoCity, ledger_line
+from nearcast.services.demo.city import TENANT, DemoCity, ledger_line
 from nearcast.services.engines import Engines
 from nearcast.services.ingest import as_instant, as_us
 from nearcast.services.scenario import EventShape

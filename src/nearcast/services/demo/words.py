@@ -1,7 +1,11 @@
-"""Why nothing was sent, said of a person: of you, or of somebody."""
+"""What the page calls things: a message that waits or has arrived, and why nothing was sent to you, or to somebody."""
 
+from nearcast.domain.message import MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.services.telling import sentence
+
+ON_ITS_WAY = (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING, MessageStatus.HELD)
+ARRIVED = (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 
 _DID = {
     Reason.CONSENT_MARKETING_MISSING,

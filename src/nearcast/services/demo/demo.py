@@ -7,18 +7,18 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from nearcast.domain.position import Position
-from nearcast.services.demo_city import TENANT, DemoCity
-from nearcast.services.demo_offers import Offers, drawn
-from nearcast.services.demo_people import Accept, People
-from nearcast.services.demo_watch import Watch
-from nearcast.services.demo_you import You
+from nearcast.services.demo.city import TENANT, DemoCity
+from nearcast.services.demo.offers import Offers, drawn
+from nearcast.services.demo.people import Accept, People
+from nearcast.services.demo.watch import Watch
+from nearcast.services.demo.you import You
 from nearcast.services.engines import Engines
 from nearcast.services.ports import Clock, Store
 from nearcast.services.report import rfc3339
 from nearcast.sim.plane import lon_lats
 
 _log = logging.getLogger(__name__)
-_STEP_S = 0.2
+_STEP_S = 0.5  # as often as the page asks: each step is a transaction for every partition with a ping in it
 _STOP_S = 10.0
 
 

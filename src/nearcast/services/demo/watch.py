@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 from nearcast.domain.ids import CustomerId, MessageId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.position import Position
-from nearcast.services.demo_offers import Offers
-from nearcast.services.demo_words import told_why
+from nearcast.services.demo.offers import Offers
+from nearcast.services.demo.words import ARRIVED, ON_ITS_WAY, told_why
 from nearcast.services.ports import Page, UnitOfWork
 from nearcast.services.telling import sentence
 
@@ -18,8 +18,6 @@ _PAGE = 100
 _KEPT_ROWS = 400
 _ROWS_AT_ONCE = 60
 _MOST_REASONS = 8
-_WAITING = (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING, MessageStatus.HELD)
-_LEFT = (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 
 
 class _Tail(Generic[T]):
@@ -88,15 +86,15 @@ class Watch:
                 {"reason": reason, "text": sentence(reason), "count": count}
                 for reason, count in self._reasons.most_common(_MOST_REASONS)
             ],
-            "waiting": sum(statuses[status] for status in _WAITING),
-            "sent": sum(statuses[status] for status in _LEFT),
-            "did_not_leave": len(self._messages) - sum(statuses[status] for status in (*_WAITING, *_LEFT)),
+            "waiting": sum(statuses[status] for status in ON_ITS_WAY),
+            "sent": sum(statuses[status] for status in ARRIVED),
+            "did_not_leave": len(self._messages) - sum(statuses[status] for status in (*ON_ITS_WAY, *ARRIVED)),
         }
 
     def _note(self, messages: list[Message]) -> None:
         for message in messages:
             self._messages[message.id] = message.status
-            if message.status in _WAITING:
+            if message.status in ON_ITS_WAY:
                 self._open[message.id] = message.customer_id
             else:
                 self._open.pop(message.id, None)

@@ -8,7 +8,7 @@ from nearcast.domain.campaign import Campaign, CampaignState, Trigger
 from nearcast.domain.ids import GeofenceId, ShopId
 from nearcast.domain.local_time import zone
 from nearcast.services.catalogue import CatalogueCache
-from nearcast.services.demo_city import TENANT
+from nearcast.services.demo.city import TENANT
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.world import World
 from nearcast.sim.calendar import TIMEZONE

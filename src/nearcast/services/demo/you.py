@@ -10,25 +10,25 @@ import numpy as np
 from nearcast.domain.campaign import Trigger
 from nearcast.domain.consent import NEARBY, ConsentAction, ConsentEvent
 from nearcast.domain.ids import CustomerId
-from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.message import Message
 from nearcast.domain.position import Position
 from nearcast.domain.reason import Reason
 from nearcast.domain.track import Track
 from nearcast.geo.batch import PingBatch
-from nearcast.services.demo_city import TENANT, DemoCity
-from nearcast.services.demo_offers import Offers
-from nearcast.services.demo_people import Accept
-from nearcast.services.demo_words import told_why
+from nearcast.services.demo.city import TENANT, DemoCity
+from nearcast.services.demo.offers import Offers
+from nearcast.services.demo.people import Accept
+from nearcast.services.demo.words import ARRIVED, ON_ITS_WAY, told_why
 from nearcast.services.engines import Engines
 from nearcast.services.geofences import BEGINNING
 from nearcast.services.ingest import as_us
 from nearcast.services.ports import LedgerLine, MatchLogFilter, Store, UnitOfWork
+from nearcast.services.suppressing import suppress
 from nearcast.services.telling import sentence
+from nearcast.services.working_set import WorkingSet
 
 _PHONE_EVERY = timedelta(minutes=1)
 _ACCURACY_M = 8.0
-_ON_ITS_WAY = (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING, MessageStatus.HELD)
-_ARRIVED = (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 _OUTCOMES = ("send", "defer", "holdout", "suppress")
 
 
@@ -64,9 +64,11 @@ class You:
 
     def stop(self, now: datetime) -> None:
         """No more offers, on any channel: as an opt-out by one word. Where you are may still be told."""
-        with self._lock, self._store.writing(TENANT) as uow:
+        with self._lock, self._engines.of(TENANT) as live, self._store.writing(TENANT) as uow:
+            working = WorkingSet(uow, live.catalogue, [self.id])
             for channel in self._channels:
-                uow.customers.suppress(self.id, channel, now, reason="stop")
+                suppress(uow, working, self.id, channel, now, reason="stop")
+            working.save()
             uow.commit()
             self._stopped_at = now
         with self._engines.of(TENANT) as live:
@@ -83,7 +85,7 @@ class You:
         """Your place, the geofences you are in, your last message, and what came of your last move."""
         kept = uow.tracks.load([self.id]).get(self.id)
         messages = {message.id: message for message in uow.outbox.of([self.id]).get(self.id, [])}
-        arrived = [message for message in messages.values() if message.status in _ARRIVED]
+        arrived = [message for message in messages.values() if message.status in ARRIVED]
         track = kept.track if kept else None
         return {
             "lat": self._at.lat_deg,
@@ -167,9 +169,9 @@ def _weight(row: Mapping[str, Any]) -> tuple[int, bool, bool]:
 def _told(row: Mapping[str, Any], messages: Mapping[Any, Message], offers: Offers) -> dict[str, Any]:
     """A verdict as an answer to you."""
     shop, message = offers.shop_name(row["shop_id"]), messages.get(row["message_id"])
-    if message is not None and message.status in _ARRIVED:
+    if message is not None and message.status in ARRIVED:
         return _said("message", f"{shop} sent you a message.")
-    if message is not None and message.status in _ON_ITS_WAY:
+    if message is not None and message.status in ON_ITS_WAY:
         return _said("waiting", f"{shop} has a message for you. It is on its way.")
     reason = message.reason if message is not None else row["reason"]
     why = told_why(reason, is_you=True) if reason else "it could not be delivered"

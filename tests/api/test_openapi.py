@@ -1,0 +1,120 @@
+"""The description at /openapi.json: whole, and true. What it shows is sent, and what it promises is answered."""
+
+import re
+from typing import Any
+
+import pytest
+
+from nearcast.services.access import Role
+from tests.api.operations import Operation, document, operations
+from tests.api.service import Service
+from tests.api.town import agree, open_shop, rows_of, visit
+
+pytestmark = pytest.mark.enable_socket
+OPEN = ("/healthz", "/readyz")
+PROBLEM = "application/problem+json"
+NAMES = {
+    "shop_id": "cafe-central",
+    "geofence_id": "cafe-central-door",
+    "campaign_id": "coffee-after-four",
+    "customer_id": "cust-0001",
+    "action": "activate",
+}
+# everything there is, each after what it needs
+STORY = """
+    GET /healthz · GET /readyz · PUT /v1/settings · GET /v1/settings
+    POST /v1/shops · PUT /v1/shops/{shop_id} · GET /v1/shops/{shop_id} · GET /v1/shops
+    POST /v1/geofences · PUT /v1/geofences/{geofence_id} · GET /v1/geofences/{geofence_id} · GET /v1/geofences
+    POST /v1/campaigns · PUT /v1/campaigns/{campaign_id} · GET /v1/campaigns/{campaign_id} · GET /v1/campaigns
+    POST /v1/customers · PUT /v1/customers/{customer_id} · GET /v1/customers/{customer_id} · GET /v1/customers
+    POST /v1/customers/{customer_id}/consents · GET /v1/customers/{customer_id}/consents
+    POST /v1/customers/{customer_id}/suppressions · POST /v1/customers/{customer_id}/sends
+    POST /v1/keys · GET /v1/keys · DELETE /v1/keys/{key_id}
+    POST /v1/pings
+    GET /v1/match-log · GET /v1/match-log/{decision_id} · GET /v1/explain
+    GET /v1/messages · GET /v1/messages/{message_id}
+    DELETE /v1/campaigns/{campaign_id} · POST /v1/campaigns/{campaign_id}/{action}
+    GET /v1/campaigns/{campaign_id}/runs · DELETE /v1/geofences/{geofence_id} · DELETE /v1/shops/{shop_id}
+"""
+
+
+def test_every_operation_says_what_it_is_who_may_and_what_can_go_wrong(sqlite_service: Service):
+    names = []
+    for each in operations(sqlite_service):
+        said = each.said
+        assert said["summary"], each
+        assert said["description"], each
+        assert said["tags"], each
+        assert set(re.findall(r"{(\w+)}", each.path)) == set(each.parameters["path"]), each
+        assert PROBLEM in said["responses"]["default"]["content"], each
+        assert not [key for key in said if key.startswith("x-") and key != "x-roles"], each
+        if each.path in OPEN:
+            assert "security" not in said, each
+            assert each.roles == [], each
+        else:
+            assert said["security"] == [{"HTTPBearer": []}], each
+            assert "operator" in each.roles, each
+        if each.method in ("POST", "PUT", "DELETE"):
+            assert "Idempotency-Key" in each.parameters["header"], each
+        names.append(said["operationId"])
+    assert len(set(names)) == len(names)
+
+
+def test_the_document_holds_what_it_refers_to(sqlite_service: Service):
+    whole = document(sqlite_service)
+    assert whole["openapi"].startswith("3.1.")
+    assert whole["info"]["title"] == "nearcast"
+    found = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(whole)))
+    assert found == set(whole["components"]["schemas"]) & found
+    assert found >= {"NewShop", "OwnCampaign", "CustomerDocument"}
+    assert whole["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+
+
+def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Service):
+    told = {str(each): each for each in operations(sqlite_service)}
+    story = [line.strip() for line in re.split(r"[·\n]", STORY) if line.strip()]
+    assert set(story) == set(told)
+    operator, names = sqlite_service.client(), dict(NAMES)
+    for name in story:
+        if name == "GET /v1/match-log":
+            names |= _decision(sqlite_service)
+        if name == "DELETE /v1/campaigns/{campaign_id}":
+            assert _ask(operator, told["POST /v1/campaigns"], {**names}, nameless=True).status_code == 201
+        if name == "POST /v1/campaigns/{campaign_id}/{action}":
+            names["campaign_id"] = operator.get("/v1/campaigns").json()["items"][-1]["id"]
+        if name == "DELETE /v1/shops/{shop_id}":
+            names["shop_id"] = operator.post("/v1/shops", json={"name": "without campaigns"}).json()["id"]
+        answer = _ask(operator, told[name], names)
+        status, shown = told[name].answer
+        assert answer.status_code == status, f"{name}: {answer.text}"
+        if shown is not None:
+            _check_keys(name, answer.json(), shown)
+        if name == "POST /v1/keys":
+            names["key_id"] = answer.json()["id"]
+
+
+def _ask(client: Any, operation: Operation, names: dict[str, str], *, nameless: bool = False) -> Any:
+    path = operation.path.format_map(names)
+    if operation.path == "/v1/explain":
+        path += f"?decision_id={names['decision_id']}"
+    answer = None if operation.media else client.request(operation.method, path)
+    for media, example in operation.media.items():
+        body = {key: value for key, value in example.items() if key != "id"} if nameless else example
+        sent = {"content": body} if isinstance(body, str) else {"json": body}
+        answer = client.request(operation.method, path, headers={"Content-Type": media}, **sent)
+    return answer
+
+
+def _check_keys(name: str, answered: dict[str, Any], shown: dict[str, Any]) -> None:
+    """The keys of a document, of the first item too where it is a list: all lists but that of runs have one here."""
+    assert set(answered) == set(shown), name
+    if "items" in shown and not name.endswith("/runs"):
+        assert set(answered["items"][0]) == set(shown["items"][0]), name
+
+
+def _decision(service: Service) -> dict[str, str]:
+    open_shop(service)
+    agree(service, "ada")
+    visit(service, "ada")
+    (row,) = rows_of(service.client(Role.ANALYST))
+    return {"decision_id": row["decision_id"], "message_id": row["message_id"]}

@@ -1,0 +1,146 @@
+"""Who may ask what: every operation for every role, for other tenants, for owners of other shops."""
+
+from typing import Any
+
+import pytest
+
+from nearcast.services.access import Role
+from tests.api.operations import Operation, operations
+from tests.api.service import Service
+from tests.api.town import agree, open_shop, rows_of, visit
+
+pytestmark = pytest.mark.enable_socket
+OWNERS, READERS = {Role.OWNER}, {Role.OWNER, Role.ANALYST}
+MAY: dict[str, set[Role]] = {
+    "shops": OWNERS,
+    "geofences": OWNERS,
+    "campaigns": OWNERS,
+    "messages": OWNERS,
+    "match-log": READERS,
+    "explain": READERS,
+    "pings": {Role.INGEST},
+    "customers": set(),
+    "settings": set(),
+    "keys": set(),
+}
+"""Besides operators, who may everything."""
+
+
+def _keyed(service: Service) -> list[Operation]:
+    return [each for each in operations(service) if each.path.startswith("/v1/")]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_may_do_its_own_and_nothing_else(sqlite_service: Service, role: Role):
+    client = sqlite_service.client(role)
+    for each in _keyed(sqlite_service):
+        may = MAY[each.path.split("/")[2]] | {Role.OPERATOR}
+        assert each.roles == sorted(may), each
+        path = each.path.format(**dict.fromkeys(each.parameters["path"], "nothing"))
+        body: dict[str, str] | None = None if each.method == "GET" else {}
+        answer = client.request(each.method, path, json=body)
+        assert (answer.status_code == 403) == (role not in may), f"{each}: {answer.text}"
+        assert answer.status_code != 401
+
+
+NEVER = "never-was"
+
+
+def _told(client: Any, each: Operation, names: dict[str, str]) -> tuple[int, str]:
+    """What is answered, without the name that was asked for."""
+    path = each.path.format_map(names)
+    body: dict[str, str] | None = None
+    if each.path == "/v1/explain":
+        path += f"?decision_id={names['decision_id']}"
+    elif each.method == "POST":
+        body = {"channel": "sms"} if "suppressions" in path else {"campaign_id": "c", "status": "sent"}
+        body = {"purpose": "location.matching", "action": "granted"} if "consents" in path else body
+    answer = client.request(each.method, path, json=body)
+    text: str = answer.text
+    for name in names.values():
+        text = text.replace(f"'{name}'", "it")
+    return answer.status_code, text
+
+
+def _names(service: Service) -> dict[str, str]:
+    """A shop with all that belongs to one."""
+    open_shop(service)
+    agree(service, "ada")
+    visit(service, "ada")
+    (row,) = rows_of(service.client(Role.ANALYST))
+    key_id = service.key(Role.INGEST).split("_")[1]
+    return {
+        "shop_id": "cafe",
+        "geofence_id": "cafe-door",
+        "campaign_id": "cafe-offer",
+        "customer_id": "ada",
+        "decision_id": row["decision_id"],
+        "message_id": row["message_id"],
+        "key_id": key_id,
+    }
+
+
+def _check_nothing_is_there(client: Any, asked: list[Operation], names: dict[str, str]) -> None:
+    """What is there and not theirs is answered as what never was."""
+    for each in asked:
+        if each.path == "/v1/explain" or (each.parameters["path"] and each.method != "PUT"):
+            for action in ("activate", "pause", "end") if "{action}" in each.path else ("",):
+                there = _told(client, each, {**names, "action": action})
+                never = _told(client, each, {**dict.fromkeys(names, NEVER), "action": action})
+                assert there == never, each
+                assert there[0] == 404, each
+        elif each.method == "GET" and each.path not in ("/v1/settings", "/v1/keys"):
+            assert client.get(each.path).json() == {"items": [], "next_cursor": None}, each
+
+
+def test_what_is_another_tenants_never_was(service: Service):
+    names = _names(service)
+    stranger = service.client(tenant="t2")
+    _check_nothing_is_there(stranger, _keyed(service), names)
+    assert [each["role"] for each in stranger.get("/v1/keys").json()["items"]] == ["operator"]
+    before = rows_of(service.client())
+    open_shop(service, tenant="t2")
+    agree(service, "ada", tenant="t2")
+    assert service.client().get("/v1/customers/ada").status_code == 200
+    assert rows_of(service.client()) == before
+
+
+def test_what_is_another_shops_never_was(service: Service):
+    names = _names(service)
+    service.client().put("/v1/shops/bar", json={})
+    barkeeper = service.client(Role.OWNER, shops=["bar"])
+    mine = [each for each in _keyed(service) if "owner" in each.roles and each.path != "/v1/shops"]
+    _check_nothing_is_there(barkeeper, mine, names)
+    assert [each["id"] for each in barkeeper.get("/v1/shops").json()["items"]] == ["bar"]
+    for shop in ("cafe", NEVER):
+        refused = barkeeper.put(f"/v1/shops/{shop}", json={})
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+
+
+def test_an_idempotency_key_of_another_tenant_is_ones_own(sqlite_service: Service):
+    key = {"Idempotency-Key": "1"}
+    for tenant in ("t1", "t2"):
+        client = sqlite_service.client(tenant=tenant)
+        answer = client.post("/v1/shops", json={"name": tenant}, headers=key)
+        assert answer.status_code == 201
+        assert "idempotency-replay" not in answer.headers
+
+
+def test_a_cursor_tells_nothing_and_is_of_no_use_to_others(service: Service):
+    open_shop(service)
+    agree(service, "ada", "bob", "eve")
+    visit(service, "ada", "bob", "eve")
+    for path in ("/v1/match-log", "/v1/messages"):
+        cursors = []
+        client = service.client()
+        answer = client.get(path, params={"limit": 1}).json()
+        while answer["next_cursor"] is not None:
+            cursors.append(answer["next_cursor"])
+            answer = client.get(path, params={"limit": 1, "cursor": cursors[-1]}).json()
+        assert len(cursors) == 2
+        assert all(len(each) == 32 for each in cursors)
+        assert abs(int(cursors[0], 16) - int(cursors[1], 16)) > 10**6
+        changed = cursors[0][:-1] + ("0" if cursors[0][-1] != "0" else "1")
+        for other, cursor in ((service.client(tenant="t2"), cursors[0]), (client, changed), (client, "1")):
+            refused = other.get(path, params={"cursor": cursor})
+            assert (refused.status_code, refused.json()["path"]) == (422, "cursor")

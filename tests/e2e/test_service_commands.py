@@ -1,0 +1,427 @@
+"""`serve`, `migrate`, `doctor`, `keys`, `import` and `explain --tenant` as processes on a database."""
+
+import json
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from nearcast.store.migrate import head_revision
+from tests.e2e.processes import bearer, environment, eventually, ran, running
+from tests.e2e.shell import Answer, write_csv, write_json, write_ndjson
+
+pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
+
+NOTICE = {"version": "1", "language": "en", "text_sha256": "9f" * 32}
+AGREED = {"at": "2026-01-01T09:00:00Z", "notice": NOTICE, "source": "paper form"}
+CONSENTS = [
+    {"purpose": "location.matching", "action": "granted", **AGREED},
+    {"purpose": "marketing.nearby", "channel": "console", "action": "confirmed", **AGREED},
+]
+ANNA = {"id": "anna", "contacts": [{"channel": "console", "address": "somewhere"}]}
+DOOR = {
+    "type": "Feature",
+    "properties": {"id": "door", "shop_id": "cafe", "radius_m": 60},
+    "geometry": {"type": "Point", "coordinates": [13.405, 52.52]},
+}
+GREETING = {"channel": "console", "offer": {"text": "Hello"}}
+HELLO = {**GREETING, "id": "hello", "shop_id": "cafe", "trigger": {"on": "enter"}, "state": "active"}
+AWAY = "postgresql+psycopg://somebody:hush-hush@127.0.0.1:1/nearcast"
+SECRET = "hush-hush"  # noqa: S105
+
+COMMANDS = ["demo", "serve", "migrate", "doctor", "match", "replay", "explain", "import", "simulate", "keys", "bench"]
+
+Run = Callable[..., Answer]
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """A database that is not there yet."""
+    return f"sqlite:///{tmp_path / 'nearcast.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """An empty database of either kind."""
+    url: str = request.getfixturevalue("sqlite" if request.param == "sqlite" else "own_postgres_url")
+    return url
+
+
+@pytest.fixture
+def run(database: str, tmp_path: Path) -> Run:
+    """`nearcast …` on that database."""
+    return partial(ran, folder=tmp_path, database_url=database)
+
+
+@pytest.fixture
+def alone(sqlite: str, tmp_path: Path) -> Run:
+    """`nearcast …` on SQLite alone, for what does not differ."""
+    return partial(ran, folder=tmp_path, database_url=sqlite)
+
+
+@pytest.fixture
+def key(run: Run) -> str:
+    """An operator's, of a new tenant."""
+    made: str = json.loads(run("keys", "create", "--role", "operator", "--json").out)["key"]
+    return made
+
+
+def served(*roles: str, database: str, folder: Path, **settings: object) -> Any:
+    role = ["--role", ",".join(roles)] if roles else []
+    return running("serve", *role, folder=folder, database_url=database, port=0, **settings)
+
+
+@contextmanager
+def open_for_business(url: str, key: str) -> Iterator[httpx.Client]:
+    """A shop that greets whoever comes to its door; Anna has agreed to that."""
+    with httpx.Client(base_url=url, **bearer(key)) as client:
+        for answer in (
+            client.put("/v1/settings", json={"presence": {"profile": "raw"}}),
+            client.put("/v1/shops/cafe", json={"id": "cafe"}),
+            client.put("/v1/geofences/door", json=DOOR),
+            client.post("/v1/campaigns", json=HELLO),
+            client.put("/v1/customers/anna", json=ANNA),
+            *(client.post("/v1/customers/anna/consents", json=consent) for consent in CONSENTS),
+        ):
+            assert answer.is_success, answer.text
+        yield client
+
+
+def arrive(client: httpx.Client) -> None:
+    """Anna comes to the door."""
+    at = datetime.now(UTC).isoformat()
+    ping = {"customer_id": "anna", "recorded_at": at, "lat": 52.52, "lon": 13.405, "accuracy_m": 5}
+    answer = client.post("/v1/pings", json=[ping])
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "rejected": []})
+
+
+def outcomes(client: httpx.Client) -> list[str]:
+    return [row["outcome"] for row in client.get("/v1/match-log").json()["items"]]
+
+
+def set_revision(url: str, revision: str) -> None:
+    change = f"UPDATE alembic_version SET version_num = '{revision}'"  # noqa: S608
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute(change)
+            connection.commit()
+        return
+    import psycopg  # here, where a test asks for it: most run without
+
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(change.encode())
+
+
+# --- serve
+
+
+def test_one_process_in_all_roles_says_where_it_is_and_answers_anna(database: str, key: str, tmp_path: Path) -> None:
+    with served(database=database, folder=tmp_path) as service, open_for_business(service.url(), key) as client:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", service.url())
+        assert client.get("/readyz").status_code == 200
+        arrive(client)
+        assert service.line("message ").endswith(' "console" "anna" "Hello"')
+        assert outcomes(client) == ["send"]
+        assert service.end() == 0
+        assert service.err == ""
+
+
+def test_the_api_alone_consumes_nothing_and_a_worker_alone_does(database: str, key: str, tmp_path: Path) -> None:
+    with (
+        served("api", database=database, folder=tmp_path) as api,
+        open_for_business(api.url(), key) as client,
+    ):
+        arrive(client)
+        with pytest.raises(AssertionError, match="nothing"):
+            eventually(lambda: outcomes(client), lambda: "nothing", within_s=2)
+        with served("worker", "scheduler", database=database, folder=tmp_path) as worker:
+            assert worker.line("nearcast works as") == "nearcast works as scheduler, worker"
+            worker.line('"Hello"')
+            assert eventually(lambda: outcomes(client), lambda: "it is not logged") == ["send"]
+            assert worker.end() == 0
+        assert '"Hello"' not in api.out
+        assert api.end(signal.SIGINT) == 0
+
+
+def test_a_request_in_flight_is_answered_before_it_ends(sqlite: str, alone: Run, tmp_path: Path) -> None:
+    key = json.loads(alone("keys", "create", "--role", "ingest", "--json").out)["key"]
+    with served("api", database=sqlite, folder=tmp_path) as service:
+        address = urlsplit(service.url())
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            head = f"POST /v1/pings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 2\r\n"
+            connection.sendall(f"{head}Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n".encode())
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 100")  # its body is being waited for
+            service.process.send_signal(signal.SIGTERM)
+            eventually(lambda: _refuses(address.hostname, address.port), lambda: "it still listens")
+            assert service.process.poll() is None
+            connection.sendall(b"[]")
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 202")
+        assert service.process.wait(10) == 0
+
+
+def _refuses(host: str | None, port: int | None) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_a_taken_port_is_told_in_one_line(alone: Run) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        answer = alone("serve", port=port)
+    assert answer.code == 1
+    assert answer.err.splitlines() == [f"nearcast: cannot listen on 127.0.0.1, port {port}: Address already in use"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "named"),
+    [
+        (["serve", "--role", "cook"], {}, "'cook' is none of all, api, scheduler, worker"),
+        (["serve"], {"prot": SECRET}, "NEARCAST_PROT is not a setting"),
+        (["serve"], {"port": SECRET}, "NEARCAST_PORT"),
+        (["serve"], {"log_format": SECRET}, "NEARCAST_LOG_FORMAT"),
+        (["serve"], {"secret_key": SECRET}, "NEARCAST_SECRET_KEY"),
+        (["serve"], {"database_url": f"mysql://somebody:{SECRET}@host/db"}, "NEARCAST_DATABASE_URL"),
+        (["demo"], {"prot": SECRET}, "NEARCAST_PROT is not a setting"),
+        (["demo"], {"port": SECRET}, "NEARCAST_PORT"),
+        (["demo", "--speed", "nan"], {}, "--speed"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_named_and_a_setting_without_its_value(
+    tmp_path: Path, arguments: list[str], settings: dict[str, str], named: str
+) -> None:
+    answer = ran(*arguments, folder=tmp_path, **settings)
+    answer.refuses(named)
+    assert len(answer.err.splitlines()) == 1
+    assert SECRET not in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the log
+
+
+def test_every_line_of_a_json_log_is_an_object_and_holds_nobodys_place(tmp_path: Path) -> None:
+    program = """
+import logging, threading, warnings
+from nearcast.serving import until_told_to_end
+
+def fail():
+    raise ValueError("at 52.52")
+
+with until_told_to_end("json"):
+    warnings.warn("this is old")
+    thread = threading.Thread(target=fail, name="walker")
+    thread.start()
+    thread.join()
+    try:
+        fail()
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("two\\nlines")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["level"] for line in lines] == ["WARNING", "ERROR", "ERROR"]
+    assert "this is old" in lines[0]["message"]
+    assert lines[1]["message"] == "thread walker died"
+    assert lines[2]["error"].startswith("ValueError at <string>:6 fail < ")
+    assert "52.52" not in done.stderr
+
+
+def test_why_it_does_not_start_is_a_line_of_the_json_log(alone: Run) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        answer = alone("serve", port=other.getsockname()[1], log_format="json")
+    assert answer.code == 1
+    said = [json.loads(line) for line in answer.err.splitlines()]
+    assert [line["message"].partition(",")[0] for line in said] == ["cannot listen on 127.0.0.1"]
+
+
+# --- migrate
+
+
+def test_migrate_brings_an_empty_database_to_head_and_leaves_it_there(run: Run) -> None:
+    head = head_revision()
+    assert (first := run("migrate")).out == f"from nothing to {head}\n", first.err
+    assert run("migrate").out == f"at {head} already\n"
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["serve", "--port", "0"], ["keys", "list"]])
+def test_a_database_of_a_newer_nearcast_is_left_alone(database: str, run: Run, command: list[str]) -> None:
+    run("migrate")
+    set_revision(database, "9999")
+    answer = run(*command)
+    assert answer.code == 1
+    assert answer.err.splitlines() == [
+        "nearcast: the database is at revision 9999, which is of a newer nearcast: use that one"
+    ]
+
+
+# --- keys
+
+
+def test_a_key_is_shown_once_listed_without_itself_and_ends(alone: Run) -> None:
+    made = json.loads(alone("keys", "create", "--role", "analyst", "--name", "chart", "--json").out)
+    assert list(made) == ["id", "key", "role"]
+    assert made["role"] == "analyst"
+    assert made["key"].startswith(f"nc_{made['id']}_")
+    listed = alone("keys", "list").out
+    assert re.fullmatch(rf"{made['id']}  analyst   20\S+Z  live  chart\n", listed)
+    assert alone("keys", "revoke", made["id"]).code == 0
+    assert "revoked 20" in alone("keys", "list").out
+    alone("keys", "revoke", made["id"]).refuses(made["id"])
+
+
+def test_keys_of_what_is_not_there_are_refused_by_name(alone: Run) -> None:
+    alone("keys", "create", "--role", "owner", "--shop", "nowhere").refuses("--shop: there is no shop 'nowhere'")
+    alone("keys", "create", "--role", "cook").refuses("--role: 'cook' is none of owner")
+    alone("keys", "create", "--role", "owner", "--timezone", "Mars/Base").refuses("Mars/Base")
+    alone("keys", "list", "--tenant", "nobody").refuses("there is no tenant 'nobody'")
+
+
+# --- doctor
+
+
+def test_the_doctor_finds_a_good_database_good(run: Run) -> None:
+    run("keys", "create", "--role", "operator")
+    answer = run("doctor", "--json")
+    checks = json.loads(answer.out)
+    assert (answer.code, [check for check in checks if not check["ok"]]) == (0, [])
+    names = [check["name"] for check in checks]
+    assert names == ["database", "schema", "clock", "time zones", "index", "backlog", "channels", "keys"]
+
+
+def failed(answer: Answer) -> dict[str, str]:
+    """What the doctor found to be wrong, with what it says of it."""
+    assert answer.code == 1, answer.out
+    assert answer.err == ""
+    found = (re.fullmatch(r"✗ (\S+) +(.+)", line) for line in answer.out.splitlines())
+    return {line[1]: line[2] for line in found if line}
+
+
+def test_the_doctor_names_what_is_wrong(sqlite: str, run: Run, database: str) -> None:
+    run("migrate")
+    assert failed(run("doctor")) == {
+        "keys": "nobody can ask the service anything yet: nearcast keys create --role operator"
+    }
+    set_revision(database, "0000")
+    assert failed(run("doctor")) == {
+        "schema": f"at revision 0000, and this nearcast needs {head_revision()}: nearcast migrate",
+        "backlog": "not known before the schema is right",
+        "keys": "not known before the schema is right",
+    }
+
+
+def test_the_doctor_sees_that_the_database_is_away_and_says_it_once(tmp_path: Path) -> None:
+    answer = ran("doctor", folder=tmp_path, database_url=AWAY)
+    found = failed(answer)
+    assert found.pop("database").startswith("the database is unavailable: ")
+    assert found == {
+        "schema": "not known before the database is right",
+        "clock": "not known before the database is right",
+        "backlog": "not known before the schema is right",
+        "keys": "not known before the schema is right",
+    }
+    assert SECRET not in answer.out
+
+
+@pytest.mark.parametrize("content", [b"", b"this is not a database, though there is a lot of text in it"])
+def test_the_doctor_outlives_a_database_that_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other.db").write_bytes(content)
+    found = failed(ran("doctor", folder=tmp_path, database_url="sqlite:///other.db"))
+    assert next(iter(found)) == ("database" if content else "schema")
+
+
+def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
+    for command in (["migrate"], ["keys", "list"], ["serve", "--port", "0"]):
+        answer = ran(*command, folder=tmp_path, database_url=AWAY)
+        assert answer.code == 1
+        assert re.fullmatch(r"nearcast: the database is unavailable: .*\n", answer.err)
+        assert SECRET not in answer.err
+
+
+# --- import and explain
+
+
+def test_each_kind_is_taken_in_and_bad_rows_are_reported(alone: Run, tmp_path: Path) -> None:
+    alone("keys", "create", "--role", "operator")
+    write_json(tmp_path / "shops.json", [{"id": "cafe"}])
+    write_json(tmp_path / "fences.geojson", {"type": "FeatureCollection", "features": [DOOR]})
+    write_ndjson(tmp_path / "people.ndjson", [{**ANNA, "consents": CONSENTS}])
+    for kind, file in (("shops", "shops.json"), ("geofences", "fences.geojson"), ("customers", "people.ndjson")):
+        answer = alone("import", kind, file, "--json")
+        assert (answer.code, json.loads(answer.out)["new"]) == (0, 1), answer.err
+    again = alone("import", "customers", "people.ndjson", "--json")
+    assert json.loads(again.out)["unchanged"] == 1
+    bob = {"id": "bob", "timezone": "Mars/Base"}
+    taken = alone("import", "customers", write_ndjson(tmp_path / "more.ndjson", [bob, {"id": "carla"}]), "--json")
+    summary = json.loads(taken.out)
+    assert (summary["rows"], summary["new"], summary["bad"]) == (2, 1, 1)
+    report = [json.loads(line) for line in Path(tmp_path / summary["report"]).read_text().splitlines()]
+    assert [(line["row"], line["id"], line["path"]) for line in report] == [(1, "bob", "timezone")]
+    at = (datetime.now(UTC) - timedelta(seconds=5)).isoformat()
+    pings = [{"customer_id": name, "recorded_at": at, "lat": 52.52, "lon": 13.405} for name in ("anna", "carla")]
+    write_csv(tmp_path / "pings.csv", pings)
+    told = alone("import", "pings", "pings.csv", "--report", "bad.ndjson")
+    assert told.out == "2 rows of pings: 1 accepted, 1 bad, listed in bad.ndjson\n"
+    assert json.loads((tmp_path / "bad.ndjson").read_text())["id"] == "carla"
+
+
+def test_what_cannot_be_taken_in_is_refused(alone: Run, tmp_path: Path) -> None:
+    alone("keys", "create", "--role", "operator")
+    write_json(tmp_path / "shops.json", [])
+    alone("import", "cakes", "shops.json").refuses("'cakes' is none of shops, geofences, customers, pings")
+    alone("import", "shops", "none.json").refuses("none.json")
+    alone("import", "shops", "shops.json", "--tenant", "nobody").refuses("there is no tenant 'nobody'")
+
+
+@pytest.fixture
+def greeted_at(database: str, key: str, tmp_path: Path) -> str:
+    """When Anna was greeted, as the match log says."""
+    with served(database=database, folder=tmp_path) as service, open_for_business(service.url(), key) as client:
+        arrive(client)
+        service.line('"Hello"')
+        return str(client.get("/v1/match-log").json()["items"][0]["decided_at"])
+
+
+def test_explain_tells_from_the_database_what_was_decided(run: Run, greeted_at: str) -> None:
+    where = ["--tenant", "default", "--customer", "anna", "--campaign", "hello", "--at", greeted_at]
+    answer = run("explain", *where, "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["outcome"] == "send"
+    assert "marketing_consent" in run("explain", *where).out
+    where[1] = "nobody"
+    run("explain", *where).refuses("nobody")
+
+
+# --- help
+
+
+def test_help_has_a_whole_line_for_every_command(tmp_path: Path) -> None:
+    told = ran("--help", folder=tmp_path).out
+    listed = re.findall(r"^  (\w+) +([A-Z].+)$", told.partition("Commands:")[2], re.MULTILINE)
+    assert [name for name, _ in listed] == COMMANDS
+    assert all(re.fullmatch(r".{20,}[^.]\.", line) for _, line in listed)
+
+
+def test_help_loads_nothing_that_takes_time(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['nearcast', '--help']\n"
+        "from nearcast.cli import main\n"
+        "try: main()\n"
+        "finally: sys.exit(bool({'numpy', 'sqlalchemy', 'fastapi', 'pydantic'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, env=environment())
+    assert done.returncode == 0

@@ -1,0 +1,84 @@
+"""Dispatchers that are slow, or hang: what they claimed is neither lost nor sent twice."""
+
+from datetime import datetime
+from threading import Event
+
+from nearcast.domain.ids import TenantId
+from nearcast.domain.message import Message
+from nearcast.services.intake import Intake
+from nearcast.services.live import Live
+from nearcast.services.ports import SendOutcome
+from nearcast.store.sql_store import SqlStore
+from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, seen
+from tests.store.values import at_once
+
+
+class SlowClock:
+    """A channel that takes its time, and the clock by which it does."""
+
+    def __init__(self, send_s: float) -> None:
+        self.at, self.send_s, self.heard = NOON, send_s, Heard()
+
+    def send(self, message: Message) -> SendOutcome:
+        self.at = later(self.send_s, self.at)
+        return self.heard.send(message)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def queued(store: SqlStore, count: int, **offer: object) -> TenantId:
+    """A tenant with so many messages that may leave at noon."""
+    campaign = {**ENTER, "offer": {**ENTER["offer"], **offer}}
+    tenant = open_corner(store, campaign, customers=names(count))
+    Intake(store, lambda: None).accept(tenant, seen(names(count), NOON), NOON)
+    Live(store, tenant, Heard()).work_pings(NOON)
+    return tenant
+
+
+def test_a_dispatcher_that_hangs_loses_its_claim_and_what_it_says_later(store: SqlStore) -> None:
+    class Hanging(Heard):
+        begun, may_end = Event(), Event()
+
+        def send(self, message: Message) -> SendOutcome:
+            self.begun.set()
+            assert self.may_end.wait(20)
+            return super().send(message)
+
+    hanging, tenant = Hanging(), queued(store, 1)
+    hung, alive = Live(store, tenant, hanging, owner="hung"), Live(store, tenant, Heard(), owner="alive")
+
+    def rescue() -> None:
+        assert hanging.begun.wait(20)
+        alive.rescue(later(60))
+        assert messages(store, tenant) == {"cust-0000": ["unknown"]}
+        hanging.may_end.set()
+
+    at_once([lambda: hung.dispatch_due(NOON), rescue])
+    assert messages(store, tenant) == {"cust-0000": ["unknown"]}
+    for live in (hung, alive):
+        live.rescue(later(1000))
+        live.dispatch_due(later(1000))
+    assert len(hanging.messages) == 1
+
+
+def test_what_a_slow_dispatcher_does_not_come_to_within_its_lease_is_sent_by_another(store: SqlStore) -> None:
+    slow, tenant = SlowClock(send_s=25), queued(store, 6)
+    live, other = (Live(store, tenant, slow, owner=owner, lease_s=60) for owner in ("slow", "other"))
+    live.dispatch_some(NOON, slow.now)
+    told = [status for (status,) in messages(store, tenant).values()]
+    assert sorted(told) == ["accepted"] * 3 + ["claimed"] * 3
+    other.rescue(slow.at)
+    other.dispatch_some(slow.at, slow.now)
+    assert slow.heard.customers == names(6)
+    assert {status for (status,) in messages(store, tenant).values()} == {"accepted"}
+
+
+def test_each_message_is_decided_when_its_turn_comes(store: SqlStore) -> None:
+    """The offers hold for half a minute: the third comes too late, though it was claimed in time."""
+    slow, tenant = SlowClock(send_s=15), queued(store, 3, expires_after_s=30)
+    Live(store, tenant, slow).dispatch_some(NOON, slow.now)
+    assert [status for (status,) in messages(store, tenant).values()].count("expired") == 1
+    with store.reading(tenant) as uow:
+        sent_at = sorted(message.sent_at for message in uow.outbox.page().items if message.sent_at is not None)
+    assert sent_at == [later(15), later(30)]

@@ -1,0 +1,75 @@
+"""What was put off leaves when it may, if it still holds: quiet hours, full caps."""
+
+from typing import Any
+
+import pytest
+
+from nearcast.domain.ids import TenantId
+from nearcast.services.intake import Intake
+from nearcast.services.live import Live
+from nearcast.store.sql_store import SqlStore
+from tests.live.corner import ENTER, NOON, OUTSIDE_DEG, Heard, later, messages, names, open_corner, seen
+
+HOUR = 3600.0
+QUIET_UNTIL_TWO = {"quiet_hours": [{"from": "11:00", "until": "14:00"}]}  # it is noon in Berlin
+PATIENT = {**ENTER, "on_quiet": "defer", "offer": {"text": "Coffee −20 %", "expires_after_s": 4 * HOUR}}
+(CUSTOMER,) = names(1)
+
+
+def opened(store: SqlStore, campaign: dict[str, Any], policy: dict[str, Any], **presence: Any) -> tuple[TenantId, Live]:
+    settings = {"policy": policy, "presence": {"profile": "raw", **presence}}
+    tenant = open_corner(store, campaign, customers=names(1), settings=settings)
+    arrive(store, tenant, 0)
+    live = Live(store, tenant, Heard())
+    live.work_pings(NOON)
+    return tenant, live
+
+
+def arrive(store: SqlStore, tenant: TenantId, at_s: float, **where: float) -> None:
+    Intake(store, lambda: None).accept(tenant, seen(names(1), later(at_s), **where), later(at_s))
+
+
+def test_it_leaves_when_quiet_ends_and_not_before(store: SqlStore) -> None:
+    tenant, live = opened(store, PATIENT, QUIET_UNTIL_TWO)
+    live.work_due(later(2 * HOUR - 1))
+    assert messages(store, tenant) == {CUSTOMER: ["queued"]}
+    assert live.next_due(later(2 * HOUR - 1)) == later(2 * HOUR)
+    live.work_due(later(2 * HOUR))
+    assert messages(store, tenant) == {CUSTOMER: ["accepted"]}
+
+
+def test_it_expires_where_nobody_sends_in_time(store: SqlStore) -> None:
+    tenant, live = opened(store, PATIENT, QUIET_UNTIL_TWO)
+    live.work_due(later(4 * HOUR))
+    assert messages(store, tenant) == {CUSTOMER: ["expired"]}
+
+
+def test_it_does_not_leave_for_a_customer_who_has_left(store: SqlStore) -> None:
+    tenant, live = opened(store, PATIENT, QUIET_UNTIL_TWO)
+    arrive(store, tenant, HOUR, lat_deg=OUTSIDE_DEG)
+    live.work_pings(later(HOUR))
+    assert messages(store, tenant) == {CUSTOMER: ["cancelled"]}
+
+
+@pytest.mark.parametrize("gap_s", [HOUR, None])
+def test_a_dispatcher_that_is_first_does_not_take_a_visit_that_is_over_for_an_open_one(
+    store: SqlStore, gap_s: float | None
+) -> None:
+    """After a stop the dispatcher may come before whoever ends the visits of the night."""
+    tenant, live = opened(store, PATIENT, QUIET_UNTIL_TWO, gap_s=gap_s)
+    live.dispatch_due(later(2 * HOUR))
+    assert messages(store, tenant) == {CUSTOMER: ["cancelled" if gap_s else "accepted"]}
+
+
+def test_what_waits_for_a_slot_leaves_when_there_is_one(store: SqlStore) -> None:
+    cap = {"id": "gap", "scope": "customer", "kind": "min_gap", "window_s": 600}
+    patient = {**ENTER, "on_cap": "hold", "offer": {"text": "Coffee", "expires_after_s": HOUR}}
+    tenant, live = opened(store, patient, {"caps": [cap]})
+    live.dispatch_due(NOON)
+    for at_s, lat_deg in ((10.0, OUTSIDE_DEG), (20.0, None)):
+        arrive(store, tenant, at_s, **({"lat_deg": lat_deg} if lat_deg else {}))
+        live.work_pings(later(at_s))
+    live.work_due(later(599))
+    assert sorted(messages(store, tenant)[CUSTOMER]) == ["accepted", "queued"]
+    live.work_due(later(600))
+    assert messages(store, tenant)[CUSTOMER] == ["accepted"] * 2

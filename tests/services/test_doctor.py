@@ -1,0 +1,105 @@
+"""What the doctor finds in a store whose state the test sets."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nearcast.domain.errors import StoreUnavailable
+from nearcast.services.doctor import Check, examine
+from nearcast.services.ports import StoreInfo
+
+NOW = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
+HEAD = "0007"
+
+
+@dataclass
+class Patient:
+    """A store with a tenant for each entry of `keys`: when its keys ended, None for one that is live."""
+
+    schema: str | None = HEAD
+    clock: datetime = NOW
+    waiting: dict[int, int] = field(default_factory=dict)
+    keys: dict[str, Sequence[datetime | None]] = field(default_factory=lambda: {"default": [None]})
+    falls_ill: Exception | None = None
+
+    def about(self) -> StoreInfo:
+        if self.falls_ill:
+            raise self.falls_ill
+        return StoreInfo(product="a database", schema=self.schema, now=self.clock)
+
+    def tenants(self) -> list[str]:
+        return list(self.keys)
+
+    @contextmanager
+    def reading(self, tenant_id: str) -> Iterator[Any]:
+        keys = [SimpleNamespace(revoked_at=ended) for ended in self.keys[tenant_id]]
+        yield SimpleNamespace(
+            pings=SimpleNamespace(waiting=lambda: self.waiting), keys=SimpleNamespace(all=lambda: keys)
+        )
+
+
+def examined(patient: Any) -> list[Check]:
+    return list(examine(patient, NOW, head=HEAD, channels="none"))
+
+
+def wrong(patient: Patient) -> dict[str, str]:
+    return {check.name: check.detail for check in examined(patient) if not check.ok}
+
+
+def test_a_store_as_it_should_be_is_found_well() -> None:
+    assert wrong(Patient()) == {}
+    assert examined(Patient())[0] == Check("database", True, "a database")
+
+
+@pytest.mark.parametrize(("skew_s", "is_wrong"), [(2.0, False), (-2.0, False), (2.1, True), (-3600, True)])
+def test_two_clocks_may_be_two_seconds_apart(skew_s: float, is_wrong: bool) -> None:
+    found = wrong(Patient(clock=NOW + timedelta(seconds=skew_s)))
+    assert list(found) == (["clock"] if is_wrong else [])
+    if is_wrong:
+        assert found["clock"].startswith(f"{abs(skew_s):.1f} s apart")
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [(None, "there is none yet: nearcast migrate"), ("0006", "at revision 0006, and this nearcast needs 0007: ")],
+)
+def test_another_schema_is_named_and_nothing_is_read_by_it(schema: str | None, said: str) -> None:
+    found = wrong(Patient(schema=schema, keys={}))
+    assert found["schema"].startswith(said)
+    assert found["backlog"] == found["keys"] == "not known before the schema is right"
+
+
+def test_a_long_backlog_asks_for_a_worker() -> None:
+    assert wrong(Patient(waiting={0: 5_000, 3: 4_999})) == {}
+    assert "10,000 pings wait for a worker: is one running?" in wrong(Patient(waiting={0: 5_000, 3: 5_000}))["backlog"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({}, "nobody can ask the service anything yet: nearcast keys create"),
+        ({"a": [None], "b": [], "c": [NOW, NOW]}, "no live key for b, c: nearcast keys create --tenant b"),
+    ],
+)
+def test_whoever_has_no_live_key_is_named(keys: dict[str, Sequence[datetime | None]], said: str) -> None:
+    assert wrong(Patient(keys=keys))["keys"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("illness", "said"),
+    [
+        (StoreUnavailable("the database is unavailable: Connection refused"), "the database is unavailable: "),
+        (ValueError("secret at 52.52"), "cannot be looked at: ValueError"),
+    ],
+)
+def test_what_cannot_be_looked_at_has_failed_and_the_rest_is_looked_at(illness: Exception, said: str) -> None:
+    found = wrong(Patient(falls_ill=illness))
+    assert list(found) == ["database", "schema", "clock", "backlog", "keys"]
+    assert found["database"].startswith(said)
+    assert found["clock"] == "not known before the database is right"
+    assert "52.52" not in str(found)
