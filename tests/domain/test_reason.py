@@ -5,6 +5,7 @@ import pytest
 from nearcast.domain.reason import Reason, at_dispatch
 
 PUBLISHED = [
+    "malformed",
     "ping_out_of_range",
     "ping_null_island",
     "ping_from_future",

@@ -9,9 +9,9 @@ from nearcast.api.body import MIB
 from nearcast.api.pages import shows
 from nearcast.api.problems import Refusal
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.domain.reason import Reason
 from nearcast.services.access import Role
 from nearcast.services.ping_request import MOST_PINGS, NDJSON, TooManyPings, Unreadable
-from nearcast.services.refusals import MALFORMED
 
 router = APIRouter(prefix="/v1/pings", tags=["pings"], route_class=KeyedRoute)
 _JSON = "application/json"
@@ -90,11 +90,11 @@ def send_pings(app: App, asker: Asker, request: Request, raw: Annotated[bytes, D
         raise Refusal(400, str(error)) from None
     except TooManyPings as error:
         raise Refusal(413, str(error)) from None
-    app.refusals.count(asker.tenant_id, MALFORMED, len(found.malformed))
+    app.refusals.count(asker.tenant_id, Reason.MALFORMED, len(found.malformed))
     turned_away = app.intake.accept(asker.tenant_id, found.batch, now) if found.indices else []
     rejected: list[dict[str, Any]] = [
         *({"index": found.indices[row], "reason": reason.value} for row, reason in turned_away),
-        *({"index": index, "reason": MALFORMED, "detail": detail} for index, detail in found.malformed),
+        *({"index": index, "reason": Reason.MALFORMED, "detail": detail} for index, detail in found.malformed),
     ]
     rejected.sort(key=lambda entry: int(entry["index"]))
     return JSONResponse({"accepted": len(found.indices) - len(turned_away), "rejected": rejected}, 202)

@@ -3,8 +3,6 @@
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import Store
 
-MALFORMED = "malformed"
-
 
 class Refusals:
     """Refused pings of each tenant by reason, beside those that the door turned away."""
