@@ -165,7 +165,7 @@ def test_requests_at_once_share_a_commit_and_each_gets_its_own_answer(store: Sql
             sleep(0.3)
             counting.others_came.set()
 
-        at_once([open_the_door, *(lambda n=n: post(n) for n in range(12))])  # type: ignore[misc]
+        at_once([open_the_door, *(lambda n=n: post(n) for n in range(12))])
         assert counting.writers == 2
     assert answers == {n: [(n + 1, Reason.CONSENT_LOCATION_MISSING)] for n in range(12)}
     assert waiting(store, tenant) == sum(range(1, 13))
@@ -190,7 +190,7 @@ def test_a_request_that_cannot_be_kept_does_not_keep_the_others_out(store: SqlSt
             sleep(0.3)
             counting.others_came.set()
 
-        at_once([open_the_door, *(lambda n=n: post(n) for n in range(3))])  # type: ignore[misc]
+        at_once([open_the_door, *(lambda n=n: post(n) for n in range(3))])
     assert (outcomes[0], outcomes[2]) == ([], [])
     assert outcomes[1] != []
     assert waiting(store, tenant) == 2
