@@ -1,17 +1,36 @@
 """A worker on a real store: what it does by itself, and that nothing stops it but being stopped."""
 
+import gc
 import logging
+from collections import Counter
+from contextlib import closing
 from threading import Event
 from time import monotonic
 
 import pytest
 
-from nearcast.domain.ids import TenantId
+from nearcast.domain.customer import Customer
+from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
+from nearcast.domain.track import Track
 from nearcast.services.ports import SendOutcome
 from nearcast.store.sql_store import SqlStore
+from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, runs, scheduled, verdicts
 from tests.worker.office import Office, eventually
+
+
+class Deaf:
+    """A channel that remembers nothing."""
+
+    def send(self, message: Message) -> SendOutcome:
+        return SendOutcome.ACCEPTED
+
+
+def accepted(store: SqlStore, tenant: TenantId, customer: CustomerId) -> bool:
+    """Whether everything has left, and something for that customer."""
+    with store.reading(tenant) as uow:
+        return uow.outbox.next_due() is None and bool(uow.outbox.of([customer])) and not uow.pings.waiting()
 
 
 def test_who_walks_in_gets_a_message(office: Office) -> None:
@@ -197,6 +216,73 @@ class Slow(Heard):
         self.begun.set()
         assert self.may_end.wait(20)
         return super().send(message)
+
+
+def test_a_slow_channel_keeps_no_ping_waiting(office: Office) -> None:
+    slow = Slow()
+    office.channel = slow
+    tenant = open_corner(office.store, ENTER, customers=names(2))
+    office.worker("worker")
+    office.walk_in(tenant, names(2)[0])
+    assert slow.begun.wait(10)
+    office.walk_in(tenant, names(2)[1])
+    eventually(lambda: messages(office.store, tenant).get(names(2)[1]) == ["queued"])
+    slow.may_end.set()
+    eventually(lambda: office.heard.messages == [] and len(slow.messages) == 2)
+
+
+class AskedStore(SqlStore):
+    """Counts which tenants are asked for."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.asked: Counter[TenantId] = Counter()
+
+    def reading(self, tenant_id: TenantId) -> SqlUnitOfWork:
+        self.asked[tenant_id] += 1
+        return super().reading(tenant_id)
+
+
+def test_tenants_that_have_nothing_to_do_are_left_alone(store: SqlStore, store_url: str) -> None:
+    with closing(AskedStore(store_url)) as asked:
+        idle, busy = (open_corner(store, ENTER, customers=names(1), tenant=tenant) for tenant in ("idle", "busy"))
+        office = Office(asked)
+        office.worker("worker")
+        for n in range(10):
+            office.walk_in(busy, *names(1), seconds=n)
+        eventually(lambda: len(office.heard.messages) == 1)
+        office.close()
+    assert asked.asked[busy] > 0
+    assert asked.asked[idle] == 0
+
+
+def test_a_tenants_trouble_is_over_when_there_is_nothing_to_do_for_it_any_more(office: Office) -> None:
+    tenant = open_corner(office.store, ENTER, customers=names(1))
+    office.walk_in(tenant, *names(1))
+    poison(office.store, tenant)
+    worker = office.worker("worker")
+    eventually(lambda: worker.status()["pings"].is_failing)
+    with office.store.writing(tenant) as uow:
+        moves = uow.pings.read(uow.pings.waiting(), limit=9).moves
+        assert uow.pings.move(moves)
+        uow.commit()
+    eventually(lambda: not worker.status()["pings"].is_failing)
+
+
+def test_it_does_not_grow_with_those_it_has_seen(office: Office) -> None:
+    """Twenty times as many customers, and nothing more is held than before."""
+    customers = names(2100)
+    tenant = open_corner(office.store, ENTER, customers=customers)
+    office.channel = Deaf()
+    office.worker()
+    held: list[int] = []
+    for some in (customers[:100], customers[100:]):
+        for n in range(0, len(some), 100):
+            office.walk_in(tenant, *some[n : n + 100])
+        eventually(lambda some=some: accepted(office.store, tenant, some[-1]), within_s=60)  # type: ignore[misc]
+        gc.collect()
+        held.append(sum(isinstance(thing, Message | Track | Customer) for thing in gc.get_objects()))
+    assert held[1] <= held[0] + 1100
 
 
 def test_it_stops_at_once_when_it_has_nothing_to_do(office: Office) -> None:
