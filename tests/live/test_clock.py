@@ -57,7 +57,7 @@ def transitions(store: SqlStore, tenant: TenantId) -> list[str]:
 
 def test_a_ping_that_came_in_under_a_fresh_consent_is_not_lost(store: SqlStore) -> None:
     tenant, live, intake, _ = opened(store, ENTER)
-    live.take_consent(location(ConsentAction.WITHDRAWN, -20), later(-20))
+    live.take_consent(location(ConsentAction.WITHDRAWN, -86_400), later(-86_400))
     live.take_consent(location(ConsentAction.GRANTED, -10), later(-10))
     assert intake.accept(tenant, seen(names(1), NOON), NOON) == []
     live.work_pings(later(BACK_S))
@@ -69,6 +69,7 @@ def test_a_ping_that_came_in_under_a_fresh_consent_is_not_lost(store: SqlStore) 
 def test_a_ping_is_never_taken_for_later_than_it_came_in(store: SqlStore) -> None:
     """Whoever sends the file may say so."""
     tenant, live, intake, _ = opened(store, ENTER)
+    live.take_consent(location(ConsentAction.GRANTED, -10, valid_until_s=86_400), later(-10))
     batch = seen(names(1), NOON)
     batch.received_at_us[:] += 10**13
     assert intake.accept(tenant, batch, later(1)) == []

@@ -20,6 +20,7 @@ from nearcast.domain.message import Message
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.services.ports import LedgerLine, SendOutcome
+from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.live.corner import (
@@ -308,6 +309,29 @@ class PausingUnitOfWork(SqlUnitOfWork):
         self._store.reached.set()
         assert self._store.may_go_on.wait(20)
         super().commit()
+
+
+def test_a_budget_that_is_being_decided_on_is_waited_for(store: SqlStore, store_url: str) -> None:
+    customers, heard = sorted(names(40), key=partition_of), Heard()
+    tenant = open_corner(store, {**ENTER, "budget": {"messages": 30}}, customers=customers)
+    boundary = partition_of(customers[20])
+    halves = [[c for c in customers if (partition_of(c) < boundary) is is_low] for is_low in (True, False)]
+    intake = Intake(store, lambda: None)
+    intake.accept(tenant, seen(halves[0], NOON), NOON)
+
+    with closing(PausingStore(store_url)) as pausing:
+
+        def first() -> None:
+            Live(pausing, tenant, heard, owner="first").work_pings(NOON)
+
+        def second() -> None:
+            assert pausing.reached.wait(20)
+            Timer(0.5, pausing.may_go_on.set).start()
+            intake.accept(tenant, seen(halves[1], NOON), NOON)
+            Live(store, tenant, heard, owner="second").work_pings(NOON)
+
+        at_once([first, second])
+    assert Counter(reason for _, reason in verdicts(store, tenant)) == {None: 30, "budget_exhausted": 10}
 
 
 def test_whoever_walks_into_a_fence_while_it_is_deleted_is_not_left_in_it(store: SqlStore, store_url: str) -> None:

@@ -1,5 +1,6 @@
 """Which failures are the database's, and what is said of them: never what was asked, nor where and by whom."""
 
+import secrets
 import traceback
 from contextlib import closing
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.store.dialect import is_unavailable
+from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, NOON, message, pings
 
@@ -22,8 +24,6 @@ def told(raised: BaseException) -> str:
 
 
 def test_a_ping_id_that_no_index_takes_is_no_outage(store: SqlStore, tenant: TenantId) -> None:
-    import secrets
-
     with store.writing(tenant) as uow:
         if store.engine.dialect.name == "postgresql":
             with pytest.raises(DBAPIError) as raised:
@@ -73,15 +73,13 @@ def test_postgresqls_own_word_decides(sqlstate: str, is_away: bool) -> None:
 
 
 def test_waiting_for_the_one_writer_ends(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from nearcast.store.migrate import upgrade
-
     url = f"sqlite:///{tmp_path_factory.mktemp('writer') / 'nearcast.db'}"
     upgrade(url)
     with closing(SqlStore(url)) as store:
         tenant = TenantId("t1")
         store.add_tenant(tenant, NOON)
         with store.writing(tenant) as first:
-            with pytest.raises(StoreUnavailable), store.writing(tenant):
+            with pytest.raises(StoreUnavailable, match="locked by another writer"), store.writing(tenant):
                 pass
             first.customers.upsert({CustomerId("anna"): {}}, NOON)
             first.commit()

@@ -1,7 +1,8 @@
 """How far back the rules of a tenant look at what was sent."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
+from itertools import chain
 
 from nearcast.domain.campaign import Campaign
 from nearcast.domain.policy import CalendarUnit, FrequencyCap, Policy
@@ -15,17 +16,11 @@ _CALENDAR = {
 
 
 def look_back(policy: Policy, campaigns: Iterable[Campaign]) -> timedelta:
-    """The longest time for which any rule counts messages. The rules that ask for the last one look back further: they
-    need only that one.
+    """The longest time for which any rule counts messages. Cooldown, re-eligibility and rotation ask for the last one,
+    however long ago it was: they need no other.
     """
-    return max(_spans(policy, campaigns), default=timedelta())
-
-
-def _spans(policy: Policy, campaigns: Iterable[Campaign]) -> Iterator[timedelta]:
-    yield from map(_span, policy.caps)
-    for campaign in campaigns:
-        yield from map(_span, campaign.caps)
-        yield timedelta(seconds=max(campaign.fence_cooldown_s, campaign.re_eligibility_s))
+    caps = chain(policy.caps, *(campaign.caps for campaign in campaigns))
+    return max(map(_span, caps), default=timedelta())
 
 
 def _span(cap: FrequencyCap) -> timedelta:

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, TimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nearcast.domain.errors import InvalidInput
@@ -59,7 +59,9 @@ class _OneWriter:
     def begin(self, connection: Connection) -> None:
         begin = connection.get_execution_options().get(BEGIN)
         if begin is None:
-            connection.info[_WRITES] = self._free.acquire(timeout=_BUSY_S)
+            if not self._free.acquire(timeout=_BUSY_S):
+                raise TimeoutError("database is locked by another writer of this process")
+            connection.info[_WRITES] = True
         # one that reads first and writes later fails when another has written in between, whatever the timeout
         connection.exec_driver_sql(begin or "BEGIN IMMEDIATE")
 

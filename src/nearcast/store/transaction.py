@@ -71,5 +71,5 @@ def _said(error: SQLAlchemyError) -> str:
     """What the driver says, in one line: without the statement and its values, without where the database is and who
     asked for it.
     """
-    line = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
+    line = str(getattr(error, "orig", None) or error.args[0]).partition("\n")[0]
     return re.sub(r'"[^"]*"', "…", line.rpartition("failed: ")[2])
