@@ -1,6 +1,5 @@
 """The composition root: which readers, writers, channels and database the use cases work with."""
 
-import math
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -169,8 +168,6 @@ def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[
     """Run the sample city on SQLite in a folder, a temporary one by default, until the process is told to end."""
     from nearcast import serving
 
-    if not math.isfinite(speed):
-        raise InvalidInput("is not a number", place="--speed")
     said = settings()
     with (
         serving.until_told_to_end(said.log_format),
