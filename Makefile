@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint unit coverage bench format pins setup-run setup-dev
+.PHONY: help run test check lint unit soak coverage bench format pins setup-run setup-dev
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ lint:
 
 unit:
 	.venv/bin/python -m pytest -q -m "not e2e"
+
+soak: setup-dev ## Races and crashes again and again, for minutes
+	.venv/bin/python -m pytest -m soak
 
 coverage: setup-dev ## Which branches the unit and property tests take
 	.venv/bin/python -m pytest -q -m "not e2e" --cov --cov-report=term
