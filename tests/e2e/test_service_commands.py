@@ -6,7 +6,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ import httpx
 import pytest
 
 from nearcast.store.migrate import head_revision
-from tests.e2e.processes import bearer, environment, eventually, ran, running
+from tests.e2e.processes import bearer, eventually, ran, running
 from tests.e2e.shell import Answer, write_csv, write_json, write_ndjson
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
@@ -41,7 +40,6 @@ HELLO = {**GREETING, "id": "hello", "shop_id": "cafe", "trigger": {"on": "enter"
 AWAY = "postgresql+psycopg://somebody:hush-hush@127.0.0.1:1/nearcast"
 SECRET = "hush-hush"  # noqa: S105
 
-COMMANDS = ["demo", "serve", "migrate", "doctor", "match", "replay", "explain", "import", "simulate", "keys", "bench"]
 
 Run = Callable[..., Answer]
 
@@ -211,44 +209,6 @@ def test_what_is_asked_for_wrongly_is_named_and_a_setting_without_its_value(
     assert list(tmp_path.iterdir()) == []
 
 
-# --- the log
-
-
-def test_every_line_of_a_json_log_is_an_object_and_holds_nobodys_place(tmp_path: Path) -> None:
-    program = """
-import logging, threading, warnings
-from nearcast.serving import until_told_to_end
-
-def fail():
-    raise ValueError("at 52.52")
-
-with until_told_to_end("json"):
-    warnings.warn("this is old")
-    thread = threading.Thread(target=fail, name="walker")
-    thread.start()
-    thread.join()
-    try:
-        fail()
-    except ValueError:
-        logging.getLogger("uvicorn.error").exception("two\\nlines")
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["level"] for line in lines] == ["WARNING", "ERROR", "ERROR"]
-    assert "this is old" in lines[0]["message"]
-    assert lines[1]["message"] == "thread walker died"
-    assert lines[2]["error"].startswith("ValueError at <string>:6 fail < ")
-    assert "52.52" not in done.stderr
-
-
-def test_why_it_does_not_start_is_a_line_of_the_json_log(alone: Run) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as other:
-        answer = alone("serve", port=other.getsockname()[1], log_format="json")
-    assert answer.code == 1
-    said = [json.loads(line) for line in answer.err.splitlines()]
-    assert [line["message"].partition(",")[0] for line in said] == ["cannot listen on 127.0.0.1"]
-
-
 # --- migrate
 
 
@@ -404,24 +364,3 @@ def test_explain_tells_from_the_database_what_was_decided(run: Run, greeted_at: 
     assert "marketing_consent" in run("explain", *where).out
     where[1] = "nobody"
     run("explain", *where).refuses("nobody")
-
-
-# --- help
-
-
-def test_help_has_a_whole_line_for_every_command(tmp_path: Path) -> None:
-    told = ran("--help", folder=tmp_path).out
-    listed = re.findall(r"^  (\w+) +([A-Z].+)$", told.partition("Commands:")[2], re.MULTILINE)
-    assert [name for name, _ in listed] == COMMANDS
-    assert all(re.fullmatch(r".{20,}[^.]\.", line) for _, line in listed)
-
-
-def test_help_loads_nothing_that_takes_time(tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.argv = ['nearcast', '--help']\n"
-        "from nearcast.cli import main\n"
-        "try: main()\n"
-        "finally: sys.exit(bool({'numpy', 'sqlalchemy', 'fastapi', 'pydantic'} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, env=environment())
-    assert done.returncode == 0

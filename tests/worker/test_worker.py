@@ -202,7 +202,7 @@ def test_ticks_are_not_logged(office: Office, caplog: pytest.LogCaptureFixture) 
         worker = office.worker()
         eventually(lambda: all(status.last_success_at for status in worker.status().values()))
         assert worker.stop()
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.name.startswith("apscheduler")] == []
 
 
 class Slow(Heard):
