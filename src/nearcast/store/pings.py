@@ -69,7 +69,7 @@ class Pings:
             .join(log_position, (here.tenant_id == ping_log.c.tenant_id) & (here.partition == ping_log.c.partition))
             .where(here.tenant_id == self._tenant, here.partition.in_(list(partitions)))
             .where(ping_log.c.seq > after, ping_log.c.seq <= after + limit)  # no database sorts more than it must
-            .order_by(ping_log.c.partition, ping_log.c.seq)
+            .order_by(here.partition, ping_log.c.seq)  # by the small table's column: SQLite begins with that one
             .limit(limit)
         )
         rows = self._connection.execute(waiting).all()
@@ -97,13 +97,14 @@ class Pings:
         consumed; those of partitions in which none waits are left out.
         """
         here = log_position.c
-        first = (ping_log.c.tenant_id == here.tenant_id) & (ping_log.c.partition == here.partition)
-        since = (
-            select(here.partition, ping_log.c.received_at_us)
-            .join(ping_log, first & (ping_log.c.seq == here.position + 1))
-            .where(here.tenant_id == self._tenant)
+        first = select(ping_log.c.received_at_us).where(
+            ping_log.c.tenant_id == self._tenant,
+            ping_log.c.partition == here.partition,
+            ping_log.c.seq == here.position + 1,
         )
-        arrived = {row.partition: as_instant(row.received_at_us) for row in self._connection.execute(since)}
+        since = select(here.partition, first.scalar_subquery()).where(here.tenant_id == self._tenant)
+        found = self._connection.execute(since).all()
+        arrived = {partition: as_instant(us) for partition, us in found if us is not None}
         return {key: arrived[at] for key in customer_ids if (at := partition_of(key)) in arrived}
 
     def prune(self, before: datetime, *, limit: int) -> int:
