@@ -213,8 +213,4 @@ def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: 
     for role in Role:
         say(f"  {role.value:<9} {made.access.create(TENANT, role, 'demo', clock.now()).key}")
     say(f"why each message was sent or not: curl -H 'Authorization: Bearer KEY' {url}/v1/match-log")
-    shown.start()
-    try:
-        serving.run(made, serving.ROLES, listening, say, pages=[demo_pages(shown)])
-    finally:
-        shown.stop()
+    serving.run(made, serving.ROLES, listening, say, pages=[demo_pages(shown)], beside=[shown])

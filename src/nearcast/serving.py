@@ -8,12 +8,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from traceback import extract_tb
 from types import FrameType, TracebackType
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias
 
 import uvicorn
 from fastapi import APIRouter
@@ -38,6 +38,14 @@ def roles_of(said: str) -> frozenset[str]:
     return asked
 
 
+class Part(Protocol):
+    """What has threads of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> object: ...
+
+
 def run(
     application: Application,
     roles: Collection[str],
@@ -46,24 +54,32 @@ def run(
     *,
     pages: Sequence[APIRouter] = (),
     public_url: str | None = None,
+    beside: Sequence[Part] = (),
 ) -> None:
     """Serve on `listening`, or without it only work, until told to end; what is in hand is finished first."""
     worker = Worker(application, set(roles) - {"api"})
-    worker.start()
-    try:
+    # before any thread starts: FastAPI silences warnings while it makes routes, and that holds for all threads or none
+    app = create_app(replace(application, worker_status=worker.status), pages=pages, public_url=public_url)
+    with _started(worker, *beside):
         if listening is None:
             say(f"nearcast works as {', '.join(sorted(roles))}")
             threading.Event().wait()
         else:
             say(f"nearcast serves {public_url or url_of(listening)}")
-            app = create_app(replace(application, worker_status=worker.status), pages=pages, public_url=public_url)
             # its access log would hold positions: they stand in queries
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_S
             )
             uvicorn.Server(config).run(sockets=[listening])
-    finally:
-        worker.stop()
+
+
+@contextmanager
+def _started(*parts: Part) -> Iterator[None]:
+    with ExitStack() as started:
+        for part in parts:
+            part.start()
+            started.callback(part.stop)
+        yield
 
 
 @contextmanager
