@@ -23,7 +23,7 @@ from nearcast.services.demo.demo import Demo
 from nearcast.services.demo.people import People
 from nearcast.services.demo.seed import seed
 from nearcast.services.engines import Engines
-from nearcast.services.ingest import as_instant
+from nearcast.services.instants import as_instant
 from nearcast.sim.calendar import MIDNIGHT
 from nearcast.sim.city import SETTINGS
 from tests.console.demos import SPEED, SteppedDemo, stepped_demo

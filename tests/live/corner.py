@@ -14,7 +14,7 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
 from nearcast.geo.batch import PingBatch
 from nearcast.geo.validate import geofence_from_feature
-from nearcast.services.ingest import as_us
+from nearcast.services.instants import as_us
 from nearcast.services.ports import LedgerLine, Run, SendOutcome
 from nearcast.store.sql_store import SqlStore
 

@@ -23,7 +23,8 @@ from nearcast.domain.ids import TenantId
 from nearcast.feeds.files import read_pings
 from nearcast.geo.batch import PingBatch
 from nearcast.services.access import Role
-from nearcast.services.ingest import as_instant, in_order_of_arrival
+from nearcast.services.ingest import in_order_of_arrival
+from nearcast.services.instants import as_instant
 from nearcast.services.live import Live
 from nearcast.services.replay import ping_batch
 from nearcast.services.report import as_json, message_row, rfc3339, transition_row

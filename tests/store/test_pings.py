@@ -3,7 +3,7 @@
 from threading import Thread
 
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.services.ingest import as_instant
+from nearcast.services.instants import as_instant
 from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import PARTITIONS

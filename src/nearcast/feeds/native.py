@@ -15,7 +15,7 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.feeds import values
 from nearcast.feeds.pings import EARLIEST_US, LATEST_US
 from nearcast.geo.batch import PingBatch, Texts
-from nearcast.services.ingest import as_us
+from nearcast.services.instants import as_us
 from nearcast.services.ping_request import MOST_PINGS, NDJSON, PingRequest, TooManyPings, Unreadable
 
 _LONGEST_TEXT_BYTES = 255  # three of them are a key in every database

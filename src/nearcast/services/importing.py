@@ -18,7 +18,7 @@ from nearcast.services.import_catalogue import import_geofences, import_shops
 from nearcast.services.import_customers import import_customers
 from nearcast.services.import_report import Taken
 from nearcast.services.import_rows import rows_of
-from nearcast.services.ingest import as_us
+from nearcast.services.instants import as_us
 from nearcast.services.intake import Intake
 from nearcast.services.ports import Store
 from nearcast.services.rows import PingRowReader, Row, RowReader

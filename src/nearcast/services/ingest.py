@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,22 +15,11 @@ from nearcast.domain.position import MAX_LON_DEG, Position
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.services.geofences import GeofenceBook
+from nearcast.services.instants import EPOCH, as_instant
 from nearcast.services.world import World
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = 1_000_000
 PingKey: TypeAlias = tuple[CustomerId, str | None, str]
-
-
-def as_us(at: datetime) -> int:
-    """Microseconds since 1970; ValueError for an instant without an offset."""
-    if at.tzinfo is None:
-        raise ValueError(f"{at!r} has no offset: it is no instant")
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
-def as_instant(us: int) -> datetime:
-    return EPOCH + timedelta(microseconds=us)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from nearcast.domain.reason import Reason
 from nearcast.geo.batch import PingBatch
 from nearcast.services.assembly import assemble
 from nearcast.services.catalogue import CATALOGUE
-from nearcast.services.ingest import Arrivals, Door, as_us, joined
+from nearcast.services.ingest import Arrivals, Door, joined
+from nearcast.services.instants import as_us
 from nearcast.services.ports import Catalogue, Store
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World

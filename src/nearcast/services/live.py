@@ -16,16 +16,8 @@ from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
 from nearcast.services.engine import apply_consent, end_visits, take_consent, take_pings
-from nearcast.services.ingest import (
-    Arrivals,
-    Door,
-    as_instant,
-    as_us,
-    fix_of,
-    in_order_of_arrival,
-    inside_of,
-    ping_keys,
-)
+from nearcast.services.ingest import Arrivals, Door, fix_of, in_order_of_arrival, inside_of, ping_keys
+from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ports import Channel, LedgerLine, Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Steps, slices

@@ -39,7 +39,8 @@ from nearcast.services.engine import (
     take_pings,
     visits_end_at,
 )
-from nearcast.services.ingest import EPOCH, Door, as_instant, as_us, fix_of, in_order_of_arrival, inside_of
+from nearcast.services.ingest import Door, fix_of, in_order_of_arrival, inside_of
+from nearcast.services.instants import EPOCH, as_instant, as_us
 from nearcast.services.ports import Channel, Progress
 from nearcast.services.prior_sends import prior_send
 from nearcast.services.runs import next_due

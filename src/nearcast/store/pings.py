@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
-from nearcast.services.ingest import as_instant, as_us
+from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ports import PingSlice
 from nearcast.store.dialect import free_names, insert_into, upsert
 from nearcast.store.page import chunks

@@ -7,7 +7,7 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind, TransitionReason, Visit
-from nearcast.services.ingest import as_instant, as_us
+from nearcast.services.instants import as_instant, as_us
 
 
 def track_to_json(track: Track) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
-from nearcast.services.ingest import as_instant, as_us
+from nearcast.services.instants import as_instant, as_us
 from nearcast.services.report import rfc3339
 
 SRID = 4326

@@ -17,7 +17,7 @@ from nearcast.domain.reason import Reason
 from nearcast.geo.batch import PingBatch
 from nearcast.services.demo.city import TENANT, DemoCity, ledger_line
 from nearcast.services.engines import Engines
-from nearcast.services.ingest import as_instant, as_us
+from nearcast.services.instants import as_instant, as_us
 from nearcast.services.scenario import EventShape
 from nearcast.sim.calendar import MIDNIGHT
 

@@ -21,7 +21,7 @@ from nearcast.services.demo.people import Accept
 from nearcast.services.demo.words import ARRIVED, ON_ITS_WAY, told_why
 from nearcast.services.engines import Engines
 from nearcast.services.geofences import BEGINNING
-from nearcast.services.ingest import as_us
+from nearcast.services.instants import as_us
 from nearcast.services.ports import LedgerLine, MatchLogFilter, Store, UnitOfWork
 from nearcast.services.suppressing import suppress
 from nearcast.services.telling import sentence
