@@ -43,10 +43,29 @@ def circle(lat_deg: float, lon_deg: float, radius_m: float, geofence_id: str = "
     return Geofence(id=GeofenceId(geofence_id), boundary=Circle(Position(lat_deg, lon_deg), radius_m))
 
 
+def indexes(geofences: Sequence[Geofence]) -> list[FenceIndex]:
+    """The same geofences in an R-tree, compiled, and half compiled and half edited since."""
+    half = len(geofences) // 2
+    overlaid, compiled, edited = (FenceIndex(some) for some in (geofences, geofences, geofences[:half]))
+    compiled.compile()
+    edited.compile()
+    for geofence in geofences[half:]:
+        edited.put(geofence)
+    return [overlaid, compiled, edited]
+
+
+def match(geofences: Sequence[Geofence], lat: Floats, lon: Floats) -> list[tuple[int, int]]:
+    """What the matcher says in every one of its states: the pairs of ping row and slot."""
+    said = [index.match(lat, lon) for index in indexes(geofences)]
+    first, *others = [list(zip(pairs.ping_row.tolist(), pairs.slot.tolist(), strict=True)) for pairs in said]
+    assert all(other == first for other in others)
+    return first
+
+
 def inside(geofence: Geofence, *lat_lon: tuple[float, float]) -> list[bool]:
     """What the matcher says of each point."""
     lat, lon = np.array(lat_lon).T
-    hits = set(FenceIndex([geofence]).match(lat, lon).ping_row.tolist())
+    hits = {row for row, _ in match([geofence], lat, lon)}
     return [row in hits for row in range(len(lat_lon))]
 
 
@@ -70,6 +89,7 @@ def nearby_points(geofences: Sequence[Geofence], rng: np.random.Generator, n: in
     points = np.where(kind == 1, np.column_stack([at[:, 0], to[:, 1]]), points)
     points = np.where(kind == 2, np.nextafter(at, to), points)
     points = np.where(kind == 3, at + rng.normal(0, 0.2, (n, 2)), points)
+    points = np.where(np.abs(points) < 1e-100, 0.0, points)  # products of such numbers are 0, and GEOS is lost
     lon = (points[:, 0] + 180.0) % 360.0 - 180.0 + rng.choice([-360.0, 0.0, 0.0, 360.0], n)
     return points[:, 1].clip(-90.0, 90.0), np.where(np.abs(lon) <= 540.0, lon, 0.0)
 

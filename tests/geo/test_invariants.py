@@ -1,13 +1,13 @@
-"""What must change no answer (reference invariants I5, I6, I12)."""
+"""What must change no answer (reference invariants I5, I6, I11, I12)."""
 
 import numpy as np
 import shapely
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from nearcast.domain.geofence import Geofence
 from nearcast.geo.batch import Floats
-from nearcast.geo.matcher import FenceIndex
-from tests.geo.shapes import GRID_DEG, Ring, circle, polygon, stars
+from tests.geo.shapes import GRID_DEG, Ring, circle, fences, match, nearby_points, polygon, stars
 
 SEEDS = st.integers(0, 2**32)
 
@@ -23,7 +23,7 @@ def grid_points(ring: Ring, seed: int) -> tuple[Floats, Floats]:
 
 
 def hits(ring: Ring, lat: Floats, lon: Floats) -> list[int]:
-    return list(FenceIndex([polygon(ring)]).match(lat, lon).ping_row.tolist())
+    return [row for row, _ in match([polygon(ring)], lat, lon)]
 
 
 def moved(ring: Ring, by_deg: float) -> Ring:
@@ -70,6 +70,12 @@ def test_i12_a_larger_circle_loses_no_ping(lat: float, lon: float, radius_m: flo
     reach_deg = radius_m / 111_000.0
     lats = (lat + rng.normal(0, reach_deg, 40)).clip(-90.0, 90.0)
     lons = (lon + rng.normal(0, reach_deg / max(0.01, np.cos(np.radians(lat))), 40)).clip(-540.0, 540.0)
-    smaller = FenceIndex([circle(lat, lon, radius_m)]).match(lats, lons)
-    larger = FenceIndex([circle(lat, lon, min(radius_m * factor, 2.0e7))]).match(lats, lons)
-    assert set(smaller.ping_row.tolist()) <= set(larger.ping_row.tolist())
+    smaller, larger = (match([circle(lat, lon, min(m, 2.0e7))], lats, lons) for m in (radius_m, radius_m * factor))
+    assert set(smaller) <= set(larger)
+
+
+@given(fences("f1"), fences("other"), SEEDS)
+def test_i11_a_geofence_more_changes_nothing_for_the_others(fence: Geofence, other: Geofence, seed: int) -> None:
+    lat, lon = nearby_points([fence, other], np.random.default_rng(seed), 40)
+    beside = [pair for pair in match([fence, other], lat, lon) if pair[1] == 0]
+    assert beside == match([fence], lat, lon)

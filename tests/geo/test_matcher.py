@@ -16,7 +16,7 @@ from nearcast.geo import oracle
 from nearcast.geo.batch import Floats
 from nearcast.geo.geodesy import canonical_points
 from nearcast.geo.matcher import FenceIndex
-from tests.geo.shapes import area_of, box, circle, circles, fences, nearby_points, polygon
+from tests.geo.shapes import area_of, box, circle, circles, fences, indexes, nearby_points, polygon
 
 SEEDS = st.integers(0, 2**32)
 
@@ -39,52 +39,62 @@ def brute_force(geofences: list[Geofence], lat: Floats, lon: Floats) -> list[tup
 )
 def test_i4_index_and_brute_force_agree(drawn: tuple[Geofence, ...], seed: int) -> None:
     lat, lon = nearby_points(drawn, np.random.default_rng(seed), 60)
-    assert pairs(FenceIndex(drawn), lat, lon) == brute_force(list(drawn), lat, lon)
+    expected = brute_force(list(drawn), lat, lon)
+    assert all(pairs(index, lat, lon) == expected for index in indexes(drawn))
 
 
 EDITS = st.lists(
-    st.integers(0, 5).flatmap(lambda i: st.one_of(fences(f"f{i}"), st.just(GeofenceId(f"f{i}")))), max_size=12
+    st.integers(0, 5).flatmap(
+        lambda i: st.one_of(fences(f"f{i}"), st.just(GeofenceId(f"f{i}")), st.sampled_from(["compile", "match"]))
+    ),
+    max_size=16,
 )
 
 
 @given(EDITS, SEEDS)
-def test_s35_they_agree_after_any_edits(edits: list[Geofence | GeofenceId], seed: int) -> None:
-    index, in_force = FenceIndex(), dict[str, Geofence]()
-    for edit in edits:
+def test_s35_they_agree_after_any_edits(edits: list[Geofence | str], seed: int) -> None:
+    index, in_force, rng = FenceIndex(), dict[str, Geofence](), np.random.default_rng(seed)
+    for edit in [*edits, "match"]:
         if isinstance(edit, Geofence):
             index.put(edit)
             in_force.pop(edit.id, None)  # a new revision comes last, as its slot does
             in_force[edit.id] = edit
+        elif edit == "compile":
+            index.compile()
+        elif edit == "match":
+            kept = list(in_force.values())
+            lat, lon = nearby_points(kept, rng, 30)
+            assert pairs(index, lat, lon) == brute_force(kept, lat, lon)
         else:
-            assert index.delete(edit) == in_force.pop(edit, None)
-    kept = list(in_force.values())
-    lat, lon = nearby_points(kept, np.random.default_rng(seed), 40)
-    assert pairs(index, lat, lon) == brute_force(kept, lat, lon)
-    assert list(index) == kept
-    assert len(index) == len(kept)
+            assert index.delete(GeofenceId(edit)) == in_force.pop(edit, None)
+    assert list(index) == list(in_force.values())
+    assert len(index) == len(in_force)
 
 
 @given(st.tuples(fences("a"), fences("b"), fences("c")), SEEDS)
 def test_one_point_alone_is_answered_as_among_many(drawn: tuple[Geofence, ...], seed: int) -> None:
     lat, lon = canonical_points(*nearby_points(drawn, np.random.default_rng(seed), 20))
     expected = brute_force(list(drawn), lat, lon)
-    index = FenceIndex(drawn)
+    asked = indexes(drawn)
     for row in range(len(lat)):
         position = Position(float(lat[row]), float(lon[row]))
         alone = [fence.id for fence in drawn if oracle.covers(fence, position)]
         assert alone == [geofence_id for at, geofence_id in expected if at == row]
-        assert [geofence_id for _, geofence_id in pairs(index, lat[row : row + 1], lon[row : row + 1])] == alone
+        for index in asked:
+            assert [geofence_id for _, geofence_id in pairs(index, lat[row : row + 1], lon[row : row + 1])] == alone
 
 
 @given(st.tuples(circles("a"), circles("b")), SEEDS)
 def test_whatever_a_segment_touches_is_between_its_ends(drawn: tuple[Geofence, ...], seed: int) -> None:
     lat, lon = nearby_points(drawn, np.random.default_rng(seed), 2)
     a, b = (Position(float(lat[row]), float(lon[row])) for row in (0, 1))
-    between = FenceIndex(drawn).between(a, b)
-    assert all(fence in between for fence in drawn if oracle.covers(fence, a) or oracle.covers(fence, b))
+    for index in indexes(drawn):
+        between = index.between(a, b)
+        assert all(fence in between for fence in drawn if oracle.covers(fence, a) or oracle.covers(fence, b))
 
 
-def test_a_thousand_fences_of_all_kinds_edited_a_hundred_times() -> None:
+@pytest.mark.parametrize("compile_from", [None, 1000], ids=["in an R-tree", "compiled"])
+def test_a_thousand_fences_of_all_kinds_edited_a_hundred_times(compile_from: int | None) -> None:
     rng = np.random.default_rng(7)
 
     def drawn(name: str) -> Geofence:
@@ -98,7 +108,8 @@ def test_a_thousand_fences_of_all_kinds_edited_a_hundred_times() -> None:
         return polygon(ring.tolist(), geofence_id=name, repair=True)
 
     in_force = {f"f{number}": drawn(f"f{number}") for number in range(1000)}
-    index = FenceIndex(in_force.values())
+    index = FenceIndex(in_force.values(), compile_from=compile_from)
+    assert (index.memory_bytes > 0) == (compile_from is not None)
     for number in rng.integers(0, 1100, 100).tolist():
         name = f"f{number}"
         in_force.pop(name, None)
@@ -116,25 +127,26 @@ def test_a_thousand_fences_of_all_kinds_edited_a_hundred_times() -> None:
 
 def test_pairs_come_by_row_then_slot() -> None:
     nested = [circle(52.0, 13.0, radius, f"f{radius}") for radius in (300, 100, 200)]
-    found = FenceIndex(nested).match(np.array([52.0, 0.0, 52.0015]), np.array([13.0, 0.0, 13.0]))
-    assert found.ping_row.tolist() == [0, 0, 0, 2, 2]
-    assert found.slot.tolist() == [0, 1, 2, 0, 2]
+    for index in indexes(nested):
+        found = index.match(np.array([52.0, 0.0, 52.0015]), np.array([13.0, 0.0, 13.0]))
+        assert found.ping_row.tolist() == [0, 0, 0, 2, 2]
+        assert found.slot.tolist() == [0, 1, 2, 0, 2]
 
 
 def test_a_slot_keeps_meaning_its_revision() -> None:
     old, new = circle(52.0, 13.0, 100.0), circle(52.0, 13.0, 200.0)
     index = FenceIndex([old])
     assert index.put(new) == 1
-    assert (index.geofence(0), index.geofence(1), index.get(GeofenceId("f1"))) == (old, new, new)
+    assert (index.geofence(0), index.geofence(1), list(index)) == (old, new, [new])
     assert index.match(np.array([52.0]), np.array([13.0])).slot.tolist() == [1]
     index.delete(GeofenceId("f1"))
-    assert (index.geofence(1), index.get(GeofenceId("f1")), len(index)) == (new, None, 0)
+    assert (index.geofence(1), list(index), len(index)) == (new, [], 0)
     assert index.put(old) == 2
 
 
 def test_no_fences_and_no_points() -> None:
-    assert len(FenceIndex().match(np.array([1.0]), np.array([1.0]))) == 0
-    assert len(FenceIndex([circle(0.0, 0.0, 1.0)]).match(np.array([]), np.array([]))) == 0
+    assert all(len(index.match(np.array([1.0]), np.array([1.0]))) == 0 for index in indexes([]))
+    assert all(len(index.match(np.array([]), np.array([]))) == 0 for index in indexes([circle(0.0, 0.0, 1.0)]))
     assert len(oracle.match([], np.array([1.0]), np.array([1.0]))) == 0
 
 

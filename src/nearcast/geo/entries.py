@@ -18,9 +18,9 @@ from nearcast.geo.geodesy import Bools, circle_bounds_deg, is_within
 
 Polygons: TypeAlias = NDArray[Any]  # object arrays of shapely polygons
 
-_POLYGON, _CIRCLE, _POLE = 0, 1, 2
+POLYGON, CIRCLE, POLE = 0, 1, 2  # kinds
 _SLACK_DEG = 1e-9  # moving a box rounds its sides
-_WORTH_PREPARING = 100  # vertices; below that a plain test is as fast and keeps no index per polygon
+WORTH_PREPARING = 100  # vertices; below that a plain test is as fast and keeps no index per polygon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,11 +45,11 @@ class Entries:
     def covers(self, entry: Ints, lat_deg: Floats, lon_deg: Floats) -> Bools:
         """Whether entry `entry[k]` takes point k, which lies in its box; n answers for n columns."""
         kind = self.kind[entry]
-        inside: Bools = kind == _POLE
-        at = np.flatnonzero(kind == _POLYGON)
+        inside: Bools = kind == POLE
+        at = np.flatnonzero(kind == POLYGON)
         polygons = entry[at]
         inside[at] = shapely.intersects_xy(self.polygon[polygons], lon_deg[at] - self.moved_deg[polygons], lat_deg[at])
-        at = np.flatnonzero(kind == _CIRCLE)
+        at = np.flatnonzero(kind == CIRCLE)
         circles = entry[at]
         inside[at] = is_within(
             self.center_lat_deg[circles], self.center_lon_deg[circles], lat_deg[at], lon_deg[at], self.radius_m[circles]
@@ -57,11 +57,11 @@ class Entries:
         return inside
 
 
-def entries_of(geofences: Sequence[Geofence], first_slot: int = 0) -> Entries:
-    """The entries of geofences whose slots count from `first_slot`."""
+def entries_of(geofences: Sequence[Geofence], slots: Sequence[int]) -> Entries:
+    """The entries of geofences, each with its slot."""
     circles: list[tuple[int, Circle]] = []
     areas: list[tuple[int, Area]] = []
-    for slot, geofence in enumerate(geofences, first_slot):
+    for slot, geofence in zip(slots, geofences, strict=True):
         if isinstance(geofence.boundary, Circle):
             circles.append((slot, geofence.boundary))
         else:
@@ -77,13 +77,11 @@ def joined(*blocks: Entries) -> Entries:
 
 def _of_circles(circles: list[tuple[int, Circle]]) -> Entries:
     slot = np.array([slot for slot, _ in circles], dtype=np.int64)
-    lat_deg = np.array([circle.center.lat_deg for _, circle in circles], dtype=np.float64)
-    lon_deg = np.array([circle.center.lon_deg for _, circle in circles], dtype=np.float64)
-    radius_m = np.array([circle.radius_m for _, circle in circles], dtype=np.float64)
+    lat_deg, lon_deg, radius_m = circle_columns([circle for _, circle in circles])
     row, moved_deg, box_deg = boxes_in_view(circle_bounds_deg(lat_deg, lon_deg, radius_m))
     return Entries(
         slot=slot[row],
-        kind=np.full(len(row), _CIRCLE, dtype=np.int8),
+        kind=np.full(len(row), CIRCLE, dtype=np.int8),
         box_deg=box_deg,
         moved_deg=moved_deg,
         polygon=np.full(len(row), None, dtype=object),
@@ -93,21 +91,28 @@ def _of_circles(circles: list[tuple[int, Circle]]) -> Entries:
     )
 
 
+def circle_columns(circles: Sequence[Circle]) -> tuple[Floats, Floats, Floats]:
+    """Centres' latitudes and longitudes, and radii."""
+    rows = [(circle.center.lat_deg, circle.center.lon_deg, circle.radius_m) for circle in circles]
+    lat_deg, lon_deg, radius_m = np.array(rows, dtype=np.float64).reshape(-1, 3).T.copy()
+    return lat_deg, lon_deg, radius_m
+
+
 def _of_areas(areas: list[tuple[int, Area]]) -> tuple[Entries, Entries]:
     """Every part of every area by its sides, and the poles by the parts that reach them."""
     geometries = shapely.from_wkb(np.array([area.wkb for _, area in areas], dtype=object))
     polygon, number = shapely.get_parts(geometries, return_index=True)
     slot = np.array([slot for slot, _ in areas], dtype=np.int64)[number]
-    shapely.prepare(polygon[shapely.get_num_coordinates(polygon) >= _WORTH_PREPARING])
+    shapely.prepare(polygon[shapely.get_num_coordinates(polygon) >= WORTH_PREPARING])
     bounds_deg = shapely.bounds(polygon).reshape(-1, 4)  # NaN for an empty part, which then gets no box
     row, moved_deg, box_deg = boxes_in_view(bounds_deg)
-    sides = _polygon_entries(_POLYGON, slot[row], box_deg, moved_deg, polygon[row])
+    sides = _polygon_entries(POLYGON, slot[row], box_deg, moved_deg, polygon[row])
     south_row, north_row = np.flatnonzero(bounds_deg[:, 1] == -90.0), np.flatnonzero(bounds_deg[:, 3] == 90.0)
     pole_lat_deg = np.repeat([-90.0, 90.0], [len(south_row), len(north_row)])
     whole = np.full(len(pole_lat_deg), 180.0)
     pole_box_deg = np.column_stack([-whole, pole_lat_deg, whole, pole_lat_deg])
     row = np.concatenate([south_row, north_row])
-    return sides, _polygon_entries(_POLE, slot[row], pole_box_deg, np.zeros(len(row)), polygon[row])
+    return sides, _polygon_entries(POLE, slot[row], pole_box_deg, np.zeros(len(row)), polygon[row])
 
 
 def _polygon_entries(kind: int, slot: Ints, box_deg: Floats, moved_deg: Floats, polygon: Polygons) -> Entries:

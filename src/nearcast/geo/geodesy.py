@@ -20,6 +20,8 @@ from nearcast.geo.batch import Floats
 Bools: TypeAlias = NDArray[np.bool_]
 LonLat: TypeAlias = tuple[float, float]
 
+EQUATOR_M, _FLATTENING = 6_378_137.0, 1.0 / 298.257223563
+SQUARED_ECCENTRICITY = _FLATTENING * (2.0 - _FLATTENING)
 SMALLEST_RADIUS_M = 6_335_439.0  # a·(1−e²), along the meridian at the equator, rounded down
 LARGEST_RADIUS_M = 6_399_594.0  # a²/b, at the poles, rounded up
 
@@ -96,6 +98,33 @@ def _haversine_rad(lat1_deg: Floats, lon1_deg: Floats, lat2_deg: Floats, lon2_de
     chord = np.sin(half_lat) ** 2 + np.cos(lat1) * np.cos(lat2) * np.sin(half_lon) ** 2
     angle: Floats = 2.0 * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
     return angle
+
+
+def local_plane(lat_deg: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Round n latitudes: metres per degree north and how they grow per degree north, the same eastwards.
+
+    The growth is halved, so that it is taken halfway to the other place (mid-latitude formula). With the meridian's
+    radius of curvature M and the normal's N, a parallel's radius N·cos φ grows by −M·sin φ, and M itself by
+    3·M·e²·sin φ·cos φ / (1 − e²·sin²φ). `plane_error` says how well this does.
+    """
+    sine, cosine = np.sin(np.radians(lat_deg)), np.cos(np.radians(lat_deg))
+    flat = 1.0 - SQUARED_ECCENTRICITY * sine**2
+    meridian_m, normal_m = EQUATOR_M * (1.0 - SQUARED_ECCENTRICITY) / flat**1.5, EQUATOR_M / np.sqrt(flat)
+    meridian_growth_m = 3.0 * meridian_m * SQUARED_ECCENTRICITY * sine * cosine / flat
+    rad, half = np.radians(1.0), np.radians(1.0) ** 2 / 2.0
+    return meridian_m * rad, meridian_growth_m * half, normal_m * cosine * rad, -meridian_m * sine * half
+
+
+def plane_error(lat_deg: Floats, reach_m: Floats) -> Floats:
+    """A share of the distance that `local_plane` is never wrong by up to `reach_m` away; infinite near the poles.
+
+    The terms left out are of second order in distance over radius and in the convergence of the meridians; two of them
+    are the most found among two million random ones, and three are allowed for.
+    """
+    farthest_deg = np.abs(lat_deg) + np.degrees(reach_m / SMALLEST_RADIUS_M)
+    is_far_from_poles = farthest_deg < _POLAR_LAT_DEG
+    cosine = np.cos(np.radians(np.where(is_far_from_poles, farthest_deg, 0.0)))
+    return np.where(is_far_from_poles, 3.0 * (reach_m / (SMALLEST_RADIUS_M * cosine)) ** 2, np.inf)
 
 
 def circle_bounds_deg(lat_deg: Floats, lon_deg: Floats, radius_m: Floats) -> Floats:

@@ -25,3 +25,6 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.ping_row)
+
+
+NO_PAIRS = Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
