@@ -94,7 +94,7 @@ def test_what_a_customer_was_afterwards_is_told_to_analysts_and_that_it_changed_
         role: by_id(sqlite_service.client(role), row["decision_id"]).json()["caveats"]
         for role in (Role.ANALYST, Role.OWNER)
     }
-    assert "2026-06-02T11:02:02Z" in str(said[Role.ANALYST])
+    assert "2026-06-02T11:03:22Z" in str(said[Role.ANALYST])
     assert said[Role.OWNER] == ["not everything is known as it stood then"]
 
 

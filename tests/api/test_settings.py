@@ -55,7 +55,8 @@ def test_somebody_who_was_slower_does_not_overwrite(sqlite_service: Service):
     [
         ({"tenant": {"timezone": "Mars/Olympus"}}, "tenant.timezone", "Mars/Olympus"),
         ({"tenant": {"id": "t2"}}, "tenant.id", "t2"),
-        ({"presence": {"profile": "robust"}}, "presence.profile", "robust"),
+        ({"presence": {"profile": "gentle"}}, "presence.profile", "gentle"),
+        ({"presence": {"exit_margin_m": -1}}, "presence.exit_margin_m", -1),
         ({"presence": {"dwell_s": -1}}, "presence.dwell_s", -1),
         ({"ping_rules": {"max_age_s": "5 min"}}, "ping_rules.max_age_s", "5 min"),
         ({"policy": {"quiet_hours": [{"from": "21:00"}]}}, "policy.quiet_hours[0].until", None),

@@ -104,9 +104,11 @@ def visit(service: Service, *customers: str, lon: float = LON, tenant: str = "t1
 
 
 def leave(service: Service, *customers: str, tenant: str = "t1") -> None:
-    """They are two kilometres off."""
-    assert send(service, [ping(service, customer, lat=LAT + 0.02) for customer in customers], tenant).is_success
-    work(service, tenant)
+    """A minute later they are two kilometres off, and stay there."""
+    for seconds in (60, 20):
+        service.clock.step(seconds=seconds)
+        assert send(service, [ping(service, customer, lat=LAT + 0.02) for customer in customers], tenant).is_success
+        work(service, tenant)
 
 
 def rows_of(client: httpx.Client, **params: Any) -> list[dict[str, Any]]:

@@ -67,6 +67,19 @@ class Squares:
         west, east, south, north = _sides(geofence)
         return west <= position.lon_deg <= east and south <= position.lat_deg <= north
 
+    def distance_m(self, start: Position, end: Position) -> float:
+        return math.hypot(end.lon_deg - start.lon_deg, end.lat_deg - start.lat_deg)
+
+    def clearance_m(self, geofence: Geofence, position: Position) -> float:
+        west, east, south, north = _sides(geofence)
+        beyond = (west - position.lon_deg, position.lon_deg - east, south - position.lat_deg, position.lat_deg - north)
+        outside_m = math.hypot(max(*beyond[:2], 0.0), max(*beyond[2:], 0.0))
+        return outside_m or max(beyond)
+
+    def depth_m(self, geofence: Geofence) -> float:
+        west, east, south, north = _sides(geofence)
+        return (east - west) * (north - south) / (east - west + north - south)
+
     def crossed(self, start: Fix, end: Fix, within_m: float) -> list[tuple[GeofenceId, float]]:
         a, b = start.position, end.position
         if math.hypot(b.lon_deg - a.lon_deg, b.lat_deg - a.lat_deg) > within_m:

@@ -1,15 +1,20 @@
-"""Invariants of visits over random pings in random orders of arrival (I1, I2, I3, I8, I11)."""
+"""Invariants of visits over random pings in random order, in both profiles (I1, I2, I3, I8, I11, I13, I14)."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nearcast.domain.ping import Fix
 from nearcast.domain.reason import Reason
-from nearcast.domain.visit import FirstSeen, PresenceRules, Transition
+from nearcast.domain.rest import Rest, rest_of
+from nearcast.domain.track import advance
+from nearcast.domain.visit import FirstSeen, PresenceRules, Profile, Transition
+from nearcast.domain.walk import Stance
+from nearcast.store.track_codec import track_from_json, track_to_json
 from tests.domain.builders import later
 from tests.domain.ground import Squares, square
 from tests.domain.journey import Journey, told
@@ -39,12 +44,15 @@ pings = st.builds(
     st.integers(0, 40).map(lambda step: step * 10),
     st.sampled_from(PLACES),
     st.integers(0, LATENESS_S // 10).map(lambda step: step * 10),
-    st.sampled_from([0.0, 5.0, 50.0]),
+    st.sampled_from([0.0, 2.5, 50.0]),
     st.sampled_from([None, None, "watch"]),
 )
 streams = st.lists(pings, min_size=1, max_size=12)
 presences = st.builds(
     PresenceRules,
+    profile=st.sampled_from(Profile),
+    max_speed_mps=st.sampled_from([70.0, 0.9]),
+    exit_margin_m=st.just(1.0),
     lateness_s=st.just(LATENESS_S),
     dwell_s=st.sampled_from([None, 50.0]),
     gap_s=st.sampled_from([None, 70.0]),
@@ -124,8 +132,8 @@ def what_stands(walked: Journey) -> list[tuple[Any, ...]]:
 def test_i3_the_order_of_arrival_does_not_matter_within_the_window(
     stream: list[Ping], ground: Any, rules: PresenceRules
 ) -> None:
-    in_time_order = [Ping(p.second, p.lon, 0, p.accuracy_m, p.device) for p in stream]
-    assert what_stands(arrive(stream, ground(), rules)) == what_stands(arrive(in_time_order, ground(), rules))
+    punctual = [replace(ping, delay_s=0) for ping in stream]
+    assert what_stands(arrive(stream, ground(), rules)) == what_stands(arrive(punctual, ground(), rules))
 
 
 @settings(max_examples=60)
@@ -170,4 +178,88 @@ def test_nothing_is_left_after_consent_has_gone(stream: list[Ping], ground: Any,
     walked.withdraw(END_S)
     check_visits(walked)
     assert len(walked.visit_ids("enter")) == len(walked.visit_ids("exit"))
-    assert (walked.track.newest, walked.track.before, walked.track.open_visits) == (None, None, ())
+    assert (walked.track.newest, walked.track.open_visits) == (None, ())
+    assert walked.track.before == walked.track.stance == Stance()
+
+
+def in_time_order(stream: list[Ping]) -> list[Ping]:
+    """One ping of each instant."""
+    return sorted({ping.second: replace(ping, delay_s=0) for ping in stream}.values(), key=lambda ping: ping.second)
+
+
+@settings(max_examples=60)
+@given(streams, grounds, presences, st.sampled_from([0.0, 30.0, 10_000.0]))
+def test_what_has_settled_may_be_forgotten(
+    stream: list[Ping], ground: Any, rules: PresenceRules, lateness_s: float
+) -> None:
+    ordered = in_time_order(stream)
+    walked, as_before = (arrive(ordered, ground(), replace(rules, lateness_s=s)) for s in (lateness_s, LATENESS_S))
+    assert what_stands(walked) == what_stands(as_before)
+    assert walked.triggered == as_before.triggered
+
+
+@settings(max_examples=60)
+@given(streams, grounds, presences)
+def test_a_track_goes_on_from_where_it_was_written_down(stream: list[Ping], ground: Any, rules: PresenceRules) -> None:
+    walked, stored = Journey(ground(), rules), Journey(ground(), rules)
+    for ping in sorted(stream, key=lambda ping: ping.arrives):
+        for journey in (walked, stored):
+            journey.ping(ping.second, ping.lon, arrives=ping.arrives, accuracy_m=ping.accuracy_m, device=ping.device)
+        read = track_from_json(track_to_json(stored.track), stored.track.tenant_id, stored.track.customer_id)
+        assert read == walked.track
+        stored.track = read
+    assert stored.written == walked.written
+
+
+@settings(max_examples=100)
+@given(streams, grounds, presences, st.sampled_from([2.5, 50.0, 1000.0]))
+def test_i13_worse_accuracy_changes_nothing_that_was_undecided(
+    stream: list[Ping], ground: Any, rules: PresenceRules, worse_m: float
+) -> None:
+    walked = Journey(ground(), rules)
+    for ping in in_time_order(stream):
+        before = walked.track
+        fix = walked.fix(ping.second, ping.lon, accuracy_m=ping.accuracy_m)
+        step = walked.take(fix)
+        if not step.changes:
+            worse = replace(fix, accuracy_m=max(worse_m, fix.accuracy_m))
+            assert advance(before, worse, ground=walked.ground, rules=rules, now=walked.now).changes == ()
+
+
+@settings(max_examples=60)
+@given(streams, grounds, presences)
+def test_i14_every_visit_ends_in_silence(stream: list[Ping], ground: Any, rules: PresenceRules) -> None:
+    walked = arrive(stream, ground(), replace(rules, gap_s=70.0))
+    assert len(walked.visit_ids("enter")) == len(walked.visit_ids("exit"))
+    assert walked.track.open_visits == ()
+
+
+@settings(max_examples=100)
+@given(streams, grounds, presences)
+def test_calm_fixes_may_be_taken_later(stream: list[Ping], ground: Any, rules: PresenceRules) -> None:
+    walked, waiting = Journey(ground(), rules), Journey(ground(), rules)
+    put_off: list[Fix] = []
+    rest = rest_of(waiting.track, ground=waiting.ground, rules=rules)
+    for ping in in_time_order(stream):
+        fix = walked.fix(ping.second, ping.lon, accuracy_m=ping.accuracy_m)
+        is_calm = rest is not None and is_within(rest, fix, rules)
+        changes = walked.take(fix).changes
+        if rest is not None and is_calm:
+            assert changes == ()
+            put_off.append(fix)
+            rest = replace(rest, after=fix.at, position=fix.position if rest.position else None)
+            continue
+        for late in (*put_off, fix):
+            waiting.take(late)
+        put_off = []
+        rest = rest_of(waiting.track, ground=waiting.ground, rules=rules)
+        assert (waiting.track, waiting.written, waiting.triggered) == (walked.track, walked.written, walked.triggered)
+
+
+def is_within(rest: Rest, fix: Fix, rules: PresenceRules) -> bool:
+    if not (rest.after < fix.at and fix.inside == rest.inside and (rest.until is None or fix.at < rest.until)):
+        return False
+    if rest.position is None:
+        return True
+    reach_m = rules.max_speed_mps * (fix.at - rest.after).total_seconds()
+    return Squares().distance_m(rest.position, fix.position) <= reach_m

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -11,6 +12,8 @@ from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from tests.api.service import Service, serving
 from tests.scenarios import harness
+
+DATABASES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +36,7 @@ def _service(url: str) -> Iterator[Service]:
     autouse=True,
     params=[
         "memory",
-        pytest.param("sqlite", marks=[pytest.mark.e2e, pytest.mark.enable_socket]),
-        pytest.param("postgresql", marks=[pytest.mark.e2e, pytest.mark.enable_socket]),
+        *(pytest.param(name, marks=[pytest.mark.e2e, pytest.mark.enable_socket]) for name in DATABASES),
     ],
 )
 def engine(request: pytest.FixtureRequest) -> Iterator[None]:
@@ -44,13 +46,28 @@ def engine(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Random scenarios are replayed in memory alone: over HTTP each would be hundreds of commits."""
-    slow = [item for item in items if _is_random(item) and "memory" not in item.name]
+    """Each scenario is played on one of the databases, and with `-m soak` on the other.
+
+    Random ones are replayed in memory alone: over HTTP each would be hundreds of commits.
+    """
+    slow = set()
+    for item in items:
+        if isinstance(item, pytest.Function) and Path(__file__).parent in item.path.parents:
+            engine = item.callspec.params["engine"]
+            if engine in DATABASES and getattr(item.function, "is_hypothesis_test", False):
+                slow.add(item)
+            elif engine in DATABASES and engine != _database_of(item):
+                item.add_marker(pytest.mark.soak)
     if slow:
-        config.hook.pytest_deselected(items=slow)
+        config.hook.pytest_deselected(items=list(slow))
         items[:] = [item for item in items if item not in slow]
 
 
-def _is_random(item: pytest.Item) -> bool:
-    return bool(getattr(getattr(item, "function", None), "is_hypothesis_test", False)) and "engine" in item.fixturenames  # type: ignore[attr-defined]
+def _database_of(item: pytest.Function) -> str:
+    """One of the databases by lot, the same in every run and whichever of them the item is for."""
+    case = item.callspec.id.split("-")
+    case.remove(str(item.callspec.params["engine"]))
+    lot = crc32(f"{item.path.name} {item.originalname} {'-'.join(case)}".encode())
+    return DATABASES[lot % len(DATABASES)]

@@ -5,6 +5,7 @@ Tables that count in mm:ss start at 10:00Z on Tuesday 2026-06-02: `at("01:30")` 
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from pyproj import Geod
+
 from tests.api.service import Service
 from tests.live.through_http import Played, play
 
@@ -21,6 +24,7 @@ Row = dict[str, Any]
 Position = tuple[float, float]
 T = TypeVar("T")
 
+_WGS84 = Geod(ellps="WGS84")
 CENTER: Position = (52.520000, 13.405000)
 N50: Position = (52.5204497, 13.405)
 N99: Position = (52.5208903, 13.405)
@@ -79,6 +83,17 @@ def mmss(text: str) -> str:
     passed = (instant(text) - instant(NOON)).total_seconds()
     assert passed == int(passed), text
     return f"{int(passed) // 60:02d}:{int(passed) % 60:02d}"
+
+
+def beside(north_m: float, east_m: float = 0.0, origin: Position = CENTER) -> Position:
+    """The place that is exactly so far away on WGS 84."""
+    bearing_deg, distance_m = math.degrees(math.atan2(east_m, north_m)), math.hypot(north_m, east_m)
+    lon, lat, _ = _WGS84.fwd(origin[1], origin[0], bearing_deg, distance_m)
+    return lat, lon
+
+
+def distance_m(start: Position, end: Position) -> float:
+    return float(_WGS84.inv(start[1], start[0], end[1], end[0])[2])
 
 
 # --- geofences
@@ -186,6 +201,11 @@ def walk(*pings: Row | tuple[str, Position], geofences: Sequence[Row] = (F,), **
         "events": events,
     }
     return merged(scenario, overrides)
+
+
+def robust(*pings: Row | tuple[str, Position], geofences: Sequence[Row] = (F,), **overrides: Any) -> Row:
+    """The same under profile ROBUST."""
+    return walk(*pings, geofences=geofences, **merged({"presence": {"profile": "robust"}}, overrides))
 
 
 def opted_in(customer: str = CUSTOMER, **more: Any) -> list[Row]:

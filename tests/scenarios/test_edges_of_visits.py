@@ -254,6 +254,18 @@ class CountingGround:
     def covers(self, geofence: Geofence, position: Place) -> bool:
         return False
 
+    def distance_m(self, start: Place, end: Place) -> float:
+        self.asked += 1
+        return 0.0
+
+    def clearance_m(self, geofence: Geofence, position: Place) -> float:
+        self.asked += 1
+        return 500.0
+
+    def depth_m(self, geofence: Geofence) -> float:
+        self.asked += 1
+        return 100.0
+
     def crossed(self, start: Fix, end: Fix, within_m: float) -> list[tuple[GeofenceId, float]]:
         self.asked += 1
         return []

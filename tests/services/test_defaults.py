@@ -12,9 +12,9 @@ from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
 from nearcast.domain.policy import CapScope, PingRules, Policy
-from nearcast.domain.visit import FirstSeen, PresenceRules
+from nearcast.domain.visit import FirstSeen, PresenceRules, Profile
 from nearcast.services.assembly import assemble, consent_event
-from nearcast.services.scenario import ConsentShape, PresenceShape, ScenarioShape
+from nearcast.services.scenario import ConsentShape, ScenarioShape
 from nearcast.services.world import World
 from tests.domain.builders import BERLIN, NOON
 
@@ -89,11 +89,24 @@ def test_what_is_said_of_presence_holds() -> None:
     )
 
 
-@pytest.mark.parametrize("presence", [{}, {"profile": None}, {"profile": "robust"}])
-def test_the_profile_is_robust_which_is_refused_until_it_is_built(presence: dict[str, Any]) -> None:
-    assert PresenceShape.model_validate(presence).profile == "robust"
-    with pytest.raises(InvalidInput, match=r"scenario.yaml: presence.profile: .*robust.* is not built yet"):
-        world(presence=presence)
+@pytest.mark.parametrize("presence", [{}, {"profile": None}, {"profile": "robust"}, {"dwell_s": None, "gap_s": None}])
+def test_the_profile_is_robust(presence: dict[str, Any]) -> None:
+    assert world(presence=presence).tenant.presence == PresenceRules(
+        profile=Profile.ROBUST,
+        dwell_s=120,
+        lateness_s=300,
+        gap_s=1800,
+        first_seen=FirstSeen.ENTER,
+        cross_within_s=None,
+        max_speed_mps=70,
+        exit_margin_m=20,
+    )
+
+
+def test_what_is_said_of_profile_robust_holds() -> None:
+    said = {"dwell_s": 1, "lateness_s": 2, "gap_s": 3, "max_speed_mps": 4, "exit_margin_m": 5, "cross_within_s": 6}
+    rules = world(presence=said | {"first_seen": "suppress"}).tenant.presence
+    assert rules == PresenceRules(profile=Profile.ROBUST, first_seen=FirstSeen.SUPPRESS, **said)
 
 
 def test_a_tenant() -> None:

@@ -42,8 +42,8 @@ def test_a_track_is_read_as_it_was_written(store: SqlStore, track: Track, ends_a
 def test_a_fix_that_a_track_names_twice_is_one_object_again(track: Track) -> None:
     read = track_from_json(track_to_json(track), track.tenant_id, track.customer_id)
     assert read == track
-    if read.before is not None:
-        assert all(fix is read.before for fix in read.fixes if fix == read.before)
+    if read.before.last is not None:
+        assert all(fix is read.before.last for fix in read.fixes if fix == read.before.last)
 
 
 @given(values.messages)

@@ -28,6 +28,7 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind, TransitionReason, Visit
+from nearcast.domain.walk import Stance
 from nearcast.geo.batch import PingBatch
 from nearcast.store.sql_store import SqlStore
 
@@ -172,6 +173,13 @@ visits = st.builds(
     dwell=st.none() | transitions,
     exit=st.none() | transitions,
     is_silent=st.booleans(),
+    leaving=st.none() | transitions,
+)
+stances = st.builds(
+    Stance,
+    last=st.none() | fixes,
+    arriving=st.lists(transitions, max_size=2).map(tuple),
+    quarantined=st.none() | fixes,
 )
 some_visits = st.lists(visits, max_size=2).map(tuple)
 tracks = st.builds(
@@ -179,8 +187,9 @@ tracks = st.builds(
     tenant_id=st.just(TenantId("t")),
     customer_id=texts.map(CustomerId),
     fixes=st.lists(fixes, max_size=3).map(tuple),
-    before=st.none() | fixes,
+    before=stances,
     open_before=some_visits,
+    stance=stances,
     visits=some_visits,
     crossings=st.lists(transitions, max_size=2).map(tuple),
 )

@@ -12,7 +12,7 @@ from nearcast.services.scenario import SettingsShape
 router = APIRouter(prefix="/v1/settings", tags=["settings"], route_class=KeyedRoute)
 _EXAMPLE: dict[str, Any] = {
     "tenant": {"timezone": "Europe/Berlin"},
-    "presence": {"profile": "raw", "dwell_s": 120, "lateness_s": 300, "gap_s": 1800},
+    "presence": {"profile": "robust", "dwell_s": 120, "lateness_s": 300, "gap_s": 1800},
     "ping_rules": {"max_age_s": 300, "max_accuracy_m": 75, "max_future_s": 60},
     "policy": {
         "quiet_hours": [{"from": "21:00", "until": "08:00"}],

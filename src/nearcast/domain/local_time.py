@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.errors import InvalidInput
@@ -46,6 +47,7 @@ def seconds_of_day(text: str) -> int:
     raise InvalidInput(f"{text!r} is not a time of day like 08:30 or 24:00")
 
 
+@lru_cache(maxsize=16_384)  # decisions of a day ask for the same few
 def instant(day: date, second: int, zone: ZoneInfo, *, fold: int = 0) -> datetime:
     """The UTC instant at `second` seconds of wall-clock time into a local day (a second past 24:00 is the next day's).
 

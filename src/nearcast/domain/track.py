@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from nearcast.domain.calm import is_calm, is_settled, keeps_its_place
 from nearcast.domain.ids import CustomerId, TenantId, VisitId, visit_id
 from nearcast.domain.ping import Fix
 from nearcast.domain.reason import Reason
-from nearcast.domain.visit import Ground, PresenceRules, Transition, TransitionKind, TransitionReason, Visit, walk
+from nearcast.domain.visit import Ground, PresenceRules, Transition, TransitionKind, TransitionReason, Visit
+from nearcast.domain.walk import Stance, walk
 
 
 class Change(StrEnum):
@@ -34,20 +36,23 @@ class TransitionChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """`fixes` in order, none older than `lateness_s` before the newest; `before` is the last older one, `open_before`
-    the visits open then. `visits` and `crossings` are what has been written since.
+    """`fixes` in order, none older than `lateness_s` before the newest, quarantined and dropped ones included. `before`
+    is where the walk stood after the older ones, `open_before` the visits open then; `stance` is where it stands now.
+    `visits` and `crossings` are what has been written since.
     """
 
     tenant_id: TenantId
     customer_id: CustomerId
     fixes: tuple[Fix, ...] = ()
-    before: Fix | None = None
+    before: Stance = Stance()  # noqa: RUF009 - frozen
     open_before: tuple[Visit, ...] = ()
+    stance: Stance = Stance()  # noqa: RUF009 - frozen
     visits: tuple[Visit, ...] = ()
     crossings: tuple[Transition, ...] = ()
 
     @property
     def newest(self) -> Fix | None:
+        """The last that was heard, believed or not; `stance.last` is the last that was believed."""
         return self.fixes[-1] if self.fixes else None
 
     @property
@@ -74,14 +79,23 @@ def advance(track: Track, fix: Fix, *, ground: Ground, rules: PresenceRules, now
     newest = track.newest
     if newest is not None and fix.at < newest.at - timedelta(seconds=rules.lateness_s):
         return Advance(track, refused=Reason.PING_LATE)
-    rival = next((other for other in track.fixes if other.is_of_one_moment_with(fix)), None)
+    if newest is None or fix.at > newest.at:
+        rival = None
+    else:
+        rival = next((other for other in track.fixes if other.is_of_one_moment_with(fix)), None)
     if rival is not None and not fix.is_better_than(rival):
         return Advance(track, refused=Reason.DUPLICATE_PING)
     if newest is not None and rival is None and fix.order > newest.order and not track.ended_by_itself:
-        return _walk_on(track, newest, fix, ground=ground, rules=rules, now=now)
+        return _walk_on(track, fix, ground=ground, rules=rules, now=now)
     in_order = newest is None or fix.at >= newest.at
     fixes = sorted((*(other for other in track.fixes if other is not rival), fix), key=lambda f: f.order)
     return _rewalk(track, fixes, in_order=in_order, ground=ground, rules=rules, now=now)
+
+
+def stay(track: Track, fixes: Sequence[Fix], *, ground: Ground, rules: PresenceRules) -> Track:
+    """Take fixes in, in order, of which `rest_of` says that they change nothing."""
+    all_fixes, stance = (*track.fixes, *fixes), Stance(fixes[-1])
+    return _with(track, all_fixes, track.visits, track.crossings, stance, ground=ground, rules=rules)
 
 
 def pass_time(track: Track, *, ground: Ground, rules: PresenceRules, now: datetime) -> Advance:
@@ -110,16 +124,12 @@ def forget(track: Track, *, ground: Ground, now: datetime) -> Advance:
     return Advance(Track(tenant_id=track.tenant_id, customer_id=track.customer_id), tuple(changes))
 
 
-def _walk_on(track: Track, newest: Fix, fix: Fix, *, ground: Ground, rules: PresenceRules, now: datetime) -> Advance:
+def _walk_on(track: Track, fix: Fix, *, ground: Ground, rules: PresenceRules, now: datetime) -> Advance:
     """What `_rewalk` would give for a fix after all others, without walking through them again."""
-    horizon = fix.at - timedelta(seconds=rules.lateness_s)
-    settled = sum(other.at < horizon for other in track.fixes)
-    open_visits = track.open_visits
-    fixes = (*track.fixes, fix)
-    if not open_visits and not fix.inside and rules.cross_within_s is None:
-        passed = _with(track, fixes, track.visits, track.crossings)
-        return Advance(_settled(passed, settled, ground=ground, rules=rules))
-    tip = walk([fix], before=newest, open_before=open_visits, settled=0, ground=ground, rules=rules, now=now)
+    open_visits, fixes = track.open_visits, (*track.fixes, fix)
+    if is_calm(fix, stance=track.stance, open_visits=open_visits, ground=ground, rules=rules, now=now):
+        return Advance(_with(track, fixes, track.visits, track.crossings, Stance(fix), ground=ground, rules=rules))
+    tip = walk([fix], before=track.stance, open_before=open_visits, settled=0, ground=ground, rules=rules, now=now)
     naming = _Naming(track, found_late_at=None)
     known = {visit.key: visit for visit in track.visits}
     changes: list[TransitionChange] = []
@@ -131,51 +141,78 @@ def _walk_on(track: Track, newest: Fix, fix: Fix, *, ground: Ground, rules: Pres
         known[visit.key], found = _compare(old, visit.named(name), in_order=True, now=now)
         changes += found
     crossings, crossed = _compare_crossings(track, (), tip.crossings, now=now)
-    after = _with(track, fixes, tuple(known.values()), (*track.crossings, *crossings))
-    return Advance(_settled(after, settled, ground=ground, rules=rules), (*changes, *crossed))
+    visits, all_crossings = tuple(known.values()), (*track.crossings, *crossings)
+    after = _with(track, fixes, visits, all_crossings, tip.stance, ground=ground, rules=rules)
+    return Advance(after, (*changes, *crossed))
 
 
-def _settled(track: Track, count: int, *, ground: Ground, rules: PresenceRules) -> Track:
-    """The track without its first `count` fixes, which no later ping can come before, and what ended with them."""
-    if not count:
-        return track
-    gone = track.fixes[:count]
-    ended: set[object] = set()
-    open_then: tuple[Visit, ...] = ()
-    if track.open_before or any(fix.inside for fix in gone):
+def _with(
+    track: Track,
+    fixes: tuple[Fix, ...],
+    visits: tuple[Visit, ...],
+    crossings: tuple[Transition, ...],
+    stance: Stance,
+    *,
+    ground: Ground,
+    rules: PresenceRules,
+) -> Track:
+    """The track with these in place of its own, without the first fixes, which no later ping can come before, and what
+    ended with them.
+    """
+    horizon = fixes[-1].at - timedelta(seconds=rules.lateness_s)
+    before, open_then, gone = track.before, track.open_before, 0
+    if fixes[0].at < horizon:
+        passed = _passed_by(fixes, horizon, before, open_then, visits, ground=ground, rules=rules)
+        gone = next(n for n in range(passed, len(fixes)) if fixes[n].at >= horizon)
+        before = Stance(fixes[passed - 1]) if passed else before
+    else:
+        passed = 0
+    if gone > passed:
+        last_at, count = fixes[gone - 1].at, gone - passed
+        settling = fixes[passed:gone]
         walked = walk(
-            gone,
-            before=track.before,
-            open_before=track.open_before,
-            settled=count,
-            ground=ground,
-            rules=rules,
-            now=gone[-1].at,
+            settling, before=before, open_before=open_then, settled=count, ground=ground, rules=rules, now=last_at
         )
-        ended = {visit.key for visit in walked.settled}
-        named = {visit.key: visit for visit in track.visits}
+        before, ended = walked.stance_then, {visit.key for visit in walked.settled}
+        named = {visit.key: visit for visit in visits}
         open_then = tuple(_as_then(visit, named[visit.key]) for visit in walked.open_then)
+        visits = tuple(visit for visit in visits if visit.key not in ended)
+    if gone and crossings:
+        crossings = tuple(crossing for crossing in crossings if crossing.fix not in fixes[:gone])
     return Track(
         tenant_id=track.tenant_id,
         customer_id=track.customer_id,
-        fixes=track.fixes[count:],
-        before=gone[-1],
+        fixes=fixes[gone:],
+        before=before,
         open_before=open_then,
-        visits=tuple(visit for visit in track.visits if visit.key not in ended) if ended else track.visits,
-        crossings=tuple(crossing for crossing in track.crossings if crossing.fix not in gone),
-    )
-
-
-def _with(track: Track, fixes: tuple[Fix, ...], visits: tuple[Visit, ...], crossings: tuple[Transition, ...]) -> Track:
-    return Track(
-        tenant_id=track.tenant_id,
-        customer_id=track.customer_id,
-        fixes=fixes,
-        before=track.before,
-        open_before=track.open_before,
+        stance=stance,
         visits=visits,
         crossings=crossings,
     )
+
+
+def _passed_by(
+    fixes: Sequence[Fix],
+    horizon: datetime,
+    before: Stance,
+    open_before: Sequence[Visit],
+    visits: Sequence[Visit],
+    *,
+    ground: Ground,
+    rules: PresenceRules,
+) -> int:
+    """How many of the fixes before the horizon, from the first on, changed nothing: those for which the customer stayed
+    in visits that are as they were.
+    """
+    last, count = before.last, 0
+    if last is None or not is_settled(before, open_before):
+        return 0
+    if not all(any(visit is other for other in visits) for visit in open_before):
+        return 0
+    while fixes[count].at < horizon and keeps_its_place(last, fixes[count], ground=ground, rules=rules):
+        last = fixes[count]
+        count += 1
+    return count
 
 
 def _rewalk(
@@ -201,10 +238,8 @@ def _rewalk(
         changes += found
     changes += [_removed(t) for visit in naming.unmatched for t in visit.told]
     crossings, crossed = _compare_crossings(track, track.crossings, walked.crossings, now=now)
-    after = _with(track, tuple(fixes), tuple(visits), tuple(crossings))
-    horizon = fixes[-1].at - timedelta(seconds=rules.lateness_s)
-    settled = sum(fix.at < horizon for fix in fixes)
-    return Advance(_settled(after, settled, ground=ground, rules=rules), (*changes, *crossed))
+    after = _with(track, tuple(fixes), tuple(visits), tuple(crossings), walked.stance, ground=ground, rules=rules)
+    return Advance(after, (*changes, *crossed))
 
 
 class _Naming:
@@ -263,8 +298,9 @@ def _compare(old: Visit | None, new: Visit, *, in_order: bool, now: datetime) ->
 
 def _as_then(then: Visit, now: Visit) -> Visit:
     """The visit as it stood at an earlier fix, with the name and the decision instants that it has now."""
-    unchanged = now.exit is None and (now.dwell is None) == (then.dwell is None)
-    return now if unchanged else replace(now, dwell=now.dwell if then.dwell else None, exit=None)
+    if now.exit is None and (now.dwell is None) == (then.dwell is None) and now.leaving == then.leaving:
+        return now
+    return replace(now, dwell=now.dwell if then.dwell else None, exit=None, leaving=then.leaving)
 
 
 def _compare_crossings(

@@ -1,12 +1,7 @@
-"""Visits: what a customer's fixes say about one geofence, from entering to leaving.
+"""Visits: what a customer's fixes say about one geofence, from entering to leaving, and by which rules."""
 
-`walk` turns fixes in time order into visits; it knows nothing of arrival order, so any order of the same fixes gives
-the same visits. Profile RAW: the side of the geofence on which a fix lies decides.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -16,7 +11,6 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 
 UNNAMED = VisitId("")
-_RESOLUTION = timedelta(microseconds=1)
 
 
 class TransitionKind(StrEnum):
@@ -43,16 +37,37 @@ class FirstSeen(StrEnum):
     SUPPRESS = "suppress"
 
 
+class Profile(StrEnum):
+    """What decides a side. RAW: where the fix lies. ROBUST: that, its accuracy, and the fixes round it."""
+
+    RAW = "raw"
+    ROBUST = "robust"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceRules:
-    """Profile RAW. `dwell_s`, `gap_s` and `cross_within_s` None mean never."""
+    """When a visit begins and ends; the defaults are those of profile RAW, `ROBUST` has the other's.
 
+    `dwell_s`, `gap_s` and `cross_within_s` None mean never. RAW asks for no `exit_margin_m` and quarantines nothing:
+    there `max_speed_mps` only limits how far apart the ends of a crossing may be.
+    """
+
+    profile: Profile = Profile.RAW
     dwell_s: float | None = None
     lateness_s: float = 60.0
     gap_s: float | None = None
     first_seen: FirstSeen = FirstSeen.ENTER
     cross_within_s: float | None = None
     max_speed_mps: float = 70.0
+    exit_margin_m: float = 20.0
+
+    @property
+    def is_robust(self) -> bool:
+        return self.profile is Profile.ROBUST
+
+
+RAW = PresenceRules()
+ROBUST = PresenceRules(profile=Profile.ROBUST, dwell_s=120.0, lateness_s=300.0, gap_s=1800.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +99,16 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One stay: an enter, at most one dwell, and the exit once it is over. Of a silent one nothing is told."""
+    """One stay: an enter, at most one dwell, and the exit once it is over. Of a silent one nothing is told.
+
+    `leaving` is the exit that the next fix may confirm; until then it is none.
+    """
 
     enter: Transition
     dwell: Transition | None = None
     exit: Transition | None = None
     is_silent: bool = False
+    leaving: Transition | None = None
 
     @property
     def geofence_id(self) -> GeofenceId:
@@ -114,6 +133,8 @@ class Visit:
             and len(mine) == len(theirs)
             and all(a.says_the_same_as(b) for a, b in zip(mine, theirs, strict=True))
             and (self.exit is None) == (other.exit is None)
+            and (self.leaving is None) == (other.leaving is None)
+            and (self.leaving is None or other.leaving is None or self.leaving.says_the_same_as(other.leaving))
         )
 
     def overlaps(self, other: "Visit") -> bool:
@@ -144,179 +165,11 @@ class Ground(Protocol):
         inside; and the middle of the part inside, as a fraction of the way.
         """
 
+    def distance_m(self, start: Position, end: Position) -> float:
+        """The geodesic from place to place."""
 
-@dataclass(slots=True)
-class _Walk:
-    """Visits while fixes are walked through."""
+    def clearance_m(self, geofence: Geofence, position: Position) -> float:
+        """From the position to that revision's boundary: positive outside, negative inside."""
 
-    ground: Ground
-    rules: PresenceRules
-    open: dict[GeofenceId, Visit]
-    closed: list[Visit]
-    crossings: list[Transition]
-
-    def to(self, previous: Fix | None, fix: Fix) -> None:
-        if previous is not None:
-            self.pass_time(previous, fix.at)
-            self.cross(previous, fix)
-            for geofence_id in sorted(self.open.keys() - fix.inside):
-                self.leave(geofence_id, previous, fix)
-        for geofence_id in sorted(fix.inside):
-            geofence = self.ground.at(geofence_id, fix.at)
-            if geofence is None:  # deleted since the fix was judged, by an edit dated before the device's clock
-                continue
-            if geofence_id not in self.open:
-                self.enter(geofence, previous, fix)
-            self.dwell(geofence, fix)
-
-    def pass_time(self, last: Fix, until: datetime) -> None:
-        """Ends visits that end without a fix between `last` and `until`: by silence, or with their geofence."""
-        if not self.open:
-            return
-        silent_at = last.at + timedelta(seconds=self.rules.gap_s) if self.rules.gap_s is not None else None
-        falls_silent = silent_at is not None and until >= silent_at
-        for geofence_id in sorted(self.open):
-            ended = self.ground.ended(geofence_id, last.at, silent_at if silent_at and falls_silent else until)
-            if ended is not None:
-                at, reason = ended
-                self.close(geofence_id, at, reason, inferred=False, may_trigger=False)
-            elif falls_silent:
-                self.close(geofence_id, last.at, TransitionReason.GAP, inferred=True, may_trigger=True)
-
-    def close(
-        self,
-        geofence_id: GeofenceId,
-        at: datetime,
-        reason: TransitionReason | None,
-        *,
-        inferred: bool,
-        may_trigger: bool,
-        fix: Fix | None = None,
-    ) -> None:
-        visit = self.open.pop(geofence_id)
-        # what was deleted was in force until then, whatever has been put in its place at that instant
-        then = at - _RESOLUTION if reason is TransitionReason.FENCE_DELETED else at
-        in_force = self.ground.at(geofence_id, then)
-        leave = Transition(
-            kind=TransitionKind.EXIT,
-            geofence_id=geofence_id,
-            at=at,
-            geofence_revision=in_force.revision if in_force else visit.enter.geofence_revision,
-            inferred=inferred,
-            reason=reason,
-            duration_s=(at - visit.enter.at).total_seconds(),
-            fix=fix,
-            may_trigger=may_trigger,
-        )
-        self.closed.append(replace(visit, exit=leave))
-
-    def leave(self, geofence_id: GeofenceId, previous: Fix, fix: Fix) -> None:
-        before, now = self.ground.at(geofence_id, previous.at), self.ground.at(geofence_id, fix.at)
-        was_edited = before is not None and now is not None and before.boundary != now.boundary
-        moved_away = not (was_edited and before is not None and self.ground.covers(before, fix.position))
-        reason = None if moved_away else TransitionReason.FENCE_CHANGED
-        self.close(geofence_id, fix.at, reason, inferred=False, may_trigger=moved_away, fix=fix)
-
-    def enter(self, now: Geofence, previous: Fix | None, fix: Fix) -> None:
-        geofence_id = now.id
-        initial, reason, may_trigger = previous is None, None, True
-        if previous is not None:
-            before = self.ground.at(geofence_id, previous.at)
-            ended = self.ground.ended(geofence_id, previous.at, fix.at)
-            if ended is not None and ended[1] is TransitionReason.FENCE_DELETED:
-                before = None
-            drawn_since = before is None or before.boundary != now.boundary
-            was_there = drawn_since and self.ground.covers(now, previous.position)
-            if was_there and not (before is not None and self.ground.covers(before, fix.position)):
-                initial, may_trigger = before is None, False
-                reason = None if initial else TransitionReason.FENCE_CHANGED
-        arrive = Transition(
-            kind=TransitionKind.ENTER,
-            geofence_id=geofence_id,
-            at=fix.at,
-            geofence_revision=now.revision,
-            initial=initial,
-            reason=reason,
-            fix=fix,
-            may_trigger=may_trigger,
-        )
-        silent = initial and self.rules.first_seen is FirstSeen.SUPPRESS
-        self.open[geofence_id] = Visit(enter=arrive, is_silent=silent)
-
-    def dwell(self, geofence: Geofence, fix: Fix) -> None:
-        visit = self.open[geofence.id]
-        dwell_s = geofence.dwell_s if geofence.dwell_s is not None else self.rules.dwell_s
-        if visit.dwell is not None or dwell_s is None:
-            return
-        reached_at = visit.enter.at + timedelta(seconds=dwell_s)
-        if fix.at >= reached_at:
-            dwell = Transition(
-                kind=TransitionKind.DWELL,
-                geofence_id=geofence.id,
-                at=reached_at,
-                geofence_revision=geofence.revision,
-                initial=visit.enter.initial,
-                fix=fix,
-            )
-            self.open[geofence.id] = replace(visit, dwell=dwell)
-
-    def cross(self, start: Fix, end: Fix) -> None:
-        between_s = (end.at - start.at).total_seconds()
-        limit_s = self.rules.cross_within_s
-        if limit_s is None or not 0 < between_s <= limit_s:
-            return
-        for geofence_id, fraction in self.ground.crossed(start, end, self.rules.max_speed_mps * between_s):
-            geofence = self.ground.at(geofence_id, end.at)
-            if geofence is None or geofence_id in self.open:
-                continue
-            at = start.at + timedelta(seconds=round(between_s * fraction, 3))
-            self.crossings.append(
-                Transition(
-                    kind=TransitionKind.CROSS,
-                    geofence_id=geofence_id,
-                    at=at,
-                    geofence_revision=geofence.revision,
-                    fix=end,
-                )
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """What fixes amount to: what ended with the settled fixes, and what may still change.
-
-    `open_then` are the visits open after the settled fixes, as they stood.
-    """
-
-    settled: tuple[Visit, ...]
-    visits: tuple[Visit, ...]
-    crossings: tuple[Transition, ...]
-    open_then: tuple[Visit, ...]
-
-
-def walk(
-    fixes: Sequence[Fix],
-    *,
-    before: Fix | None,
-    open_before: Sequence[Visit],
-    settled: int,
-    ground: Ground,
-    rules: PresenceRules,
-    now: datetime,
-) -> Walked:
-    """Walk through fixes in time order, from `before` and the visits open then, and on to `now`.
-
-    The first `settled` fixes are those that no later ping can come before.
-    """
-    walker = _Walk(ground, rules, {visit.geofence_id: visit for visit in open_before}, [], [])
-    ended_then, open_then = 0, tuple(open_before)
-    previous = before
-    for n, fix in enumerate(fixes, start=1):
-        walker.to(previous, fix)
-        previous = fix
-        if n == settled:
-            ended_then, open_then = len(walker.closed), tuple(walker.open.values())
-    if previous is not None:
-        walker.pass_time(previous, now)
-    visits = sorted((*walker.closed[ended_then:], *walker.open.values()), key=lambda visit: visit.key)
-    return Walked(tuple(walker.closed[:ended_then]), tuple(visits), tuple(walker.crossings), open_then)
+    def depth_m(self, geofence: Geofence) -> float:
+        """2·area/perimeter of that revision, a circle's radius: how far into it one can be."""

@@ -1,11 +1,19 @@
 """The time zone at a position."""
 
-from functools import cache
-from zoneinfo import available_timezones
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 import tzfpy
 
+from nearcast.domain.local_time import zone
 from nearcast.domain.position import Position
+
+
+@lru_cache(maxsize=65_536)
+def zone_of(position: Position) -> ZoneInfo | None:
+    """The time zone at a position; None at sea."""
+    name = zone_at(position)
+    return zone(name) if name else None
 
 
 def zone_at(position: Position) -> str | None:

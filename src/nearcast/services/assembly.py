@@ -1,6 +1,7 @@
 """A scenario's words become the domain's values; what does not fit is refused with its place in the file."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from nearcast.domain.local_time import NEVER, WEEKDAYS, LocalHours, LocalWindow,
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import CapScope, FrequencyCap, Holdout, PingRules, Policy
 from nearcast.domain.position import Position
-from nearcast.domain.visit import PresenceRules
+from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.geofences import GeofenceBook
 from nearcast.services.runs import check_cron
@@ -265,9 +266,5 @@ def _holdout(shape: HoldoutShape | None, place: str) -> Holdout | None:
 
 
 def _presence(shape: PresenceShape) -> PresenceRules:
-    if shape.profile == "robust":
-        raise InvalidInput("profile 'robust' is not built yet; write profile: raw", place="presence.profile")
-    said = {
-        key: value for key, value in shape.model_dump(exclude={"profile", "exit_margin_m"}).items() if value is not None
-    }
-    return PresenceRules(**said)
+    said = {key: value for key, value in shape.model_dump(exclude={"profile"}).items() if value is not None}
+    return replace(ROBUST if shape.profile == "robust" else RAW, **said)

@@ -1,8 +1,10 @@
 """A tenant's catalogue as a process holds it: settings, shops, campaigns, geofences, brought up to date by revision."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import GeofenceId, TenantId
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import assemble
@@ -27,10 +29,11 @@ class CatalogueCache:
         """A world without customers, up to date with the catalogue."""
         now_at = catalogue.revision
         if self._base is None or now_at != self.revision:
+            is_first = self._geofences is None
             self._base = self._with_geofences(assembled(catalogue, self.tenant_id))
-            for edit in catalogue.geofences.every(since=max(self.revision, 0)):
-                if edit.catalogue_revision <= now_at:  # one that was made meanwhile comes next time, and only then
-                    self._apply(edit)
+            edits = catalogue.geofences.every(since=max(self.revision, 0))
+            # one that was made meanwhile comes next time, and only then
+            self._apply([edit for edit in edits if edit.catalogue_revision <= now_at], self._base.geofences, is_first)
             self.revision = now_at
         base = self._base
         return World(
@@ -49,14 +52,21 @@ class CatalogueCache:
             world.geofences = self._geofences
         return world
 
-    def _apply(self, edit: Revision) -> None:
-        geofences = self._geofences
-        if geofences is None:
+    @staticmethod
+    def _apply(edits: Sequence[Revision], geofences: GeofenceBook, is_first: bool) -> None:
+        if is_first:
+            geofences.load((edit.at, _edited(edit)) for edit in edits)
             return
-        if edit.is_deleted:
-            geofences.delete(GeofenceId(edit.id), edit.at)
-        else:
-            geofences.put(geofence_from_feature(edit.doc, place=f"geofence {edit.id}"), edit.at)
+        for edit in edits:
+            edited = _edited(edit)
+            if isinstance(edited, Geofence):
+                geofences.put(edited, edit.at)
+            else:
+                geofences.delete(edited, edit.at)
+
+
+def _edited(edit: Revision) -> Geofence | GeofenceId:
+    return GeofenceId(edit.id) if edit.is_deleted else geofence_from_feature(edit.doc, place=f"geofence {edit.id}")
 
 
 def assembled(catalogue: Catalogue, tenant_id: TenantId) -> World:

@@ -17,7 +17,8 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.geodesy import distance_m
-from nearcast.services.world import World, zone_of
+from nearcast.geo.zones import zone_of
+from nearcast.services.world import World
 
 _TRIGGERS = {
     TransitionKind.ENTER: Trigger.ENTER,

@@ -51,6 +51,7 @@ def visits_end_at(world: World, customer_id: CustomerId) -> datetime | None:
 def put_geofence(world: World, geofence: Geofence, now: datetime) -> list[CustomerId]:
     """Bring a revision into force; whose open visits there may now end at another time."""
     world.geofences.put(geofence, now)
+    world.tracks.ground_changed()
     return _inside(world, geofence.id)
 
 
@@ -72,6 +73,7 @@ def delete_geofence(world: World, geofence_id: GeofenceId, now: datetime) -> lis
     """End the visits there and cancel what is queued for it; who was inside. NotFound where there is none."""
     if not world.geofences.delete(geofence_id, now):
         raise NotFound(f"there is no geofence {geofence_id!r}")
+    world.tracks.ground_changed()
     inside = _inside(world, geofence_id)
     for customer_id in inside:
         end_visits(world, customer_id, now)

@@ -1,7 +1,7 @@
 """The geofences of a tenant with all their revisions: who is inside now, and who was inside then."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,11 +15,12 @@ from nearcast.domain.local_time import LocalHours
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.visit import TransitionReason
-from nearcast.geo import oracle
-from nearcast.geo.batch import Floats
-from nearcast.geo.geodesy import distance_m
+from nearcast.geo import margins, oracle
+from nearcast.geo.batch import Floats, Ints
 from nearcast.geo.matcher import FenceIndex
+from nearcast.services.instants import as_instant, as_us
 
+_NEAR_A_POLE_DEG = 89.999999  # where longitude still means something
 BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -49,23 +50,39 @@ class GeofenceBook:
         """Every geofence there ever was, each revision once."""
         return (geofence for known in self._revisions.values() for _, geofence in known if geofence is not None)
 
+    def load(self, edits: Iterable[tuple[datetime, Geofence | GeofenceId]]) -> None:
+        """All edits of a book that has none, at once: a geofence is put, one that is named deleted."""
+        in_force: dict[GeofenceId, Geofence] = {}
+        for at, edit in edits:
+            if isinstance(edit, Geofence):
+                in_force[edit.id] = self._note_put(edit, at)
+            elif in_force.pop(edit, None) is not None:
+                self._note_delete(edit, at)
+        self._index = FenceIndex(in_force.values())
+
     def put(self, geofence: Geofence, at: datetime) -> None:
         """A new geofence, or the next revision of one."""
-        known = self._revisions.setdefault(geofence.id, [])
-        last = max((revision.revision for _, revision in known if revision is not None), default=0)
-        revision = replace(geofence, revision=last + 1)
-        known.append((at, revision))
-        self._edits.append((at, geofence.id))
-        self._index.put(revision)
+        self._index.put(self._note_put(geofence, at))
 
     def delete(self, geofence_id: GeofenceId, at: datetime) -> bool:
         """Whether there was one to delete."""
         if self.at(geofence_id, at) is None:
             return False
-        self._revisions[geofence_id].append((at, None))
-        self._edits.append((at, geofence_id))
+        self._note_delete(geofence_id, at)
         self._index.delete(geofence_id)
         return True
+
+    def _note_put(self, geofence: Geofence, at: datetime) -> Geofence:
+        known = self._revisions.setdefault(geofence.id, [])
+        last = max((revision.revision for _, revision in known if revision is not None), default=0)
+        revision = replace(geofence, revision=last + 1)
+        known.append((at, revision))
+        self._edits.append((at, geofence.id))
+        return revision
+
+    def _note_delete(self, geofence_id: GeofenceId, at: datetime) -> None:
+        self._revisions[geofence_id].append((at, None))
+        self._edits.append((at, geofence_id))
 
     def at(self, geofence_id: GeofenceId, instant: datetime) -> Geofence | None:
         found: Geofence | None = None
@@ -98,8 +115,7 @@ class GeofenceBook:
 
     def crossed(self, start: Fix, end: Fix, within_m: float) -> list[tuple[GeofenceId, float]]:
         a, b = start.position, end.position
-        way_m = distance_m(*(np.array([value]) for value in (a.lat_deg, a.lon_deg, b.lat_deg, b.lon_deg)))[0]
-        if way_m > within_m:
+        if self.distance_m(a, b) > within_m:
             return []
         found = []
         for geofence in self._index.between(a, b):
@@ -108,25 +124,40 @@ class GeofenceBook:
                 found.append((geofence.id, sum(span) / 2))
         return sorted(found)
 
-    def inside(
-        self, lat_deg: Floats, lon_deg: Floats, instants: Sequence[datetime]
-    ) -> dict[int, frozenset[GeofenceId]]:
+    def distance_m(self, start: Position, end: Position) -> float:
+        return margins.between_m(start, end)
+
+    def clearance_m(self, geofence: Geofence, position: Position) -> float:
+        return margins.signed_distance_m(geofence, position)
+
+    def depth_m(self, geofence: Geofence) -> float:
+        return margins.depth_m(geofence)
+
+    def meeting(self, west_deg: float, south_deg: float, east_deg: float, north_deg: float) -> list[Geofence]:
+        """Those in force now whose boxes meet that one, whose sides may run on beyond ±180 and ±90."""
+        south_deg, north_deg = max(south_deg, -_NEAR_A_POLE_DEG), min(north_deg, _NEAR_A_POLE_DEG)
+        parts = [west_deg, (west_deg + east_deg) / 2.0, east_deg]  # more than half the earth would be the other half
+        found = {
+            geofence.id: geofence
+            for west, east in pairwise(parts)
+            for geofence in self._index.between(Position(south_deg, west), Position(north_deg, east))
+        }
+        return list(found.values())
+
+    def inside(self, lat_deg: Floats, lon_deg: Floats, at_us: Ints) -> dict[int, frozenset[GeofenceId]]:
         """For each row that lies inside any geofence in force at its instant: which."""
         pairs = self._index.match(lat_deg, lon_deg)
         found: dict[int, set[GeofenceId]] = {}
         for row, slot in zip(pairs.ping_row.tolist(), pairs.slot.tolist(), strict=True):
             found.setdefault(row, set()).add(self._index.geofence(slot).id)
         if self._edits:
-            self._as_of_then(found, lat_deg, lon_deg, instants)
-        return {row: kept for row, ids in found.items() if (kept := self._active(ids, instants[row]))}
+            self._as_of_then(found, lat_deg, lon_deg, at_us)
+        return {row: kept for row, ids in found.items() if (kept := self._active(ids, as_instant(int(at_us[row]))))}
 
-    def _as_of_then(
-        self, found: dict[int, set[GeofenceId]], lat_deg: Floats, lon_deg: Floats, instants: Sequence[datetime]
-    ) -> None:
-        last_edit_at = self._edits[-1][0]
-        for row, instant in enumerate(instants):
-            if instant >= last_edit_at:
-                continue
+    def _as_of_then(self, found: dict[int, set[GeofenceId]], lat_deg: Floats, lon_deg: Floats, at_us: Ints) -> None:
+        last_edit_us = as_us(self._edits[-1][0])
+        for row in np.flatnonzero(at_us < last_edit_us).tolist():
+            instant = as_instant(int(at_us[row]))
             first = bisect_right(self._edits, instant, key=lambda edit: edit[0])
             for geofence_id in {edited for _, edited in self._edits[first:]}:
                 then = self.at(geofence_id, instant)

@@ -1,24 +1,26 @@
 """The door: what is refused before anything is stored, and what is kept of a ping that comes in."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from nearcast.domain.consent import LOCATION, NO_CONSENT, ConsentState, consent_state
+from nearcast.domain.consent import LOCATION, consent_state
 from nearcast.domain.ids import CustomerId, GeofenceId
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import MAX_LON_DEG, Position
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import Ints, PingBatch, Texts
-from nearcast.services.geofences import GeofenceBook
-from nearcast.services.instants import EPOCH, as_instant
+from nearcast.geo.geodesy import Bools
+from nearcast.services.instants import as_instant, as_us
+from nearcast.services.roster import Roster
 from nearcast.services.world import World
 
 _US = 1_000_000
+_UNASKED, _NEVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 PingKey: TypeAlias = tuple[CustomerId, str | None, str]
 
 
@@ -42,10 +44,11 @@ class Arrivals:
 
 
 def in_order_of_arrival(batches: Sequence[PingBatch], max_future_s: float) -> Arrivals:
-    """All pings of a replay as one batch, sorted stably, and what is wrong with their values."""
+    """All pings of a replay as one batch, and what is wrong with their values."""
     columns = _joined(batches)
-    order: Ints = np.lexsort((columns["recorded_at_us"], columns["received_at_us"]))
-    order = _ties_sorted(order, columns)
+    same = Roster().numbers_of(columns["customer_id"]), columns["recorded_at_us"], columns["received_at_us"]
+    order: Ints = np.lexsort(same)
+    order = _ties_sorted(order, columns, [column[order] for column in same])
     batch = PingBatch(**{name: column[order] for name, column in columns.items()})
     return Arrivals.of(batch, max_future_s)
 
@@ -61,20 +64,19 @@ def _joined(batches: Sequence[PingBatch]) -> dict[str, Any]:
     }
 
 
-def _ties_sorted(order: Ints, columns: dict[str, Any]) -> Ints:
-    """Pings recorded and received at the same instants, by what they say: the order of a file decides nothing."""
-    if not len(order):
-        return order
-    received_us, recorded_us = columns["received_at_us"][order], columns["recorded_at_us"][order]
-    starts = np.flatnonzero(np.diff(received_us, prepend=-1) | np.diff(recorded_us, prepend=-1))
+def _ties_sorted(order: Ints, columns: dict[str, Any], same: Sequence[Ints]) -> Ints:
+    """A customer's pings recorded and received at the same instants, by what they say: the order of a file decides
+    nothing.
+    """
+    starts = np.flatnonzero(np.any([np.diff(column, prepend=-1) != 0 for column in same], axis=0))
     stops = np.append(starts[1:], len(order))
     tied = stops - starts > 1
 
     def said(row: int) -> tuple[object, ...]:
         accuracy_m = columns["accuracy_m"][row]
-        who = (columns["customer_id"][row], columns["device_id"][row] or "")
         how_exact = 0.0 if np.isnan(accuracy_m) else accuracy_m
-        return (*who, how_exact, columns["lat_deg"][row], columns["lon_deg"][row], columns["ping_id"][row] or "")
+        place = columns["lat_deg"][row], columns["lon_deg"][row]
+        return (columns["device_id"][row] or "", how_exact, *place, columns["ping_id"][row] or "")
 
     settled = order.copy()
     for start, stop in zip(starts[tied].tolist(), stops[tied].tolist(), strict=True):
@@ -98,15 +100,15 @@ def ping_keys(batch: PingBatch) -> list[PingKey]:
     return [(CustomerId(customer), device, ping_id) for customer, device, ping_id in named if ping_id is not None]
 
 
-def recorded_at(batch: PingBatch, row: int) -> datetime:
-    """The device's time; a clock that runs ahead is taken back to ours."""
-    return as_instant(int(min(batch.recorded_at_us[row], batch.received_at_us[row])))
+def taken_us(batch: PingBatch, rows: Ints) -> Ints:
+    """The device's time of n pings; a clock that runs ahead is taken back to ours."""
+    return np.minimum(batch.recorded_at_us[rows], batch.received_at_us[rows])
 
 
 def fix_of(batch: PingBatch, row: int, inside: frozenset[GeofenceId]) -> Fix:
     accuracy_m = float(batch.accuracy_m[row])
     return Fix(
-        at=recorded_at(batch, row),
+        at=as_instant(int(min(batch.recorded_at_us[row], batch.received_at_us[row]))),
         position=Position(float(batch.lat_deg[row]), float(batch.lon_deg[row])),
         accuracy_m=0.0 if math.isnan(accuracy_m) else accuracy_m,
         inside=inside,
@@ -114,12 +116,8 @@ def fix_of(batch: PingBatch, row: int, inside: frozenset[GeofenceId]) -> Fix:
     )
 
 
-def inside_of(geofences: GeofenceBook, arrivals: Arrivals, rows: Sequence[int]) -> dict[int, frozenset[GeofenceId]]:
-    """For those of the rows that lie in any geofence in force at their time: in which."""
-    batch, usable = arrivals.batch, np.array([row for row in rows if arrivals.fault[row] is None], dtype=np.int64)
-    instants = [recorded_at(batch, row) for row in usable.tolist()]
-    found = geofences.inside(batch.lat_deg[usable], batch.lon_deg[usable], instants)
-    return {int(usable[n]): ids for n, ids in found.items()}
+def _is_said(column: Texts) -> Bools:
+    return np.array([value is not None for value in column.tolist()], dtype=np.bool_)
 
 
 class Door:
@@ -128,40 +126,60 @@ class Door:
     def __init__(self, world: World, seen: Iterable[PingKey] = ()) -> None:
         self._world = world
         self._seen: set[PingKey] = set(seen)
-        self._known: dict[CustomerId, tuple[datetime, ConsentState]] = {}
+        self._live_since_us = self._known_until_us = np.empty(0, dtype=np.int64)  # by customer number
         self.turned_away: list[tuple[int, Reason]] = []
 
     def consent_changed(self, customer_id: CustomerId) -> None:
-        self._known.pop(customer_id, None)
+        number = self._world.roster.number_of(customer_id)
+        if number < len(self._known_until_us):
+            self._known_until_us[number] = _UNASKED
 
-    def let_in(self, arrivals: Arrivals, rows: Iterable[int], now: datetime) -> Iterator[int]:
-        """The rows that may be stored; the others are counted by reason and forgotten."""
-        batch = arrivals.batch
-        for row in rows:
-            customer_id = CustomerId(batch.customer_id[row])
-            reason = arrivals.fault[row]
-            if reason is None and not self._may_keep(customer_id, as_instant(int(batch.recorded_at_us[row])), now):
-                reason = Reason.CONSENT_LOCATION_MISSING
-            if reason is None and batch.ping_id[row] is not None:
-                key = (customer_id, batch.device_id[row], batch.ping_id[row])
-                if key in self._seen:
-                    reason = Reason.DUPLICATE_PING
-                self._seen.add(key)
-            if reason is None:
-                yield row
-            else:
-                self._world.refused[reason] += 1
-                self.turned_away.append((row, reason))
+    def let_in(self, arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
+        """Those of the rows that may be stored, when asked at those instants, which do not go back in time; the others
+        are counted by reason and forgotten.
+        """
+        batch, fault = arrivals.batch, arrivals.fault[rows]
+        is_agreed = batch.recorded_at_us[rows] >= self._live_since(batch.customer_id[rows], asked_us)
+        fault[~is_agreed & ~_is_said(fault)] = Reason.CONSENT_LOCATION_MISSING
+        for n in np.flatnonzero(_is_said(batch.ping_id[rows]) & ~_is_said(fault)).tolist():
+            row = int(rows[n])
+            key = (CustomerId(batch.customer_id[row]), batch.device_id[row], batch.ping_id[row])
+            if key in self._seen:
+                fault[n] = Reason.DUPLICATE_PING
+            self._seen.add(key)
+        refused = _is_said(fault)
+        for n in np.flatnonzero(refused).tolist():
+            self._world.refused[fault[n]] += 1
+            self.turned_away.append((int(rows[n]), fault[n]))
+        let_in: Ints = rows[~refused]
+        return let_in
 
-    def _may_keep(self, customer_id: CustomerId, recorded_at: datetime, now: datetime) -> bool:
-        """Consent must hold now, and must have held since the ping was recorded."""
-        until, state = self._known.get(customer_id, (EPOCH, NO_CONSENT))
-        if now >= until:
-            events = self._world.consents.get(customer_id, ())
-            state = consent_state(events, LOCATION, now=now)
-            # a ledger changes at its events and where a consent runs out; between them its answer holds
-            changes = [event.at for event in events if event.at > now]
-            if state.is_live and state.valid_until is not None:
-                changes.append(state.valid_until)
-            self._known[customer_id] = (min(changes, default=datetime.max.replace(tzinfo=UTC)), state)
-        return state.is_live and state.since is not None and recorded_at >= state.since
+    def _live_since(self, customer_ids: Texts, asked_us: Ints) -> Ints:
+        """Consent must hold when asked, and must have held since the ping was recorded: since when, for n pings."""
+        numbers = self._world.roster.numbers_of(customer_ids)
+        self._grow(len(self._world.roster))
+        since_us: Ints = self._live_since_us[numbers]
+        for n in np.flatnonzero(asked_us >= self._known_until_us[numbers]).tolist():
+            number = numbers[n]
+            if asked_us[n] >= self._known_until_us[number]:
+                self._ask(number, customer_ids[n], as_instant(int(asked_us[n])))
+            since_us[n] = self._live_since_us[number]
+        return since_us
+
+    def _ask(self, number: int, customer_id: CustomerId, now: datetime) -> None:
+        events = self._world.consents.get(customer_id, ())
+        state = consent_state(events, LOCATION, now=now)
+        is_live = state.is_live and state.since is not None
+        # a ledger changes at its events and where a consent runs out; between them its answer holds
+        changes = [event.at for event in events if event.at > now]
+        if is_live and state.valid_until is not None:
+            changes.append(state.valid_until)
+        self._live_since_us[number] = as_us(state.since) if is_live and state.since is not None else _NEVER
+        self._known_until_us[number] = as_us(min(changes)) if changes else _NEVER
+
+    def _grow(self, size: int) -> None:
+        missing = size - len(self._known_until_us)
+        if missing > 0:
+            room = np.full(missing + size, _UNASKED)
+            self._live_since_us = np.concatenate([self._live_since_us, room])
+            self._known_until_us = np.concatenate([self._known_until_us, room])

@@ -12,12 +12,12 @@ from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
 from nearcast.geo.validate import geofence_from_feature
+from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
-from nearcast.services.engine import apply_consent, end_visits, take_consent, take_pings
-from nearcast.services.ingest import Arrivals, Door, fix_of, in_order_of_arrival, inside_of, ping_keys
-from nearcast.services.instants import as_instant, as_us
+from nearcast.services.engine import apply_consent, end_visits, take_consent
+from nearcast.services.ingest import Door, in_order_of_arrival, ping_keys
 from nearcast.services.ports import Channel, LedgerLine, Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Steps, slices
@@ -95,7 +95,7 @@ class Live:
             named = ping_keys(taken.batch)
             door = Door(working.world, seen=uow.pings.seen(named))
             max_future_s = working.world.tenant.policy.ping_rules.max_future_s
-            _take(working.world, in_order_of_arrival([taken.batch], max_future_s), door, now)
+            take_batch(working.world, door, in_order_of_arrival([taken.batch], max_future_s), now)
             uow.pings.remember(named, now)
             working.save()
             if not uow.pings.move(taken.moves):
@@ -196,6 +196,11 @@ class Live:
             uow.commit()
         return is_new
 
+    def world(self) -> World:
+        """The catalogue as it stands, without customers."""
+        with self._steps.reading() as uow:
+            return self.catalogue.world(uow.catalogue)
+
     def put_geofence(
         self, feature: Mapping[str, Any], now: datetime, *, place: str = "geofence", may: Check = _anybody
     ) -> int:
@@ -235,20 +240,3 @@ class Live:
             uow.catalogue.campaigns.put_campaign(campaign_id, written.doc, now, state=state)
             uow.commit()
         return state
-
-
-def _take(world: World, arrivals: Arrivals, door: Door, now: datetime) -> None:
-    """The pings of each arrival together, customer by customer."""
-    batch = arrivals.batch
-    of_instant: dict[tuple[int, CustomerId], list[int]] = {}
-    # a clock that was set back must not make consents unknown that were there when the pings came in
-    arrived_by = max(now, as_instant(int(batch.received_at_us.max())))
-    for row in door.let_in(arrivals, range(len(arrivals)), arrived_by):
-        key = (int(batch.received_at_us[row]), CustomerId(batch.customer_id[row]))
-        of_instant.setdefault(key, []).append(row)
-    inside = inside_of(world.geofences, arrivals, [row for rows in of_instant.values() for row in rows])
-    for (received_us, customer_id), rows in sorted(of_instant.items()):
-        fixes = [fix_of(batch, row, inside.get(row, frozenset())) for row in rows]
-        # pings of one arrival compete; those of several do not, only because they are worked on together
-        on_arrival = received_us == as_us(now)
-        take_pings(world, customer_id, fixes, now if on_arrival else world.first_free_instant(customer_id, now))

@@ -8,9 +8,11 @@ from nearcast.domain.ids import CustomerId, transition_opportunity
 from nearcast.domain.ping import Fix
 from nearcast.domain.track import Advance, Change, advance, forget, pass_time
 from nearcast.domain.visit import Transition, TransitionKind
+from nearcast.geo.batch import Floats, Ints
+from nearcast.geo.zones import zone_of
 from nearcast.services.deciding import transition_candidates
 from nearcast.services.delivery import cancel_left_behind, cancel_opportunity
-from nearcast.services.world import TransitionKey, World, zone_of
+from nearcast.services.world import TransitionKey, World
 
 
 def take_fix(world: World, customer_id: CustomerId, fix: Fix, now: datetime) -> list[TransitionKey]:
@@ -23,12 +25,21 @@ def take_fix(world: World, customer_id: CustomerId, fix: Fix, now: datetime) -> 
         return []
     world.accepted += 1
     zone = zone_of(fix.position)
-    if zone is not None and step.track.newest is fix:
+    if zone is not None and step.track.stance.last is fix:
         world.last_zones[customer_id] = zone
     rules = world.tenant.policy.ping_rules
     world.kept["ping_stale"] += (now - fix.at).total_seconds() > rules.max_age_s
+    world.kept["ping_quarantined"] += step.track.stance.quarantined is fix
     world.kept["ping_inaccurate"] += fix.accuracy_m > rules.max_accuracy_m
     return _write(world, customer_id, step, now)
+
+
+def count_calm(world: World, age_us: Ints, accuracy_m: Floats) -> None:
+    """Count n pings that change nothing as `take_fix` counts one."""
+    rules = world.tenant.policy.ping_rules
+    world.accepted += len(age_us)
+    world.kept["ping_stale"] += int((age_us > rules.max_age_s * 1_000_000).sum())
+    world.kept["ping_inaccurate"] += int((accuracy_m > rules.max_accuracy_m).sum())
 
 
 def let_time_pass(world: World, customer_id: CustomerId, now: datetime) -> list[TransitionKey]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import partial
-from itertools import count, pairwise
+from itertools import count, groupby
 from typing import TypeAlias
 
 import numpy as np
@@ -23,10 +23,10 @@ from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId
 from nearcast.domain.message import Message, MessageStatus
-from nearcast.domain.ping import Fix
 from nearcast.geo.batch import Floats, PingBatch, Texts
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import consent_event
+from nearcast.services.batches import Stretch
 from nearcast.services.delivery import dispatch
 from nearcast.services.engine import (
     apply_consent,
@@ -36,10 +36,9 @@ from nearcast.services.engine import (
     put_geofence,
     run_campaigns,
     take_consent,
-    take_pings,
     visits_end_at,
 )
-from nearcast.services.ingest import Door, fix_of, in_order_of_arrival, inside_of
+from nearcast.services.ingest import Door, in_order_of_arrival
 from nearcast.services.instants import EPOCH, as_instant, as_us
 from nearcast.services.ports import Channel, Progress
 from nearcast.services.prior_sends import prior_send
@@ -47,7 +46,7 @@ from nearcast.services.runs import next_due
 from nearcast.services.scenario import EventShape, PriorSendShape, ScenarioShape, placed
 from nearcast.services.world import World
 
-_MATCH_ROWS = 65_536
+_MATCH_ROWS = 4_096
 
 
 class Due(IntEnum):
@@ -111,11 +110,8 @@ class Replay:
         self.since, self.until = min(instants, default=until), until or max(instants, default=None)
         self.now = self.since or EPOCH
         self.actions = sorted(self._actions(shape), key=lambda action: action[:2])
-        edits = [event.at for event in shape.events if event.geofence_put or event.geofence_delete]
-        self.edits_us = np.array(sorted(as_us(at) for at in edits), dtype=np.int64)
-        self.inside: dict[int, frozenset[GeofenceId]] = {}
+        self.stretch: Stretch | None = None
         self.visits_end: dict[CustomerId, datetime] = {}
-        self.matched_until = 0
 
     def run(self, progress: Progress) -> None:
         """Through all events to the last one."""
@@ -127,14 +123,11 @@ class Replay:
                 if campaign.trigger is Trigger.SCHEDULE:
                     self._plan_run(campaign, first_ping_at - timedelta(microseconds=1))
         coming = deque(self.actions)
-        starts = np.flatnonzero(np.diff(self.received_us, prepend=self.received_us[:1] - 1)).tolist()
-        for start, stop in pairwise([*starts, len(self.arrivals)]):
-            instant = as_instant(int(self.received_us[start]))
-            self._act(coming, instant)
-            self._work(instant)
-            self.now = instant
-            self._pings(range(start, stop))
-            progress(stop, len(self.arrivals))
+        start = 0
+        while start < len(self.arrivals):
+            self._act(coming, as_instant(int(self.received_us[start])))
+            start = self._pings(start, as_us(coming[0][0]) if coming else None)
+            progress(start, len(self.arrivals))
         self._act(coming, self.until)
         self._work(self.until)
 
@@ -149,6 +142,7 @@ class Replay:
     def _work(self, until: datetime, *, and_at: bool = True) -> None:
         for due_at, kind, subjects in self.agenda.take(until, and_at=and_at):
             self.now = max(self.now, due_at)
+            self._come(due_at)
             match kind:
                 case Due.CONSENT:
                     for subject in subjects:
@@ -220,32 +214,29 @@ class Replay:
         if send is not None:
             note_other_send(self.world, CustomerId(prior.customer_id), send)
 
-    def _pings(self, rows: range) -> None:
-        """The pings of one instant, customer by customer."""
-        if rows.stop > self.matched_until:
-            self._match(rows.start)
-        of_customer: dict[CustomerId, list[int]] = {}
-        customer_ids = self.arrivals.batch.customer_id
-        for row in self.door.let_in(self.arrivals, rows, self.now):
-            of_customer.setdefault(CustomerId(customer_ids[row]), []).append(row)
-        for customer_id, mine in sorted(of_customer.items()):
-            self._send(take_pings(self.world, customer_id, map(self._fix, mine), self.now))
-            self._plan_visits(customer_id)
-
-    def _match(self, start: int) -> None:
-        """Match the rows from `start` on, as far as the geofences stay as they are."""
-        edit = np.searchsorted(self.edits_us, self.received_us[start], side="right")
-        stop = (
-            len(self.arrivals) if edit == len(self.edits_us) else np.searchsorted(self.received_us, self.edits_us[edit])
-        )
-        stop = min(int(stop), start + _MATCH_ROWS)
+    def _pings(self, start: int, edited_us: int | None) -> int:
+        """The pings from `start` on, as far as nothing is edited meanwhile; where the others start."""
+        stop = len(self.arrivals) if edited_us is None else int(np.searchsorted(self.received_us, edited_us))
         # all pings of an instant are matched together
-        stop = max(stop, int(np.searchsorted(self.received_us, self.received_us[start], side="right")))
-        self.inside = inside_of(self.world.geofences, self.arrivals, range(start, stop))
-        self.matched_until = stop
+        together = self.received_us[min(stop, start + _MATCH_ROWS) - 1]
+        rows = np.arange(start, np.searchsorted(self.received_us, together, side="right"))
+        at_us = self.received_us[rows]
+        self.stretch = Stretch(self.world, self.door, self.arrivals, rows, asked_us=at_us, decided_us=at_us)
+        for received_us, stirs in groupby(self.stretch.stirs, key=lambda stir: stir.received_us):
+            instant = as_instant(received_us)
+            self._work(instant)
+            self.now = instant
+            for stir in stirs:
+                self._send(self.stretch.take(stir, instant))
+                self._plan_visits(stir.customer_id)
+        self._work(as_instant(int(together)))
+        self.stretch.end()
+        return start + len(rows)
 
-    def _fix(self, row: int) -> Fix:
-        return fix_of(self.arrivals.batch, row, self.inside.get(row, frozenset()))
+    def _come(self, at: datetime) -> None:
+        """At that instant, the pings before it have come."""
+        if self.stretch is not None:
+            self.stretch.come_to(int(np.searchsorted(self.received_us, as_us(at))))
 
     def _end_visits(self, customer_id: CustomerId, due_at: datetime) -> None:
         if self.visits_end.get(customer_id) == due_at:  # else a later ping has put it off

@@ -114,7 +114,7 @@ def run_candidates(world: World, campaign: Campaign, due_at: datetime) -> list[t
         return []
     seen: list[tuple[CustomerId, Fix]] = []
     for customer_id, track in sorted(world.tracks.items()):
-        newest = track.newest
+        newest = track.stance.last
         if newest is None:
             continue
         age_s = (due_at - newest.at).total_seconds()

@@ -74,7 +74,14 @@ class TenantShape(Shape):
 
 
 class PresenceShape(Shape):
-    """Keys left out take the profile's defaults; those of profile RAW are in `PresenceRules`."""
+    """When a visit begins and ends; a key left out takes its profile's default, given here as raw / robust.
+
+    dwell_s (never / 120): how long after its enter a visit has dwelt. lateness_s (60 / 300): how late a ping may be.
+    gap_s (never / 1800): the silence that ends a visit. first_seen (enter): enter, or suppress for a visit that nobody
+    hears of. cross_within_s (never): how long a way through a geofence may take between two pings outside.
+    max_speed_mps (70): a faster way is no crossing, and robust doubts the ping. exit_margin_m (20): how far beyond its
+    accuracy a ping must be to leave; raw has no margin.
+    """
 
     profile: Literal["raw", "robust"] = "robust"
     dwell_s: Seconds | None = None

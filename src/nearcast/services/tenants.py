@@ -11,7 +11,14 @@ from nearcast.services.registers import check_catalogue, check_revision
 from nearcast.services.scenario import SettingsShape, placed
 
 SAFE_DEFAULTS: dict[str, Any] = {
-    "presence": {"profile": "raw", "dwell_s": 120, "lateness_s": 300, "gap_s": 1800},
+    "presence": {
+        "profile": "robust",
+        "dwell_s": 120,
+        "lateness_s": 300,
+        "gap_s": 1800,
+        "max_speed_mps": 70,
+        "exit_margin_m": 20,
+    },
     "policy": {
         "quiet_hours": [{"from": "21:00", "until": "08:00"}],
         "caps": [
@@ -68,7 +75,6 @@ class Tenants:
         if "id" in settings.tenant.model_fields_set and settings.tenant.id != tenant_id:
             raise InvalidInput(f"is {settings.tenant.id!r}, and these are the settings of another", place="tenant.id")
         doc = settings.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"tenant": {"id"}})
-        doc["presence"] = {"profile": "raw", **doc.get("presence", {})}  # the only profile that there is
         with self._store.writing(tenant_id) as uow:
             uow.catalogue.hold()
             check_revision(uow.catalogue.settings(), expected)

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -14,14 +13,13 @@ from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
-from nearcast.domain.local_time import zone
 from nearcast.domain.message import Message
 from nearcast.domain.policy import Policy
-from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
-from nearcast.geo.zones import zone_at
 from nearcast.services.geofences import GeofenceBook
+from nearcast.services.roster import Roster
+from nearcast.services.tracks import Tracks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -73,7 +71,8 @@ class World:
     customers: dict[CustomerId, Customer]
     geofences: GeofenceBook
     consents: dict[CustomerId, list[ConsentEvent]] = field(default_factory=dict)
-    tracks: dict[CustomerId, Track] = field(default_factory=dict)
+    roster: Roster = field(default_factory=Roster)
+    tracks: Tracks = field(init=False)
     transitions: dict[TransitionKey, tuple[CustomerId, Transition]] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     messages: dict[MessageId, Message] = field(default_factory=dict)
@@ -90,6 +89,11 @@ class World:
     taken_back: set[TransitionKey] = field(default_factory=set)
     last_zones: dict[CustomerId, ZoneInfo] = field(default_factory=dict)
     _budget: Counter[CampaignId] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.tracks = Tracks(
+            self.tenant.id, self.roster, self.last_zones, ground=self.geofences, rules=self.tenant.presence
+        )
 
     def track(self, customer_id: CustomerId) -> Track:
         known = self.tracks.get(customer_id)
@@ -118,6 +122,7 @@ class World:
 
     def facts(self, customer_id: CustomerId, campaigns: Iterable[CampaignId], now: datetime) -> Facts:
         """What the rules may know of a customer at `now`."""
+        self.track(customer_id)  # so that the last zone is that of the last ping
         return Facts(
             customer=self.customers.get(customer_id) or Customer(id=customer_id),
             tenant_zone=self.tenant.zone,
@@ -146,10 +151,3 @@ def as_send(message: Message) -> Send:
         message_id=message.id,
         is_waiting=message.has_not_left,
     )
-
-
-@lru_cache(maxsize=65_536)
-def zone_of(position: Position) -> ZoneInfo | None:
-    """The time zone at a position; None at sea."""
-    name = zone_at(position)
-    return zone(name) if name else None

@@ -7,7 +7,10 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind, TransitionReason, Visit
+from nearcast.domain.walk import Stance
 from nearcast.services.instants import as_instant, as_us
+
+_PARTS = ("dwell", "exit", "leaving")
 
 
 def track_to_json(track: Track) -> dict[str, Any]:
@@ -15,8 +18,9 @@ def track_to_json(track: Track) -> dict[str, Any]:
     pool = _Fixes()
     doc = {
         "track": [pool.place(fix) for fix in track.fixes],
-        "before": pool.place(track.before),
+        "before": _stance(track.before, pool),
         "open_before": [_visit(visit, pool) for visit in track.open_before],
+        "stance": _stance(track.stance, pool),
         "visits": [_visit(visit, pool) for visit in track.visits],
         "crossings": [_transition(crossing, pool) for crossing in track.crossings],
     }
@@ -25,13 +29,13 @@ def track_to_json(track: Track) -> dict[str, Any]:
 
 def track_from_json(doc: dict[str, Any], tenant_id: TenantId, customer_id: CustomerId) -> Track:
     fixes = [_as_fix(*values) for values in doc["fixes"]]
-    before = doc["before"]
     return Track(
         tenant_id=tenant_id,
         customer_id=customer_id,
         fixes=tuple(fixes[place] for place in doc["track"]),
-        before=None if before is None else fixes[before],
+        before=_as_stance(doc["before"], fixes),
         open_before=tuple(_as_visit(visit, fixes) for visit in doc["open_before"]),
+        stance=_as_stance(doc["stance"], fixes),
         visits=tuple(_as_visit(visit, fixes) for visit in doc["visits"]),
         crossings=tuple(_as_transition(crossing, fixes) for crossing in doc["crossings"]),
     )
@@ -64,22 +68,32 @@ def _as_fix(
     )
 
 
+def _stance(stance: Stance, pool: _Fixes) -> dict[str, Any]:
+    return {
+        "last": pool.place(stance.last),
+        "arriving": [_transition(enter, pool) for enter in stance.arriving],
+        "quarantined": pool.place(stance.quarantined),
+    }
+
+
+def _as_stance(doc: dict[str, Any], fixes: list[Fix]) -> Stance:
+    last, quarantined = doc["last"], doc["quarantined"]
+    return Stance(
+        last=None if last is None else fixes[last],
+        arriving=tuple(_as_transition(enter, fixes) for enter in doc["arriving"]),
+        quarantined=None if quarantined is None else fixes[quarantined],
+    )
+
+
 def _visit(visit: Visit, pool: _Fixes) -> dict[str, Any]:
-    doc = {"enter": _transition(visit.enter, pool), "is_silent": visit.is_silent}
-    if visit.dwell is not None:
-        doc["dwell"] = _transition(visit.dwell, pool)
-    if visit.exit is not None:
-        doc["exit"] = _transition(visit.exit, pool)
-    return doc
+    parts = ((name, getattr(visit, name)) for name in _PARTS)
+    told = {name: _transition(part, pool) for name, part in parts if part is not None}
+    return {"enter": _transition(visit.enter, pool), **told, "is_silent": visit.is_silent}
 
 
 def _as_visit(doc: dict[str, Any], fixes: list[Fix]) -> Visit:
-    return Visit(
-        enter=_as_transition(doc["enter"], fixes),
-        dwell=_as_transition(doc["dwell"], fixes) if "dwell" in doc else None,
-        exit=_as_transition(doc["exit"], fixes) if "exit" in doc else None,
-        is_silent=doc["is_silent"],
-    )
+    parts = {name: _as_transition(doc[name], fixes) for name in _PARTS if name in doc}
+    return Visit(enter=_as_transition(doc["enter"], fixes), is_silent=doc["is_silent"], **parts)
 
 
 def _transition(transition: Transition, pool: _Fixes) -> dict[str, Any]:

@@ -1,0 +1,38 @@
+"""How fast somebody must have moved from fix to fix, and what to make of a fix that nobody can have moved to."""
+
+import math
+
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.visit import Ground
+
+_LARGEST_RADIUS_M = 6_399_594.0  # of curvature on WGS 84: no way is longer than on a sphere of this radius
+
+
+def is_jump(start: Fix, end: Fix, *, ground: Ground, max_speed_mps: float) -> bool:
+    """Whether the way from fix to fix asks for more than the highest speed; at one instant any way does."""
+    reach_m = max_speed_mps * (end.at - start.at).total_seconds()
+    if _at_most_m(start.position, end.position) <= reach_m:
+        return False
+    return ground.distance_m(start.position, end.position) > reach_m
+
+
+def agrees(quarantined: Fix, fix: Fix, *, accepted: Fix, ground: Ground, max_speed_mps: float) -> bool:
+    """Whether the fix after a jump says that the jump was real: one can have come from there, and it lies no nearer to
+    the place before the jump, as that of somebody who never left does.
+    """
+    if is_jump(quarantined, fix, ground=ground, max_speed_mps=max_speed_mps):
+        return False
+    back_m = ground.distance_m(accepted.position, fix.position)
+    return ground.distance_m(quarantined.position, fix.position) <= back_m
+
+
+def _at_most_m(start: Position, end: Position) -> float:
+    """Never shorter than the geodesic: the way straight in lon/lat on the larger sphere, along its widest parallel."""
+    d_lat = math.radians(end.lat_deg - start.lat_deg)
+    d_lon = math.radians(abs(end.lon_deg - start.lon_deg))
+    if d_lon > math.pi:
+        d_lon = 2.0 * math.pi - d_lon
+    crosses_equator = start.lat_deg * end.lat_deg < 0.0
+    nearest_equator = 0.0 if crosses_equator else min(abs(start.lat_deg), abs(end.lat_deg))
+    return _LARGEST_RADIUS_M * math.hypot(d_lat, d_lon * math.cos(math.radians(nearest_equator)))

@@ -1,0 +1,232 @@
+"""Pings that change nothing, in columns: most people are outside every geofence, or stay inside the same.
+
+What a customer's next fix must be like to change nothing is a `Rest`. Here are the rests of many customers, beside each
+other, so that a batch of pings is held against them at once; and the pings that passed, until somebody asks for them.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import numpy as np
+
+from nearcast.domain.ids import GeofenceId
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.rest import Rest
+from nearcast.geo.batch import Floats, Ints, Texts
+from nearcast.geo.geodesy import Bools
+from nearcast.services.instants import as_instant, as_us
+
+_Column = TypeVar("_Column", Ints, Floats)
+_ALWAYS = np.iinfo(np.int64).max
+_RESTLESS = -1  # the key of no set of geofences
+_MOST_M_PER_DEGREE = 111_700.0  # of latitude at the poles; of longitude it is less everywhere
+_US = 1_000_000
+_BLOCKS = 8  # more are joined: a customer's fixes are looked for in each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Coming:
+    """n pings that have passed the door, in the order in which they come; customers by their numbers."""
+
+    customer: Ints
+    number: Ints
+    recorded_us: Ints
+    received_us: Ints
+    lat_deg: Floats
+    lon_deg: Floats
+    accuracy_m: Floats
+    device_id: Texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Block:
+    """Fixes by customer, then in the order in which they come. `inside` are numbers of sets of geofences; 0 is none."""
+
+    customer: Ints
+    number: Ints
+    recorded_us: Ints
+    inside: Ints
+    lat_deg: Floats
+    lon_deg: Floats
+    accuracy_m: Floats
+    device_id: Texts
+
+    def take(self, rows: Ints | Bools) -> "_Block":
+        return _Block(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
+
+
+@dataclass(slots=True, eq=False)
+class _Rests:
+    """One row per customer: a fix later than `after_us`, before `until_us`, inside `inside`, changes nothing.
+
+    Of what waits, everything numbered below `taken_until` is void.
+    """
+
+    after_us: Ints
+    until_us: Ints
+    inside: Ints
+    lat_deg: Floats
+    lon_deg: Floats
+    is_known: Bools
+    taken_until: Ints
+
+    def grow(self, size: int) -> None:
+        for column in fields(self):
+            old = getattr(self, column.name)
+            new = np.zeros(size, dtype=old.dtype)
+            new[: len(old)] = old
+            setattr(self, column.name, new)
+
+
+class CalmPings:
+    """The rests of customers, by number, and their pings that wait.
+
+    Pings have numbers, too, in the order in which they come; those from `visible_until` on are still to come.
+    """
+
+    def __init__(self, *, lateness_s: float, max_speed_mps: float) -> None:
+        self._lateness_us, self._max_speed_mps = round(lateness_s * _US), max_speed_mps
+        self._sets: list[frozenset[GeofenceId]] = [frozenset()]
+        self._set_of = {self._sets[0]: 0}
+        ints, floats = np.zeros(0, dtype=np.int64), np.zeros(0)
+        self._rests = _Rests(ints, ints, ints, floats, floats, np.zeros(0, dtype=np.bool_), ints)
+        self._blocks: list[_Block] = []
+        self._waits: set[int] = set()
+        self.visible_until = 0
+
+    def grow(self, size: int) -> None:
+        """Make room for customers with numbers below `size`."""
+        if size > len(self._rests.inside):
+            self._rests.grow(max(1_024, 2 * size))
+
+    def unknown(self, customers: Ints) -> list[int]:
+        """Those of the customers whose rest is to be noted first."""
+        found: list[int] = np.unique(customers[~self._rests.is_known[customers]]).tolist()
+        return found
+
+    def note(self, customer: int, rest: Rest | None) -> None:
+        """How a customer rests now."""
+        rests = self._rests
+        rests.is_known[customer] = True
+        if rest is None:
+            rests.inside[customer] = _RESTLESS
+            return
+        rests.inside[customer] = self._number_of(rest.inside)
+        rests.after_us[customer] = as_us(rest.after)
+        rests.until_us[customer] = _ALWAYS if rest.until is None else as_us(rest.until)
+        at = rest.position
+        rests.lat_deg[customer], rests.lon_deg[customer] = (np.nan, np.nan) if at is None else (at.lat_deg, at.lon_deg)
+
+    def forget(self, customer: int) -> None:
+        """The customer's track is another now: what waits is void, and how they rest unknown."""
+        self.grow(customer + 1)
+        self._rests.is_known[customer] = False
+        self._rests.taken_until[customer] = self.visible_until
+
+    def forget_rests(self) -> None:
+        """Something has changed for everybody."""
+        self._rests.is_known[:] = False
+
+    def sift(self, pings: Coming, inside: Mapping[int, frozenset[GeofenceId]]) -> Bools:
+        """Which of the pings change nothing: a ping does if one of the same customer before it does. Those that change
+        nothing wait from now on. All customers' rests are known; `inside` is by place in the columns.
+        """
+        sets = np.zeros(len(pings.customer), dtype=np.int64)
+        for place, geofence_ids in inside.items():
+            sets[place] = self._number_of(geofence_ids)
+        order = np.argsort(pings.customer, kind="stable")
+        found = _Block(
+            customer=pings.customer[order],
+            number=pings.number[order],
+            recorded_us=pings.recorded_us[order],
+            inside=sets[order],
+            lat_deg=pings.lat_deg[order],
+            lon_deg=pings.lon_deg[order],
+            accuracy_m=pings.accuracy_m[order],
+            device_id=pings.device_id[order],
+        )
+        is_calm = self._change_nothing(found, pings.received_us[order])
+        self._keep(found.take(is_calm))
+        as_given = np.empty(len(order), dtype=np.bool_)
+        as_given[order] = is_calm
+        return as_given
+
+    def _change_nothing(self, found: _Block, received_us: Ints) -> Bools:
+        """For pings by customer: a visit that ends by itself at `until` has ended for all that come in later."""
+        customer, us, rests = found.customer, found.recorded_us, self._rests
+        is_first = np.diff(customer, prepend=-1) != 0
+
+        def before(at_rest: _Column, column: _Column) -> _Column:
+            return np.where(is_first, at_rest[customer], np.roll(column, 1))
+
+        before_us = before(rests.after_us, us)
+        until_us = rests.until_us[customer]
+        fits = (us > before_us) & (us < until_us) & (received_us < until_us) & (found.inside == rests.inside[customer])
+        away_deg = np.hypot(
+            found.lat_deg - before(rests.lat_deg, found.lat_deg), found.lon_deg - before(rests.lon_deg, found.lon_deg)
+        )
+        apart_s = (us.astype(np.float64) - before_us) / _US
+        fits &= ~(away_deg * _MOST_M_PER_DEGREE > self._max_speed_mps * apart_s)  # NaN: nowhere yet
+        misfits = np.cumsum(~fits)
+        first = np.maximum.accumulate(np.where(is_first, np.arange(len(customer)), 0))
+        calm: Bools = misfits == misfits[first] - ~fits[first]
+        return calm
+
+    def _keep(self, block: _Block) -> None:
+        if not len(block.customer):
+            return
+        if len(self._blocks) == _BLOCKS:
+            self._blocks = [self._joined()]
+        self._blocks.append(block)
+        self._waits.update(block.customer.tolist())
+        last, rests = np.flatnonzero(np.diff(block.customer, append=-1)), self._rests
+        customer = block.customer[last]
+        rests.after_us[customer] = block.recorded_us[last]
+        rests.lat_deg[customer], rests.lon_deg[customer] = block.lat_deg[last], block.lon_deg[last]
+
+    def take(self, customer: int) -> list[Fix]:
+        """The customer's visible fixes that waited; they do not wait any more."""
+        if customer not in self._waits:
+            return []
+        found, taken_until = [], self._rests.taken_until[customer]
+        self._waits.discard(customer)
+        for block in self._blocks:
+            start, stop = np.searchsorted(block.customer, [customer, customer + 1]).tolist()
+            for row in range(start, stop):
+                if block.number[row] >= self.visible_until:
+                    self._waits.add(customer)
+                elif block.number[row] >= taken_until:
+                    found.append(self._fix(block, row))
+        self._rests.taken_until[customer] = self.visible_until
+        return found
+
+    @property
+    def waiting(self) -> Set[int]:
+        """The customers of whom something waits or is still to come."""
+        return self._waits
+
+    def _fix(self, block: _Block, row: int) -> Fix:
+        return Fix(
+            at=as_instant(int(block.recorded_us[row])),
+            position=Position(float(block.lat_deg[row]), float(block.lon_deg[row])),
+            accuracy_m=float(block.accuracy_m[row]),
+            inside=self._sets[int(block.inside[row])],
+            device_id=block.device_id[row],
+        )
+
+    def _number_of(self, geofence_ids: frozenset[GeofenceId]) -> int:
+        number = self._set_of.setdefault(geofence_ids, len(self._sets))
+        if number == len(self._sets):
+            self._sets.append(geofence_ids)
+        return number
+
+    def _joined(self) -> _Block:
+        """All that waits in one block, without what no later ping can come before; the last such stays."""
+        columns = {f.name: np.concatenate([getattr(block, f.name) for block in self._blocks]) for f in fields(_Block)}
+        block = _Block(**columns)
+        block = block.take(block.number >= self._rests.taken_until[block.customer])
+        block = block.take(np.argsort(block.customer, kind="stable"))
+        is_recent = block.recorded_us >= self._rests.after_us[block.customer] - self._lateness_us
+        return block.take(is_recent | np.append(is_recent[1:], True))
