@@ -18,7 +18,9 @@ class Settings(BaseSettings):
 
     `lease_s` is how long a message that is being sent is left to its process, if that is never heard of again.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
-    lets them fail. `secret_key` is made on first start and kept in the database where it is not given.
+    lets them fail. `geocoder_url` is a search service like Nominatim, for geofences that are given as an address;
+    without it no addresses are looked up. `secret_key` is made on first start and kept in the database where it is not
+    given.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
@@ -31,6 +33,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     lease_s: float = Field(default=60.0, ge=1)
     fallback_channel: Literal["console", "none"] = "console"
+    geocoder_url: str | None = Field(default=None, pattern="^https?://[^/]+")
 
 
 def read_settings() -> Settings:

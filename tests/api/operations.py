@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from tests.api.service import Service
+from tests.loopback import LOOPBACK
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -55,7 +56,7 @@ def _example(content: dict[str, Any]) -> Any:
 
 def document(service: Service) -> dict[str, Any]:
     """What /openapi.json says."""
-    found: dict[str, Any] = httpx.get(f"{service.url}/openapi.json", trust_env=False).json()
+    found: dict[str, Any] = httpx.get(f"{service.url}/openapi.json", **LOOPBACK).json()
     return found
 
 

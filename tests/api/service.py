@@ -21,6 +21,7 @@ from nearcast.serving import listen, url_of
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import metadata, secret
+from tests.loopback import LOOPBACK
 
 NOON = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
 """A Tuesday noon in Berlin."""
@@ -74,7 +75,7 @@ class Service:
     def client(self, role: Role = Role.OPERATOR, tenant: str = "t1", shops: list[str] | None = None) -> httpx.Client:
         """Somebody with a key of that role."""
         headers = {"Authorization": f"Bearer {self.key(role, tenant, shops)}"}
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        client = httpx.Client(base_url=self.url, headers=headers, **LOOPBACK)
         self._clients.append(client)
         return client
 

@@ -13,6 +13,7 @@ from nearcast.services.health import Health
 from nearcast.services.ports import StoreInfo
 from nearcast.store.sql_store import SqlStore
 from tests.api.service import Service, running
+from tests.loopback import LOOPBACK
 
 
 @dataclass
@@ -30,14 +31,14 @@ class LostStore(SqlStore):
 @pytest.fixture
 def stranger(service: Service) -> Iterator[httpx.Client]:
     """Somebody without a key."""
-    with httpx.Client(base_url=service.url, trust_env=False) as client:
+    with httpx.Client(base_url=service.url, **LOOPBACK) as client:
         yield client
 
 
 def ready_of(service: Service, **changes: object) -> httpx.Response:
     with (
         running(create_app(replace(service.app, **changes))) as url,  # type: ignore[arg-type]
-        httpx.Client(base_url=url, trust_env=False) as client,
+        httpx.Client(base_url=url, **LOOPBACK) as client,
     ):
         return client.get("/readyz")
 

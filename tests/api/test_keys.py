@@ -9,12 +9,13 @@ from sqlalchemy import select
 from nearcast.store.tables import api_key, idempotency
 from tests.api.people import refused_to_all_but_operators
 from tests.api.service import Service
+from tests.loopback import LOOPBACK
 
 pytestmark = pytest.mark.enable_socket
 
 
 def _asks(service: Service, key: str, path: str = "/v1/shops") -> int:
-    with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as client:
+    with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, **LOOPBACK) as client:
         return client.get(path).status_code
 
 

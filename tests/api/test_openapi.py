@@ -24,7 +24,8 @@ NAMES = {
 STORY = """
     GET /healthz · GET /readyz · PUT /v1/settings · GET /v1/settings
     POST /v1/shops · PUT /v1/shops/{shop_id} · GET /v1/shops/{shop_id} · GET /v1/shops
-    POST /v1/geofences · PUT /v1/geofences/{geofence_id} · GET /v1/geofences/{geofence_id} · GET /v1/geofences
+    POST /v1/geofences/check · POST /v1/geofences · PUT /v1/geofences/{geofence_id} · GET /v1/geofences/{geofence_id}
+    GET /v1/geofences/{geofence_id}/care · GET /v1/geofences
     POST /v1/campaigns · PUT /v1/campaigns/{campaign_id} · GET /v1/campaigns/{campaign_id} · GET /v1/campaigns
     POST /v1/customers · PUT /v1/customers/{customer_id} · GET /v1/customers/{customer_id} · GET /v1/customers
     POST /v1/customers/{customer_id}/consents · GET /v1/customers/{customer_id}/consents

@@ -19,6 +19,7 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.once import Answer, Once, Request
 from nearcast.services.pseudonyms import Pseudonyms
 from tests.api.service import Service
+from tests.loopback import LOOPBACK
 
 pytestmark = pytest.mark.enable_socket
 SHOP = {"id": "cafe", "name": "Café"}
@@ -43,7 +44,7 @@ def _key_id(client: httpx.Client) -> str:
 )
 def test_without_a_key_nothing_is_told(sqlite_service: Service, header: str | None):
     headers = [] if header is None else [(b"Authorization", header.encode("latin-1"))]
-    with httpx.Client(base_url=sqlite_service.url, trust_env=False) as stranger:
+    with httpx.Client(base_url=sqlite_service.url, **LOOPBACK) as stranger:
         refused = stranger.get("/v1/shops", headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
     assert refused.headers["www-authenticate"] == "Bearer"
@@ -63,7 +64,7 @@ def test_a_revoked_key_is_none(service: Service):
 
 
 def test_an_unauthorized_body_is_not_read(sqlite_service: Service):
-    with httpx.Client(base_url=sqlite_service.url, trust_env=False) as stranger:
+    with httpx.Client(base_url=sqlite_service.url, **LOOPBACK) as stranger:
         refused = stranger.post("/v1/shops", content=b"{", headers={"Content-Type": "application/json"})
     assert refused.status_code == 401
 

@@ -1,5 +1,6 @@
 """Geofences that are refused, and where the message leads; geofences that are repaired (reference scenario S16)."""
 
+import json
 import math
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from nearcast.domain.errors import InvalidGeofence, InvalidInput
-from nearcast.domain.geofence import Circle
+from nearcast.domain.geofence import Area, Circle
+from nearcast.geo.rings import MAX_VERTICES, geometry_of
 from nearcast.geo.validate import geofence_from_feature, geofences_from_collection
 from tests.geo.shapes import area_of, box, feature, inside
 
@@ -59,7 +61,43 @@ REFUSED: dict[str, tuple[object, str]] = {
         "ring 0, vertex 4: self-intersection at lon 6.0, lat 10.0",
     ),
     "hole outside": (feature("Polygon", [SQUARE, box(20, 20, 21, 21)]), "ring 1, vertex 0: hole lies outside shell"),
-    "parts overlap": (feature("MultiPolygon", [[SQUARE], [box(5, 5, 15, 15)]]), "self-intersection at lon"),
+    "hole across": (feature("Polygon", [SQUARE, box(5, 5, 15, 7)]), "ring 0, vertex 1: self-intersection at lon 10.0,"),
+    "hole in a hole": (
+        feature("Polygon", [SQUARE, box(1, 1, 9, 9), box(2, 2, 3, 3)]),
+        "ring 2, vertex 0: holes are nested at lon 2.0, lat 2.0",
+    ),
+    "hole as large": (
+        feature("Polygon", [SQUARE, SQUARE]),
+        "ring 0, vertex 2: self-intersection at lon 10.0, lat 10.0",
+    ),
+    "hole that cuts": (
+        feature("Polygon", [SQUARE, [[0, 5], [5, 10], [10, 5], [5, 0], [0, 5]]]),
+        "ring 1, vertex 1: interior is disconnected at lon 5.0, lat 10.0",
+    ),
+    "a vertex twice": (
+        feature("Polygon", [[[0, 0], [5, 5], [0, 10], [10, 10], [5, 5], [10, 0], [0, 0]]]),
+        "ring 0, vertex 1: ring self-intersection at lon 5.0, lat 5.0",
+    ),
+    "spike": (
+        feature("Polygon", [[[0, 0], [10, 0], [10, 10], [5, 10], [5, 15], [5, 10], [0, 10], [0, 0]]]),
+        "ring 0, vertex 4: self-intersection at lon 5.0, lat 15.0",
+    ),
+    "bow-tie over the seam": (
+        feature("Polygon", [[[179, 0], [-179, 2], [-179, 0], [179, 2], [179, 0]]]),
+        "ring 0, vertex 0: self-intersection at lon -180.0, lat 1.0",
+    ),
+    "parts overlap": (
+        feature("MultiPolygon", [[box(50, 50, 51, 51)], [SQUARE], [box(5, 5, 15, 15)]]),
+        "polygon 1, ring 0, vertex 2: self-intersection at lon 5.0, lat 10.0",
+    ),
+    "part in a part": (
+        feature("MultiPolygon", [[SQUARE], [box(2, 2, 3, 3)]]),
+        "polygon 1, ring 0, vertex 0: nested shells at lon 2.0, lat 2.0",
+    ),
+    "too many vertices": (
+        feature("MultiPolygon", [[SQUARE, [[0.0, 0.0]] * MAX_VERTICES]]),
+        f"(id f1): {MAX_VERTICES + 5} vertices are more than the {MAX_VERTICES} a geofence may have",
+    ),
     "round a pole": (
         feature("Polygon", [[[0, 80], [120, 80], [240, 80], [0, 80]]]),
         "ring 0: the ring winds round a pole",
@@ -168,6 +206,14 @@ def test_s16_a_bow_tie_is_repaired_on_request_and_said_so() -> None:
     fence = geofence_from_feature(feature("Polygon", [BOW_TIE]), place="here", repair=True, note=notes.append)
     assert notes == ["repaired f1: self-intersection at lon 5.0, lat 5.0"]
     assert inside(fence, (2.0, 1.0), (8.0, 9.0), (5.0, 5.0), (1.0, 5.0)) == [True, True, True, False]
+
+
+def test_a_repaired_area_is_written_as_it_is_read() -> None:
+    for ring in (BOW_TIE, [[lon + 175.0, lat + 1 / 3] for lon, lat in BOW_TIE], SQUARE):
+        fence = geofence_from_feature(feature("Polygon", [ring, box(1, 4, 2, 5)]), place="here", repair=True)
+        assert isinstance(fence.boundary, Area)
+        again = {**feature("Polygon", []), "geometry": geometry_of(fence.boundary)}
+        assert geofence_from_feature(json.loads(json.dumps(again)), place="here") == fence
 
 
 def test_a_repaired_area_over_the_seam_is_in_one_piece_with_the_rest_of_the_earth() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
 from nearcast.api.body import MIB
@@ -10,7 +10,7 @@ from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, expected_
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.api.shops import with_id
 from nearcast.services.access import Role
-from nearcast.services.ports import Revision
+from nearcast.services.fences import Cared
 
 router = APIRouter(prefix="/v1/geofences", tags=["geofences"], route_class=KeyedRoute)
 _EXAMPLE: dict[str, Any] = {
@@ -19,15 +19,52 @@ _EXAMPLE: dict[str, Any] = {
     "geometry": {"type": "Point", "coordinates": [13.405, 52.52]},
     "properties": {"shop_id": "cafe-central", "name": "In front of the café", "radius_m": 60, "dwell_s": 120},
 }
+_CARE: dict[str, Any] = {
+    "area_m2": 11309.7,
+    "reliability": {
+        "score": 0.701,
+        "band": "fair",
+        "street": 0.825,
+        "indoors": 0.578,
+        "depth_m": 60.0,
+        "suggested_radius_m": 95.0,
+        "confusable": 0,
+        "reason": "Its depth is 60 m. A phone's first fixes show it inside with a chance of 82 % on the street (fixes"
+        " good to 20 m) and 58 % indoors (50 m).",
+        "advice": "Some visitors will be noticed late or not at all. A circle of 95 m or more is reliable.",
+    },
+    "warnings": [],
+    "overlaps": {
+        "items": [
+            {
+                "geofence_id": "old-town",
+                "name": "Old town",
+                "shop_id": None,
+                "relation": "around",
+                "share": 1.0,
+            }
+        ],
+        "more": 0,
+        "of_others": 0,
+        "not_compared": 0,
+    },
+    "repaired": [],
+    "simplified": None,
+}
+_SHOWN = {**_EXAMPLE, "care": _CARE}
 Feature = Annotated[
     dict[str, Any],
     Body(
         description=(
             "A Polygon, a MultiPolygon, or a Point with `radius_m`; `shop_id` where it belongs to a shop; optional "
-            "`name`, `dwell_s`, `tags`, `active_hours`. Other properties and members are kept."
+            "`name`, `dwell_s`, `tags`, `active_hours`. Without a geometry it becomes a circle of `radius_m` round its "
+            "`address`, which is looked up, or else round its shop. Other properties and members are kept, but `care`."
         ),
         examples=[_EXAMPLE],
     ),
+]
+Repair = Annotated[
+    bool, Query(description="Repair rings that cross, overlap or lie apart, and say so, instead of refusing them.")
 ]
 _WRITES = open_to(Role.OWNER, max_bytes=8 * MIB)
 
@@ -48,13 +85,25 @@ def list_geofences(app: App, asker: Asker, cursor: Cursor = None, limit: Limit =
     status_code=201,
     summary="Create a geofence",
     openapi_extra=_WRITES,
-    responses=shows("The Feature as it is kept.", _EXAMPLE, status=201),
+    responses=shows("The Feature as it is kept, with `care`.", _SHOWN, status=201),
 )
-def create_geofence(app: App, asker: Asker, feature: Feature) -> JSONResponse:
+def create_geofence(app: App, asker: Asker, feature: Feature, repair: Repair = False) -> JSONResponse:
     """Without an id it gets one. The next batch of pings is matched against it; nobody gets a message for already
-    standing inside. 422 names what is wrong and where, down to the vertex; 409 where the id is taken.
+    standing inside. 422 names what is wrong and where, down to the vertex; 409 where the id is taken. `care` says what
+    is worth knowing: whether phones can be noticed there, what it overlaps, whether it could be plainer.
     """
-    return _shown(app.fences.put(asker, _identified(feature), app.clock.now(), is_new=True), 201)
+    return _cared(app.fences.put(asker, _identified(feature), app.clock.now(), is_new=True, repair=repair), 201)
+
+
+@router.post(
+    "/check",
+    summary="Check a geofence",
+    openapi_extra=_WRITES,
+    responses=shows("The Feature as it would be kept, with `care`.", _SHOWN),
+)
+def check_geofence(app: App, asker: Asker, feature: Feature, repair: Repair = False) -> JSONResponse:
+    """What creating or replacing it would answer. Nothing is kept."""
+    return _cared(app.fences.check(asker, _identified(feature), app.clock.now(), repair=repair))
 
 
 @router.get(
@@ -65,20 +114,35 @@ def create_geofence(app: App, asker: Asker, feature: Feature) -> JSONResponse:
 )
 def read_geofence(app: App, asker: Asker, geofence_id: str) -> JSONResponse:
     """The revision in force, its number as the ETag."""
-    return _shown(app.fences.get(asker, geofence_id))
+    found = app.fences.get(asker, geofence_id)
+    return answered(found.doc, headers=etag(found))
+
+
+@router.get(
+    "/{geofence_id}/care",
+    summary="Look after a geofence",
+    openapi_extra=open_to(Role.OWNER),
+    responses=shows("What is worth knowing of it.", _CARE),
+)
+def read_care(app: App, asker: Asker, geofence_id: str) -> JSONResponse:
+    """What creating it would say of it today: its neighbours and its shop may have moved since."""
+    return answered(app.fences.care(asker, geofence_id, app.clock.now()))
 
 
 @router.put(
     "/{geofence_id}",
     summary="Create or replace a geofence",
     openapi_extra=_WRITES,
-    responses=shows("The Feature as it is kept.", _EXAMPLE),
+    responses=shows("The Feature as it is kept, with `care`.", _SHOWN),
 )
-def put_geofence(app: App, asker: Asker, geofence_id: str, feature: Feature, if_match: IfMatch = None) -> JSONResponse:
+def put_geofence(
+    app: App, asker: Asker, geofence_id: str, feature: Feature, if_match: IfMatch = None, repair: Repair = False
+) -> JSONResponse:
     """Open visits go on in the new revision, and end where their customers are outside of it by their next ping."""
-    named = {"id": geofence_id, **feature} if _names_nothing(feature) else feature
-    written = app.fences.put(asker, named, app.clock.now(), key=geofence_id, expected=expected_revision(if_match))
-    return _shown(written, 201 if written.revision == 1 else 200)
+    named = {**feature, "id": geofence_id} if _names_nothing(feature) else feature
+    expected = expected_revision(if_match)
+    written = app.fences.put(asker, named, app.clock.now(), key=geofence_id, expected=expected, repair=repair)
+    return _cared(written, 201 if written.is_new else 200)
 
 
 @router.delete(
@@ -105,5 +169,5 @@ def _names_nothing(feature: dict[str, Any]) -> bool:
     return all(value is None for value in (feature.get("id"), inside.get("id"), inside.get("osm_id")))
 
 
-def _shown(geofence: Revision, status: int = 200) -> JSONResponse:
-    return answered(geofence.doc, status, etag(geofence))
+def _cared(geofence: Cared, status: int = 200) -> JSONResponse:
+    return answered(geofence.shown, status, etag(geofence.revision) if geofence.revision else None)

@@ -21,6 +21,7 @@ from nearcast.geo.seam import moved_east, turns_home, turns_into, unwrapped
 Geometry: TypeAlias = Any  # a shapely geometry
 VertexPlace: TypeAlias = Callable[[int], str]
 
+MAX_VERTICES = 200_000  # of one geofence: more than any coast needs, and no request can make us work for minutes
 _LITTLE_ENDIAN = 1
 _REASON = re.compile(r"(?P<what>[^\[]+)\[(?P<lon>\S+) (?P<lat>\S+)\]")
 
@@ -57,8 +58,10 @@ def area(polygons: Sequence[object], *, is_multi: bool, place: str, name: str, r
     """The area that the coordinates of one Polygon, or of a MultiPolygon's parts, enclose.
 
     `name` is the geofence's id, for notes. Too few points, no area, self-intersection, a hole outside its shell and
-    overlapping parts are InvalidGeofence unless they may be repaired; a ring round a pole always is.
+    overlapping parts are InvalidGeofence unless they may be repaired; a ring round a pole always is, and so are more
+    than `MAX_VERTICES`.
     """
+    _refuse_too_many(polygons, place)
     rings: list[_Ring] = []
     parts: list[Geometry] = []
     for number, coordinates in enumerate(polygons):
@@ -78,9 +81,28 @@ def area(polygons: Sequence[object], *, is_multi: bool, place: str, name: str, r
     return Area(area_wkb(geometry))
 
 
+def geometry_of(boundary: Area) -> dict[str, Any]:
+    """An area as the GeoJSON geometry that is read as the same area, to the last digit."""
+    shape = shapely.from_wkb(boundary.wkb)
+    polygons = [
+        [shapely.get_coordinates(ring).tolist() for ring in (polygon.exterior, *polygon.interiors)]
+        for polygon in shapely.get_parts(shape)
+    ]
+    is_multi = shape.geom_type == "MultiPolygon"
+    return {"type": shape.geom_type, "coordinates": polygons if is_multi else polygons[0]}
+
+
 def area_wkb(geometries: Geometry) -> Any:
     """Well-known binary as `Area` holds it, of one geometry or of an array of them."""
     return shapely.to_wkb(geometries, byte_order=_LITTLE_ENDIAN, output_dimension=2)
+
+
+def _refuse_too_many(polygons: Sequence[object], place: str) -> None:
+    lists = (list, tuple)
+    rings = (ring for polygon in polygons if isinstance(polygon, lists) for ring in polygon)
+    vertices = sum(len(ring) for ring in rings if isinstance(ring, lists))
+    if vertices > MAX_VERTICES:
+        raise InvalidGeofence(f"{vertices} vertices are more than the {MAX_VERTICES} a geofence may have", place=place)
 
 
 def _polygon(coordinates: object, place: str, name: str, reading: Reading) -> list[_Ring]:

@@ -10,6 +10,7 @@ from nearcast.services.consents import Consents
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
 from nearcast.services.explain_live import Explanations
+from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
 from nearcast.services.health import Health, WorkerStatus, no_worker
 from nearcast.services.importing import Importing
@@ -45,6 +46,7 @@ class Application:
     consents: Consents
     intake: Intake
     importing: Importing
+    exporting: Exporting
     retention: Retention
     new_engines: Callable[[str], Engines]
     pings_arrived: Event
