@@ -30,9 +30,10 @@ soak: setup-dev ## Races and crashes again and again, for minutes
 coverage: setup-dev ## Which branches the unit and property tests take
 	.venv/bin/python -m pytest -q -m "not e2e" --cov --cov-report=term
 
-bench: setup-run ## Measure matching against what you would use instead
-	.venv/bin/nearcast bench match --kind mixed --fences 10000 --pings 200000
-	.venv/bin/nearcast bench match --kind shops --fences 10000 --pings 200000
+bench: setup-run ## Measure matching against what you would use instead, and the engine
+	.venv/bin/nearcast bench match --kind mixed --fences 100000 --pings 1000000 --verify
+	.venv/bin/nearcast bench match --kind shops --fences 100000 --pings 1000000 --verify
+	.venv/bin/nearcast bench engine
 
 format: setup-dev ## Format the code
 	.venv/bin/ruff format

@@ -1,79 +1,121 @@
-"""How fast is matching, beside what else Python offers, on one machine in one run?"""
+"""How fast is matching, beside what else one would use, on one machine in one run?"""
 
-from time import perf_counter
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 
+from nearcast.bench.contest import Address, chosen, contests
+from nearcast.bench.curve import SIZES, curve, sizes_of
+from nearcast.bench.grounds import Grounds
+from nearcast.bench.ours import Ours, bytes_per_circle, measured, warmed_up
+from nearcast.bench.peers import STRtree
+from nearcast.bench.plot import check_plot, draw
 from nearcast.bench.workload import Workload, workload
-from nearcast.domain.geofence import Area, Circle
-from nearcast.geo.geodesy import circle_bounds_deg, distance_m
-from nearcast.geo.matcher import FenceIndex
+from nearcast.geo.batch import Ints
+from nearcast.geo.pairs import Pairs
 
 
-def bench_match(kind: str, fences: int, pings: int, seed: int) -> dict[str, Any]:
+def bench_match(
+    kind: str,
+    fences: int,
+    pings: int,
+    seed: int,
+    *,
+    peers: str = "all",
+    addresses: Mapping[str, Address] | None = None,
+    check: bool = False,
+    plot: Path | None = None,
+    sizes: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
     """Build and match times of the matcher and of its peers on one workload, as one JSON object.
 
-    `ratios` say how many times a peer's match time the matcher takes less; `agrees`, whether all found the same number
-    of pairs. One thread, second run of each, so that caches are warm for all. InvalidInput for an unknown kind.
+    A peer's `ratio` says how many times its rate ours is, with all threads. `agrees`: whether all that decide by the
+    same rules found as many pairs. Kernels are compiled before any clock runs, in `kernels_s`. With `check`,
+    every pair is held against shapely and the geodesic. `plot` and `sizes` add a curve over numbers of geofences.
+
+    InvalidInput for an unknown kind or peer, a server that does not answer, a plot that could not be written.
     """
+    addresses = addresses or {}
+    names = [*dict.fromkeys([*chosen(peers), *addresses])]
+    counts = sizes_of(sizes) if sizes is not None else list(SIZES)
+    if plot is not None:
+        check_plot(plot)
+    say("workload")
     work = workload(kind, fences=fences, pings=pings, seed=seed)
-    ours = _timed(_Matcher, work)
-    peers = {"shapely_strtree": _timed(_StrTree, work)}
-    return {
+    say("kernels")
+    kernels_s = warmed_up()
+    say("nearcast, one thread and all")
+    alone, ours = measured(work, threads=1), measured(work)
+    grounds = Grounds.of(work.geofences)
+    must_be_there = peers != "all"
+    results, absent = contests(work, grounds, names, addresses, ours.pairs, must_be_there=must_be_there, say=say)
+    for peer in results.values():
+        peer["ratio"] = _ratio(pings / ours.match_s, peer)
+        peer["ratio_one_thread"] = _ratio(pings / alone.match_s, peer)
+    result = {
         "kind": kind,
         "fences": fences,
         "pings": pings,
         "seed": seed,
-        **ours,
-        "peers": peers,
-        "ratios": {name: round(peer["match_s"] / ours["match_s"], 2) for name, peer in peers.items()},
-        "agrees": all(peer["pairs"] == ours["pairs"] for peer in peers.values()),
+        "kernels_s": round(kernels_s, 6),
+        **_told(work, ours),
+        "one_thread": _rates(alone, pings),
+        "peers": results,
+        "absent": absent,
+        "ratios": {name: peer["ratio"] for name, peer in results.items()},
+        "agrees": all(peer.get("agrees", True) for peer in results.values()),
     }
+    if check:
+        say("every pair")
+        result["verified"] = _differences(ours.pairs, STRtree(grounds).pairs(work.lat_deg, work.lon_deg), fences)
+    if plot is not None or sizes is not None:
+        result["curve"] = curve(kind, counts, pings, seed, names, say)
+    if plot is not None:
+        draw(result["curve"], f"Matching {pings:,} pings, workload {kind}, {_cores()} cores", plot)
+    return result
 
 
-class _Matcher:
-    def __init__(self, work: Workload) -> None:
-        self._index = FenceIndex(work.geofences)
-
-    def pairs(self, work: Workload) -> int:
-        return len(self._index.match(work.lat_deg, work.lon_deg))
-
-
-class _StrTree:
-    """shapely's tree with its predicate for polygons; boxes and then the geodesic for circles."""
-
-    def __init__(self, work: Workload) -> None:
-        boundaries = [geofence.boundary for geofence in work.geofences]
-        wkb = [boundary.wkb for boundary in boundaries if isinstance(boundary, Area)]
-        circles = [boundary for boundary in boundaries if isinstance(boundary, Circle)]
-        self._lat_deg = np.array([circle.center.lat_deg for circle in circles], dtype=np.float64)
-        self._lon_deg = np.array([circle.center.lon_deg for circle in circles], dtype=np.float64)
-        self._radius_m = np.array([circle.radius_m for circle in circles], dtype=np.float64)
-        boxes_deg = circle_bounds_deg(self._lat_deg, self._lon_deg, self._radius_m)
-        self._areas = shapely.STRtree(shapely.from_wkb(np.array(wkb, dtype=object)))
-        self._boxes = shapely.STRtree(shapely.box(*boxes_deg.T))
-
-    def pairs(self, work: Workload) -> int:
-        points = shapely.points(work.lon_deg, work.lat_deg)
-        in_areas = self._areas.query(points, predicate="intersects").shape[1]
-        row, circle = self._boxes.query(points)
-        away_m = distance_m(self._lat_deg[circle], self._lon_deg[circle], work.lat_deg[row], work.lon_deg[row])
-        return int(in_areas + (away_m <= self._radius_m[circle]).sum())
-
-
-def _timed(contender: type[_Matcher] | type[_StrTree], work: Workload) -> dict[str, Any]:
-    started = perf_counter()
-    built = contender(work)
-    build_s = perf_counter() - started
-    built.pairs(work)
-    started = perf_counter()
-    pairs = built.pairs(work)
-    match_s = perf_counter() - started
+def _told(work: Workload, ours: Ours) -> dict[str, Any]:
+    fences = len(work.geofences)
     return {
-        "pairs": pairs,
-        "build_s": round(build_s, 4),
-        "match_s": round(match_s, 4),
-        "pings_per_s": round(len(work.lat_deg) / match_s),
+        "pairs": len(ours.pairs),
+        "build_s": round(ours.build_s, 6),
+        "fences_per_s": round(fences / ours.build_s),
+        "memory_mb": round(ours.memory_bytes / 1e6, 1),
+        "bytes_per_fence": round(ours.memory_bytes / fences),
+        "bytes_per_circle": bytes_per_circle(work.geofences),
+        "threads": _cores(),
+        **_rates(ours, len(work.lat_deg)),
     }
+
+
+def _rates(ours: Ours, pings: int) -> dict[str, Any]:
+    return {
+        "match_s": round(ours.match_s, 6),
+        "pings_per_s": round(pings / ours.match_s),
+        "pairs_per_s": round(len(ours.pairs) / ours.match_s),
+    }
+
+
+def _ratio(pings_per_s: float, peer: Mapping[str, Any]) -> float:
+    return round(pings_per_s / float(peer["pings_per_s"]), 2)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _differences(ours: Pairs, theirs: Pairs, fences: int) -> dict[str, int]:
+    """How many pairs were compared, and how many only one of the two found."""
+    mine, other = _named(ours, fences), _named(theirs, fences)
+    return {"pairs": len(np.union1d(mine, other)), "differences": len(np.setxor1d(mine, other))}
+
+
+def _named(pairs: Pairs, fences: int) -> Ints:
+    """One number for each pair."""
+    number: Ints = pairs.ping_row * fences + pairs.slot
+    return number

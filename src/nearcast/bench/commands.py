@@ -1,0 +1,61 @@
+"""`nearcast bench`: each command prints one JSON object as its last line; progress goes to stderr."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure against what you would use instead.")
+
+Pings = Annotated[int, typer.Option(min=1, max=100_000_000)]
+Seed = Annotated[int, typer.Option(min=0, help="Another seed, another workload.")]
+
+
+@bench.command("match")
+def match(
+    kind: Annotated[str, typer.Option(help="shops or mixed.")] = "mixed",
+    fences: Annotated[int, typer.Option(min=1, max=10_000_000)] = 10_000,
+    pings: Pings = 100_000,
+    seed: Seed = 1,
+    peers: Annotated[str, typer.Option(help="Names with commas between, all, or none.")] = "all",
+    verify: Annotated[bool, typer.Option("--verify", help="Hold every pair against shapely and the geodesic.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw pings/s by number of geofences into a .png.")] = None,
+    sizes: Annotated[str | None, typer.Option(help="The numbers of geofences; 100 to 1,000,000 by default.")] = None,
+    postgis: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL with PostGIS.")] = None,
+    redis: Annotated[str | None, typer.Option(help="HOST:PORT of a Redis.")] = None,
+    tile38: Annotated[str | None, typer.Option(help="HOST:PORT of a Tile38.")] = None,
+) -> None:
+    """Matching, against what else one would use, in the same run.
+
+    Peers that are servers are started where they are installed and no address is given. Exit 1 where pairs differ.
+    """
+    from nearcast.bench.contest import addresses_of
+    from nearcast.bench.match import bench_match
+    from nearcast.services.report import as_json
+
+    addresses = addresses_of(postgis=postgis, redis=redis, tile38=tile38)
+    found = bench_match(
+        kind, fences, pings, seed, peers=peers, addresses=addresses, check=verify, plot=plot, sizes=sizes, say=_say
+    )
+    print(as_json(found))
+    if not found["agrees"] or found.get("verified", {}).get("differences"):
+        raise typer.Exit(1)
+
+
+@bench.command("engine")
+def engine(
+    customers: Annotated[int, typer.Option(min=1, max=1_000_000, help="Who walks, in cities of 500.")] = 10_000,
+    fences: Annotated[int, typer.Option(min=1, max=1_000_000, help="Each with a campaign.")] = 10_000,
+    pings: Pings = 1_000_000,
+    seed: Seed = 1,
+) -> None:
+    """Match, visits and decisions with all rules on, without HTTP and database."""
+    from nearcast.bench.engine import bench_engine
+    from nearcast.services.report import as_json
+
+    print(as_json(bench_engine(customers, fences, pings, seed, say=_say)))
+
+
+def _say(what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr, flush=True)
