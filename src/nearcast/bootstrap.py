@@ -1,25 +1,23 @@
 """The composition root: which readers, writers, channels and database the use cases work with."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event
+from typing import TYPE_CHECKING, Any
 
 from nearcast.channels.by_name import ByName
 from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
 from nearcast.clock import PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
-from nearcast.feeds.files import read_pings
 from nearcast.feeds.native import read_native
-from nearcast.feeds.pairs import write_pairs
-from nearcast.feeds.ping_rows import read_ping_rows
 from nearcast.feeds.rows import read_rows
-from nearcast.geo.frames import read_features, read_geofences
 from nearcast.services.access import Access
+from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.consents import Consents
@@ -28,6 +26,7 @@ from nearcast.services.customers import Customers
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
 from nearcast.services.explain_live import Explanations
+from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
 from nearcast.services.health import Health
 from nearcast.services.importing import Importing
@@ -43,15 +42,24 @@ from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
-from nearcast.services.workbench import Workbench
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, refuse_newer, upgrade
 from nearcast.store.sql_store import SqlStore
 
+if TYPE_CHECKING:
+    from nearcast.geo.fence_file import Choice, FenceFile
+    from nearcast.services.rows import PingRows
+    from nearcast.services.workbench import Workbench
 
-def workbench() -> Workbench:
+
+def workbench() -> "Workbench":
     """What works on files alone."""
+    from nearcast.feeds.files import read_pings
+    from nearcast.feeds.pairs import write_pairs
+    from nearcast.geo.frames import read_geofences
+    from nearcast.services.workbench import Workbench
+
     return Workbench(
         read_pings=read_pings,
         read_geofences=read_geofences,
@@ -91,6 +99,36 @@ def _channel(settings: Settings) -> Channel:
     return ByName({"console": console}, console if settings.fallback_channel == "console" else None)
 
 
+def _geocoder(settings: Settings) -> Geocoder | None:
+    """What looks addresses up."""
+    if settings.geocoder_url is None:
+        return None
+    from nearcast.feeds.geocoder import SearchService  # its client takes a while to load
+
+    return SearchService(settings.geocoder_url)
+
+
+# The formats of files take as long to load as all else, and most commands read and write none.
+
+
+def _read_ping_rows(path: Path) -> "PingRows":
+    from nearcast.feeds.ping_rows import read_ping_rows
+
+    return read_ping_rows(path)
+
+
+def _read_features(path: Path, choice: "Choice", *, note: Callable[[str], None] | None = None) -> "FenceFile":
+    from nearcast.geo.frames import read_features
+
+    return read_features(path, choice, note=note)
+
+
+def _write_fence_file(path: Path, features: Sequence[Mapping[str, Any]], note: Callable[[str], None]) -> None:
+    from nearcast.geo.export import write_fence_file
+
+    write_fence_file(path, features, note)
+
+
 def application(settings: Settings, store: SqlStore, *, clock: Clock | None = None) -> Application:
     """The live service on a store."""
     clock = clock or SystemClock()
@@ -111,14 +149,15 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
         once=Once(store),
         tenants=Tenants(store),
         shops=Shops(store),
-        fences=Fences(store, engines),
+        fences=Fences(store, engines, _geocoder(settings)),
         campaigns=Campaigns(store),
         customers=Customers(store, engines),
         consents=Consents(store, engines),
         intake=intake,
         importing=Importing(
-            store, engines, intake, read_rows=read_rows, read_features=read_features, read_pings=read_ping_rows
+            store, engines, intake, read_rows=read_rows, read_features=_read_features, read_pings=_read_ping_rows
         ),
+        exporting=Exporting(store, write_geofences=_write_fence_file),
         retention=Retention(store),
         new_engines=new_engines,
         pings_arrived=pings_arrived,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nearcast import __version__
+from nearcast.bench.commands import bench
 from nearcast.domain.errors import InvalidInput, NearcastError, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, ShopId, TenantId
 
@@ -23,13 +24,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Geo-targeted proximity campaigns: consent first, silence by default, every message explained.",
 )
-bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure against what you would use instead.")
 keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
+export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the service has into files.")
+app.add_typer(export, name="export")
 app.add_typer(keys, name="keys")
 app.add_typer(bench, name="bench")
 
 Repair = Annotated[bool, typer.Option("--repair", help="Mend invalid geofences and say so, instead of refusing them.")]
 Tenant = Annotated[str, typer.Option(help="Whose: every row belongs to a tenant.")]
+IdColumn = Annotated[str | None, typer.Option(help="The property or column that holds a geofence's id.")]
+Layer = Annotated[str | None, typer.Option(help="Which layer of a Shapefile zip or a GeoPackage.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 
@@ -106,18 +110,28 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def match(
     pings: Annotated[Path, typer.Argument(help="CSV, NDJSON, Parquet or GeoParquet.")],
-    geofences: Annotated[Path, typer.Argument(help="GeoJSON or GeoParquet.")],
+    geofences: Annotated[Path, typer.Argument(help="As for import.")],
     out: Annotated[Path | None, typer.Option(help="Where the pairs go: .parquet or .ndjson.")] = None,
     as_json: AsJson = False,
     verify: Annotated[bool, typer.Option("--verify", help="Hold the result against brute force.")] = False,
     repair: Repair = False,
+    id_column: IdColumn = None,
+    layer: Layer = None,
 ) -> None:
     """Geometry alone: every (ping, geofence) with the ping inside."""
+    from nearcast.geo.columns import said_choice
     from nearcast.services.report import as_json as dumped
 
     with _progress("match") as progress:
         summary = _workbench().match(
-            pings=pings, geofences=geofences, out=out, check=verify, repair=repair, note=_note, progress=progress
+            pings=pings,
+            geofences=geofences,
+            out=out,
+            check=verify,
+            repair=repair,
+            choice=said_choice("", id_column, layer),
+            note=_note,
+            progress=progress,
         )
     if as_json:
         print(dumped(summary))
@@ -201,21 +215,54 @@ def explain(
 def import_(
     kind: Annotated[str, typer.Argument(help="shops, geofences, customers or pings.")],
     file: Annotated[
-        Path, typer.Argument(help="GeoJSON, GeoParquet, CSV, NDJSON, JSON or Parquet, as the kind has it.")
+        Path,
+        typer.Argument(
+            help="CSV, NDJSON, JSON or Parquet, as the kind has it; geofences also from GeoJSON, KML, KMZ, Shapefile"
+            " (.shp, .zip), GeoPackage and GeoParquet."
+        ),
     ],
     tenant: Tenant = "default",
     report: Annotated[Path | None, typer.Option(help="Where bad rows go; beside the file by default.")] = None,
+    columns: Annotated[
+        str,
+        typer.Option(help="What a file of geofences calls them: id=OBJECTID,lat=Y,lon=X,radius_m=R,name=N,shop_id=S."),
+    ] = "",
+    id_column: IdColumn = None,
+    make_ids: Annotated[bool, typer.Option("--make-ids", help="Make ids for geofences that have none.")] = False,
+    layer: Layer = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="The columns of a CSV of geofences are as they are guessed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take in a file of shops, geofences, customers or pings.
 
     Good rows are kept, bad ones are listed in a report.
     """
+    from nearcast.geo.columns import said_choice
     from nearcast.services.report import as_json as dumped
 
+    choice = said_choice(columns, id_column, layer, is_confirmed=yes, makes_ids=make_ids)
     with _live() as live:
-        taken = live.importing.take(kind, file, TenantId(tenant), live.clock.now(), report=report)
+        now = live.clock.now()
+        taken = live.importing.take(kind, file, TenantId(tenant), now, report=report, choice=choice, note=_note)
     print(dumped(taken.summary()) if as_json else taken.told())
+
+
+@export.command("geofences")
+def export_geofences(
+    out: Annotated[
+        Path, typer.Option(help="By its ending: .geojson, .kml, .kmz, .zip (Shapefile), .gpkg, .parquet or .csv.")
+    ],
+    tenant: Tenant = "default",
+) -> None:
+    """Write the geofences in force into a file.
+
+    Read again it gives the same ones. What that kind of file cannot hold is said.
+    """
+    with _live() as live:
+        count = live.exporting.geofences(out, TenantId(tenant), _note)
+    print(f"{count:,} geofences written to {out}")
 
 
 @app.command()
@@ -277,20 +324,6 @@ def revoke_key(
     with _live() as live:
         live.access.revoke(_known_tenant(live, tenant), key_id, live.clock.now())
     print("revoked")
-
-
-@bench.command("match")
-def bench_match(
-    kind: Annotated[str, typer.Option(help="shops or mixed.")] = "mixed",
-    fences: Annotated[int, typer.Option(min=1)] = 10_000,
-    pings: Annotated[int, typer.Option(min=1)] = 100_000,
-    seed: Annotated[int, typer.Option()] = 1,
-) -> None:
-    """Matching, against shapely's STRtree in the same run. One JSON object."""
-    from nearcast.bench.match import bench_match as run
-    from nearcast.services.report import as_json as dumped
-
-    print(dumped(run(kind, fences, pings, seed)))
 
 
 def main() -> None:

@@ -14,7 +14,20 @@ from tests.e2e.processes import environment, ran
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
-COMMANDS = ["demo", "serve", "migrate", "doctor", "match", "replay", "explain", "import", "simulate", "keys", "bench"]
+COMMANDS = [
+    "demo",
+    "serve",
+    "migrate",
+    "doctor",
+    "match",
+    "replay",
+    "explain",
+    "import",
+    "simulate",
+    "export",
+    "keys",
+    "bench",
+]
 
 
 def test_every_line_of_a_json_log_is_an_object_and_holds_nobodys_place(tmp_path: Path) -> None:

@@ -12,13 +12,10 @@ import shapely
 
 from nearcast.domain.errors import InvalidGeofence, InvalidInput
 from nearcast.domain.geofence import Area, Circle
-from nearcast.domain.ids import GeofenceId
 from nearcast.geo.frames import read_geofences
 from tests.geo.shapes import area_of, box, feature, inside
 
 SQUARE = box(13.0, 52.0, 13.1, 52.1)
-SHARED = Path(__file__).parents[3] / "shared" / "data"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the real data in ../shared/data is not here")
 
 
 def written(path: Path, *features: object, **members: object) -> Path:
@@ -45,6 +42,21 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     assert len(read_geofences(path)) == 1
 
 
+def test_rings_that_wind_the_other_way_are_taken_and_said_once(tmp_path: Path) -> None:
+    over_the_seam = [[179.0, 0.0], [-179.0, 0.0], [-179.0, 1.0], [179.0, 1.0], [179.0, 0.0]]
+    other_way = SQUARE[::-1]
+    path = written(
+        tmp_path / "f.geojson",
+        feature("Polygon", [over_the_seam], "seam"),
+        feature("Polygon", [other_way], "a"),
+        feature("MultiPolygon", [[over_the_seam], [other_way]], "b"),
+    )
+    notes: list[str] = []
+    assert len(read_geofences(path, note=notes.append)) == 3
+    (note,) = notes
+    assert note.startswith(f"{path}: repaired a and 1 more: rings wind against")
+
+
 WHOLE = json.dumps({"type": "FeatureCollection", "features": [feature("Polygon", [SQUARE])]}, indent=1).encode()
 
 
@@ -59,9 +71,10 @@ WHOLE = json.dumps({"type": "FeatureCollection", "features": [feature("Polygon",
         (WHOLE.replace(b'"properties": {}', b'"properties": {"x": Infinity}'), r"not JSON: the number Infinity"),
         (b"[" * 100_000, r"f\.geojson: not usable JSON"),
         (b"[" + b"1" * 5000 + b"]", r"f\.geojson: not usable JSON"),
+        (WHOLE.replace(b'"id"', b'"id": 1, "id"'), r"f\.geojson: not usable JSON: an object has 'id' twice"),
         (b"7", r"f\.geojson: 7 is not a GeoJSON FeatureCollection"),
     ],
-    ids=["truncated", "empty", "latin-1", "utf-16", "nan", "infinity", "deep", "many digits", "a number"],
+    ids=["truncated", "empty", "latin-1", "utf-16", "nan", "infinity", "deep", "many digits", "twice", "a number"],
 )
 def test_a_broken_geojson_file_is_named_with_the_place_in_it(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "f.geojson"
@@ -215,99 +228,3 @@ def test_random_cuts_and_bit_flips_never_end_in_anything_but_refusal(tmp_path: P
         except InvalidInput:
             refused += 1
     assert refused > 10
-
-
-def hint_vectors(kind: str) -> list[Path]:
-    return sorted((SHARED / "vectors" / "geojsonhint").glob(f"{kind}__*.geojson"))
-
-
-@needs_shared
-@pytest.mark.parametrize("path", hint_vectors("bad"), ids=lambda path: path.stem)
-def test_a_bad_geojsonhint_vector_is_refused(path: Path) -> None:
-    for repair in (False, True):
-        with pytest.raises(InvalidInput, match=path.stem):
-            read_geofences(path, repair=repair)
-
-
-def as_geofences(document: object) -> dict[str, object]:
-    """Whatever a vector holds as a collection whose features have what a geofence needs besides its geometry."""
-    if isinstance(document, dict) and document.get("type") == "FeatureCollection":
-        return document
-    is_feature = isinstance(document, dict) and document.get("type") == "Feature"
-    geometry = document.get("geometry") if isinstance(document, dict) and is_feature else document
-    is_point = isinstance(geometry, dict) and geometry.get("type") == "Point"
-    properties = {"id": "f1", "radius_m": 100} if is_point else {"id": "f1"}
-    return {
-        "type": "FeatureCollection",
-        "features": [{"type": "Feature", "properties": properties, "geometry": geometry}],
-    }
-
-
-USABLE_GEOMETRIES = {
-    "good__good-feature",
-    "good__good-feature-with-id",
-    "good__good-feature-with-string-id",
-    "good__good-point",
-    "good__good-point-3d",
-    "good__good-polygon",
-    "good__multipolygon",
-    # what geojsonhint finds bad in these, a geofence does not mind: winding, an open ring, members and bboxes
-    "bad__bad-polygon-interiorring-rhr",
-    "bad__bbox-4or6elements",
-    "bad__bbox-contains-string",
-    "bad__bbox-string",
-    "bad__different-first-last",
-    "bad__different-first-size",
-    "bad__feature_changed_semantics",
-    "bad__geometry_changed_semantics",
-    "bad__polygon_winding_order",
-    "bad__short-linearring",
-}
-
-
-@needs_shared
-@pytest.mark.parametrize("path", hint_vectors("bad") + hint_vectors("good"), ids=lambda path: path.stem)
-def test_a_geojsonhint_geometry_is_a_geofence_or_refused(path: Path, tmp_path: Path) -> None:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
-        return
-    wrapped = tmp_path / "wrapped.geojson"
-    wrapped.write_text(json.dumps(as_geofences(document)), encoding="utf-8")
-    if path.stem in USABLE_GEOMETRIES:
-        assert len(read_geofences(wrapped)) == 1
-    else:
-        with pytest.raises(InvalidInput, match=r"wrapped\.geojson"):
-            read_geofences(wrapped)
-
-
-@needs_shared
-def test_beijing_is_reprojected(tmp_path: Path) -> None:
-    notes: list[str] = []
-    document = json.loads((SHARED / "polygons" / "beijing_tsinghua_epsg32649.geojson").read_text(encoding="utf-8"))
-    document["features"][0]["id"] = "tsinghua"
-    path = tmp_path / "beijing.geojson"
-    path.write_text(json.dumps(document), encoding="utf-8")
-    (fence,) = read_geofences(path, note=notes.append)
-    assert notes == [f"{path}: reprojected from WGS 84 / UTM zone 49N to WGS 84"]
-    assert inside(fence, (40.0, 116.32), (39.9, 116.32)) == [True, False]
-
-
-@needs_shared
-def test_real_districts_and_a_county_over_the_antimeridian(tmp_path: Path) -> None:
-    counties = json.loads((SHARED / "polygons" / "us_counties_fips.geojson").read_text(encoding="utf-8"))
-    path = tmp_path / "counties.geojson"
-    path.write_text(json.dumps(counties), encoding="utf-8")
-    fences = {fence.id: fence for fence in read_geofences(path, repair=True)}
-    assert len(fences) == 3221
-    attu, adak, bering_sea = (52.9, 172.9), (51.8, -176.7), (55.0, 175.0)
-    assert inside(fences[GeofenceId("02016")], attu, adak, bering_sea) == [True, True, False]
-
-
-@needs_shared
-@pytest.mark.parametrize(
-    "path", sorted((SHARED / "vectors" / "geoparquet").glob("*.parquet")), ids=lambda path: path.stem
-)
-def test_a_geoparquet_vector_without_ids_is_refused(path: Path) -> None:
-    with pytest.raises(InvalidGeofence, match="an id is needed"):
-        read_geofences(path)

@@ -1,7 +1,7 @@
 """Files of shops and of geofences. Rows are written together where they can be: each is an edit of one catalogue."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -71,17 +71,24 @@ def _write_shops(store: Store, tenant_id: TenantId, batch: _Shops, now: datetime
     return counts
 
 
-def import_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, rows: Sequence[Row], now: datetime) -> None:
-    """Bring the geofences into force that are new or changed."""
-    good = taken.good(rows, _read_geofence)
+def import_geofences(
+    engines: Engines,
+    tenant_id: TenantId,
+    taken: Taken,
+    rows: Sequence[Row],
+    now: datetime,
+    note: Callable[[str], None],
+) -> None:
+    """Bring the geofences into force that are new or changed; `note` hears of rings that were closed."""
+    good = taken.good(rows, lambda row: _read_geofence(row, note))
     for start in range(0, len(good), BATCH):
         _write_geofences(engines, tenant_id, taken, good[start : start + BATCH], now)
 
 
-def _read_geofence(row: Row) -> tuple[str, Geofence]:
+def _read_geofence(row: Row, note: Callable[[str], None]) -> tuple[str, Geofence]:
     feature = readable(row)
     try:
-        geofence = geofence_from_feature(feature, place="")
+        geofence = geofence_from_feature(feature, place="", note=note)
     except InvalidInput as fault:
         # the id, which the place begins with, is said beside it
         raise InvalidInput(fault.message, place=fault.place.rpartition(")")[2].strip(" ,:")) from fault

@@ -3,16 +3,17 @@
 The same file again changes nothing: a document that stands as it is gets no new revision, a consent no second line.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import TenantId
+from nearcast.geo.fence_file import AS_IT_COMES, Choice, FenceFile
 from nearcast.services.engines import Engines
 from nearcast.services.import_catalogue import import_geofences, import_shops
 from nearcast.services.import_customers import import_customers
@@ -23,9 +24,16 @@ from nearcast.services.intake import Intake
 from nearcast.services.ports import Store
 from nearcast.services.rows import PingRowReader, Row, RowReader
 
-FeatureReader: TypeAlias = Callable[[Path], Sequence[Any]]
 KINDS = ("shops", "geofences", "customers", "pings")
 _PINGS_AT_ONCE = 10_000
+
+
+class FeatureReader(Protocol):
+    def __call__(self, path: Path, choice: Choice, *, note: Callable[[str], None]) -> FenceFile: ...
+
+
+def unheard(note: str) -> None:
+    """Notes that nobody reads."""
 
 
 class Importing:
@@ -44,32 +52,54 @@ class Importing:
         self._store, self._engines, self._intake = store, engines, intake
         self._read_rows, self._read_features, self._read_pings = read_rows, read_features, read_pings
 
-    def take(self, kind: str, path: Path, tenant_id: TenantId, now: datetime, *, report: Path | None = None) -> Taken:
+    def take(
+        self,
+        kind: str,
+        path: Path,
+        tenant_id: TenantId,
+        now: datetime,
+        *,
+        report: Path | None = None,
+        choice: Choice = AS_IT_COMES,
+        note: Callable[[str], None] = unheard,
+    ) -> Taken:
         """Take in a file of one of `KINDS`. Bad rows are listed in `report`, by default FILE.report.ndjson beside it.
 
-        InvalidInput where the file cannot be read at all, NotFound for an unknown tenant.
+        A file of geofences is taken by `choice`, and `note` hears what was done to it. InvalidInput where the file
+        cannot be read at all, NotFound for an unknown tenant.
         """
         if kind not in KINDS:
             raise InvalidInput(f"{kind!r} is none of {', '.join(KINDS)}")
+        if kind != "geofences" and choice != AS_IT_COMES:
+            raise InvalidInput(f"columns, layers and ids are chosen for geofences, not for {kind}")
         if tenant_id not in self._store.tenants():
             raise NotFound(f"there is no tenant {tenant_id!r}")
         report = report or path.with_name(f"{path.name}.report.ndjson")
         if report.resolve() == path.resolve():
             raise InvalidInput("is the file that is taken in", place=str(report))
-        taken = self._take_pings(path, tenant_id, now) if kind == "pings" else self._take(kind, path, tenant_id, now)
+        if kind == "pings":
+            taken = self._take_pings(path, tenant_id, now)
+        elif kind == "geofences":
+            taken = self._take_geofences(path, tenant_id, now, choice, note)
+        else:
+            taken = self._take(kind, path, tenant_id, now)
         taken.write_report(report)
         return taken
 
+    def _take_geofences(
+        self, path: Path, tenant_id: TenantId, now: datetime, choice: Choice, note: Callable[[str], None]
+    ) -> Taken:
+        file = self._read_features(path, choice, note=note)
+        rows = [Row(n + 1, feature, file.faults.get(n)) for n, feature in enumerate(file.features)]
+        taken = Taken(kind="geofences", rows=len(rows))
+        import_geofences(self._engines, tenant_id, taken, rows, now, note)
+        return taken
+
     def _take(self, kind: str, path: Path, tenant_id: TenantId, now: datetime) -> Taken:
-        if kind == "geofences":
-            rows = [Row(number, feature) for number, feature in enumerate(self._read_features(path), 1)]
-        else:
-            rows = rows_of(path, kind, self._read_rows)
+        rows = rows_of(path, kind, self._read_rows)
         taken = Taken(kind=kind, rows=len(rows))
         if kind == "shops":
             import_shops(self._store, tenant_id, taken, rows, now)
-        elif kind == "geofences":
-            import_geofences(self._engines, tenant_id, taken, rows, now)
         else:
             is_csv = path.suffix.lower() == ".csv"
             import_customers(self._engines, tenant_id, taken, rows, now, is_csv=is_csv)

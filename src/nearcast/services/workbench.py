@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
-from nearcast.geo.batch import Ints, Texts
+from nearcast.geo.batch import Ints, PingBatch, Texts
+from nearcast.geo.fence_file import AS_IT_COMES, Choice
 from nearcast.services.assembly import assemble
 from nearcast.services.explain_files import explain_replay
 from nearcast.services.match_files import match_files, verify
@@ -20,7 +21,9 @@ from nearcast.sim.city import write_city
 
 
 class FenceFileReader(Protocol):
-    def __call__(self, path: Path, *, repair: bool, note: Callable[[str], None]) -> list[Geofence]: ...
+    def __call__(
+        self, path: Path, *, repair: bool, note: Callable[[str], None], choice: Choice = ...
+    ) -> list[Geofence]: ...
 
 
 class PairWriter(Protocol):
@@ -78,13 +81,17 @@ class Workbench:
         out: Path | None = None,
         check: bool = False,
         repair: bool = False,
+        choice: Choice = AS_IT_COMES,
         note: Callable[[str], None] = unheard,
         progress: Progress = silent,
     ) -> dict[str, float]:
         """Every (ping, geofence) with the ping inside, written to `out`; counts and seconds."""
-        matched = match_files(
-            lambda: (self.read_pings(pings), self.read_geofences(geofences, repair=repair, note=note)), pings, progress
-        )
+
+        def read() -> tuple[PingBatch, list[Geofence]]:
+            batch = self.read_pings(pings)
+            return batch, self.read_geofences(geofences, repair=repair, note=note, choice=choice)
+
+        matched = match_files(read, pings, progress)
         if check:
             verify(matched, progress)
         if out is not None:
