@@ -24,8 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.relative_to(Path(__file__).parent).parts[0] in WHOLE_THINGS:
             item.add_marker(pytest.mark.e2e)
     if "soak" not in config.option.markexpr:
-        long_ones = [item for item in items if item.get_closest_marker("soak")]
-        config.hook.pytest_deselected(items=long_ones)
+        long_ones = {item for item in items if item.get_closest_marker("soak")}
+        config.hook.pytest_deselected(items=list(long_ones))
         items[:] = [item for item in items if item not in long_ones]
 
 

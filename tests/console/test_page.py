@@ -12,6 +12,7 @@ from nearcast.console.demo import demo_pages
 from nearcast.services.demo.city import DemoCity
 from nearcast.settings import Settings
 from tests.console.demos import SteppedDemo, served, stepped_demo
+from tests.loopback import LOOPBACK
 
 JSON = {"Content-Type": "application/json"}
 HERE = '{"lat": 52.0, "lon": 13.9}'
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.enable_socket
 def still(city: DemoCity, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SteppedDemo, httpx.Client]]:
     with stepped_demo(city, tmp_path_factory.mktemp("page")) as demo:
         app = application(Settings(), demo.store, clock=demo.clock)
-        with served(app, demo_pages(demo.demo)) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        with served(app, demo_pages(demo.demo)) as url, httpx.Client(base_url=url, **LOOPBACK) as client:
             yield demo, client
 
 

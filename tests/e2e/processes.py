@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.e2e.shell import Answer
+from tests.loopback import LOOPBACK
 
 T = TypeVar("T")
 NEARCAST = [sys.executable, "-m", "nearcast"]
@@ -88,7 +89,7 @@ def eventually(look: Callable[[], T | None], or_say: Callable[[], str], within_s
 
 def bearer(key: str) -> Mapping[str, Any]:
     """What an httpx client of a key needs."""
-    return {"headers": {"Authorization": f"Bearer {key}"}, "trust_env": False, "timeout": 30}
+    return {"headers": {"Authorization": f"Bearer {key}"}, **LOOPBACK}
 
 
 def ran(*arguments: str | Path, folder: Path, **settings: object) -> Answer:

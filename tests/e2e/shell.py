@@ -4,10 +4,11 @@ import contextlib
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ def nearcast(*arguments: str | Path) -> Answer:
             code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     texts = [stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]
     return Answer(code, *texts)
+
+
+def nearcast_with(settings: Mapping[str, str], folder: Path, *arguments: str | Path) -> Answer:
+    """`nearcast …` in this process, in a folder and with these variables; for what ends by itself."""
+    with patch.dict(os.environ, settings, clear=True), contextlib.chdir(folder):
+        return nearcast(*arguments)
 
 
 def nearcast_process(*arguments: str | Path, hash_seed: int = 0, timeout_s: float = 600) -> Answer:

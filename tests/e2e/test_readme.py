@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import Replayed
 from tests.e2e.shell import nearcast
 
 ROOT = Path(__file__).parents[2]
@@ -22,15 +23,14 @@ def blocks(language: str = "") -> list[str]:
     return [block for said, block in found if said == language]
 
 
-def test_the_start_ends_as_shown(tmp_path):
+def test_the_start_ends_as_shown(sample_city: Replayed):
     shown = next(block for block in blocks() if block.startswith("nahstadt"))
-    city = (ROOT / "data" / "scenario.yaml", "--pings", ROOT / "data" / "pings.parquet", "--out", tmp_path)
-    replayed = nearcast("replay", *city).out.splitlines()
+    replayed = sample_city.answer.out.splitlines()
     assert [line for line in shown.splitlines() if line and line not in replayed] == []
 
     told = next(block for block in blocks() if block.startswith("$ .venv/bin/nearcast explain"))
     command, *lines = told.splitlines()
-    explained = nearcast(*command.split()[2:], "--out", tmp_path).out.splitlines()
+    explained = nearcast(*command.split()[2:], "--out", sample_city.folder).out.splitlines()
     assert [line for line in lines if line not in explained] == []
 
 

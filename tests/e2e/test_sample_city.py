@@ -1,24 +1,20 @@
 """The project's own sample city, as `make run` replays it."""
 
 import json
-from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import Replayed
 from tests.e2e.shell import nearcast
 from tests.scenarios.harness import Outcome, read_outcome, rows
 
 pytestmark = pytest.mark.e2e
 
-DATA = Path(__file__).parents[2] / "data"
 
-
-@pytest.fixture(scope="module")
-def city(tmp_path_factory) -> Outcome:
-    out = tmp_path_factory.mktemp("city") / "out"
-    answer = nearcast("replay", DATA / "scenario.yaml", "--pings", DATA / "pings.parquet", "--out", out)
-    assert answer.code == 0, answer.err
-    return read_outcome(out)
+@pytest.fixture
+def city(sample_city: Replayed) -> Outcome:
+    assert sample_city.answer.code == 0, sample_city.answer.err
+    return read_outcome(sample_city.folder)
 
 
 def test_messages_are_sent(city):

@@ -1,4 +1,4 @@
-"""`serve`, `migrate`, `doctor`, `keys`, `import` and `explain --tenant` as processes on a database."""
+"""`serve`, as processes, `migrate`, `doctor`, `keys`, `import` and `explain --tenant` on a database."""
 
 import json
 import re
@@ -6,10 +6,10 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from nearcast.store.migrate import head_revision
-from tests.e2e.processes import bearer, eventually, ran, running
-from tests.e2e.shell import Answer, write_csv, write_json, write_ndjson
+from tests.e2e.processes import bearer, environment, eventually, ran, running
+from tests.e2e.shell import Answer, nearcast_with, write_csv, write_json, write_ndjson
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
@@ -44,6 +44,11 @@ SECRET = "hush-hush"  # noqa: S105
 Run = Callable[..., Answer]
 
 
+def at_once(folder: Path, *arguments: str | Path, **settings: object) -> Answer:
+    """`nearcast …` in a folder with these settings, without a process of its own."""
+    return nearcast_with(environment(**settings), folder, *arguments)
+
+
 @pytest.fixture
 def sqlite(tmp_path: Path) -> str:
     """A database that is not there yet."""
@@ -60,13 +65,13 @@ def database(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def run(database: str, tmp_path: Path) -> Run:
     """`nearcast …` on that database."""
-    return partial(ran, folder=tmp_path, database_url=database)
+    return lambda *arguments: at_once(tmp_path, *arguments, database_url=database)
 
 
 @pytest.fixture
 def alone(sqlite: str, tmp_path: Path) -> Run:
     """`nearcast …` on SQLite alone, for what does not differ."""
-    return partial(ran, folder=tmp_path, database_url=sqlite)
+    return lambda *arguments: at_once(tmp_path, *arguments, database_url=sqlite)
 
 
 @pytest.fixture
@@ -125,15 +130,25 @@ def set_revision(url: str, revision: str) -> None:
 # --- serve
 
 
-def test_one_process_in_all_roles_says_where_it_is_and_answers_anna(database: str, key: str, tmp_path: Path) -> None:
+def test_one_process_in_all_roles_says_where_it_is_and_answers_anna_and_explain_tells_why(
+    database: str, key: str, run: Run, tmp_path: Path
+) -> None:
     with served(database=database, folder=tmp_path) as service, open_for_business(service.url(), key) as client:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", service.url())
         assert client.get("/readyz").status_code == 200
         arrive(client)
         assert service.line("message ").endswith(' "console" "anna" "Hello"')
         assert outcomes(client) == ["send"]
+        greeted_at = client.get("/v1/match-log").json()["items"][0]["decided_at"]
         assert service.end() == 0
         assert service.err == ""
+    where = ["--tenant", "default", "--customer", "anna", "--campaign", "hello", "--at", greeted_at]
+    answer = run("explain", *where, "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["outcome"] == "send"
+    assert "marketing_consent" in run("explain", *where).out
+    where[1] = "nobody"
+    run("explain", *where).refuses("nobody")
 
 
 def test_the_api_alone_consumes_nothing_and_a_worker_alone_does(database: str, key: str, tmp_path: Path) -> None:
@@ -178,10 +193,10 @@ def _refuses(host: str | None, port: int | None) -> bool:
     return False
 
 
-def test_a_taken_port_is_told_in_one_line(alone: Run) -> None:
+def test_a_taken_port_is_told_in_one_line(sqlite: str, tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
-        answer = alone("serve", port=port)
+        answer = ran("serve", folder=tmp_path, database_url=sqlite, port=port)
     assert answer.code == 1
     assert answer.err.splitlines() == [f"nearcast: cannot listen on 127.0.0.1, port {port}: Address already in use"]
 
@@ -202,7 +217,7 @@ def test_a_taken_port_is_told_in_one_line(alone: Run) -> None:
 def test_what_is_asked_for_wrongly_is_named_and_a_setting_without_its_value(
     tmp_path: Path, arguments: list[str], settings: dict[str, str], named: str
 ) -> None:
-    answer = ran(*arguments, folder=tmp_path, **settings)
+    answer = at_once(tmp_path, *arguments, **settings)
     answer.refuses(named)
     assert len(answer.err.splitlines()) == 1
     assert SECRET not in answer.err
@@ -219,10 +234,12 @@ def test_migrate_brings_an_empty_database_to_head_and_leaves_it_there(run: Run) 
 
 
 @pytest.mark.parametrize("command", [["migrate"], ["serve", "--port", "0"], ["keys", "list"]])
-def test_a_database_of_a_newer_nearcast_is_left_alone(database: str, run: Run, command: list[str]) -> None:
+def test_a_database_of_a_newer_nearcast_is_left_alone(
+    database: str, run: Run, command: list[str], tmp_path: Path
+) -> None:
     run("migrate")
     set_revision(database, "9999")
-    answer = run(*command)
+    answer = ran(*command, folder=tmp_path, database_url=database) if "serve" in command else run(*command)
     assert answer.code == 1
     assert answer.err.splitlines() == [
         "nearcast: the database is at revision 9999, which is of a newer nearcast: use that one"
@@ -249,6 +266,15 @@ def test_keys_of_what_is_not_there_are_refused_by_name(alone: Run) -> None:
     alone("keys", "create", "--role", "cook").refuses("--role: 'cook' is none of owner")
     alone("keys", "create", "--role", "owner", "--timezone", "Mars/Base").refuses("Mars/Base")
     alone("keys", "list", "--tenant", "nobody").refuses("there is no tenant 'nobody'")
+
+
+def test_a_command_that_reads_no_file_does_not_load_what_reads_files() -> None:
+    """It would take longer to start than to run."""
+    heavy = {"geopandas", "matplotlib", "numba", "pandas", "pyogrio"}
+    code = "import sys, nearcast.cli, nearcast.bootstrap; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert "nearcast.services.access" in loaded.split()
+    assert heavy & set(loaded.split()) == set()
 
 
 # --- doctor
@@ -285,7 +311,7 @@ def test_the_doctor_names_what_is_wrong(sqlite: str, run: Run, database: str) ->
 
 
 def test_the_doctor_sees_that_the_database_is_away_and_says_it_once(tmp_path: Path) -> None:
-    answer = ran("doctor", folder=tmp_path, database_url=AWAY)
+    answer = at_once(tmp_path, "doctor", database_url=AWAY)
     found = failed(answer)
     assert found.pop("database").startswith("the database is unavailable: ")
     assert found == {
@@ -300,19 +326,22 @@ def test_the_doctor_sees_that_the_database_is_away_and_says_it_once(tmp_path: Pa
 @pytest.mark.parametrize("content", [b"", b"this is not a database, though there is a lot of text in it"])
 def test_the_doctor_outlives_a_database_that_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other.db").write_bytes(content)
-    found = failed(ran("doctor", folder=tmp_path, database_url="sqlite:///other.db"))
+    found = failed(at_once(tmp_path, "doctor", database_url="sqlite:///other.db"))
     assert next(iter(found)) == ("database" if content else "schema")
 
 
 def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
-    for command in (["migrate"], ["keys", "list"], ["serve", "--port", "0"]):
-        answer = ran(*command, folder=tmp_path, database_url=AWAY)
+    for answer in (
+        at_once(tmp_path, "migrate", database_url=AWAY),
+        at_once(tmp_path, "keys", "list", database_url=AWAY),
+        ran("serve", "--port", "0", folder=tmp_path, database_url=AWAY),
+    ):
         assert answer.code == 1
         assert re.fullmatch(r"nearcast: the database is unavailable: .*\n", answer.err)
         assert SECRET not in answer.err
 
 
-# --- import and explain
+# --- import
 
 
 def test_each_kind_is_taken_in_and_bad_rows_are_reported(alone: Run, tmp_path: Path) -> None:
@@ -345,22 +374,3 @@ def test_what_cannot_be_taken_in_is_refused(alone: Run, tmp_path: Path) -> None:
     alone("import", "cakes", "shops.json").refuses("'cakes' is none of shops, geofences, customers, pings")
     alone("import", "shops", "none.json").refuses("none.json")
     alone("import", "shops", "shops.json", "--tenant", "nobody").refuses("there is no tenant 'nobody'")
-
-
-@pytest.fixture
-def greeted_at(database: str, key: str, tmp_path: Path) -> str:
-    """When Anna was greeted, as the match log says."""
-    with served(database=database, folder=tmp_path) as service, open_for_business(service.url(), key) as client:
-        arrive(client)
-        service.line('"Hello"')
-        return str(client.get("/v1/match-log").json()["items"][0]["decided_at"])
-
-
-def test_explain_tells_from_the_database_what_was_decided(run: Run, greeted_at: str) -> None:
-    where = ["--tenant", "default", "--customer", "anna", "--campaign", "hello", "--at", greeted_at]
-    answer = run("explain", *where, "--json")
-    assert answer.code == 0, answer.err
-    assert json.loads(answer.out)["outcome"] == "send"
-    assert "marketing_consent" in run("explain", *where).out
-    where[1] = "nobody"
-    run("explain", *where).refuses("nobody")

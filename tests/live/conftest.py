@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copy
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -10,14 +12,24 @@ from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import metadata
 
 
+@pytest.fixture(scope="session")
+def sqlite_file(quick_folder: Path) -> Path:
+    """An empty database at the newest revision, to be copied."""
+    path = quick_folder / "empty.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.enable_socket)])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, sqlite_file: Path) -> Iterator[str]:
     """A database at the newest revision with nothing in it."""
-    url = f"sqlite:///{tmp_path / 'nearcast.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
+    if request.param == "sqlite":
+        with TemporaryDirectory(dir=sqlite_file.parent) as folder:
+            yield f"sqlite:///{copy(sqlite_file, folder)}"
+        return
+    url: str = request.getfixturevalue("postgres_url")
     upgrade(url)
-    return url
+    yield url
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
@@ -58,6 +58,12 @@ from tests.scenarios.harness import (
 pytestmark = pytest.mark.e2e
 T = TypeVar("T")
 
+
+class Both(NamedTuple):
+    scenario: Row
+    outcome: Outcome
+
+
 TENANT, ME, CAMPAIGN = TenantId("t1"), CustomerId(CUSTOMER), CampaignId("camp-7")
 OTHER = "cust-0002"
 NIGHT = {"from": "21:00", "until": "08:00"}
@@ -67,7 +73,7 @@ FREE = {"active": {}, "dayparts": [], "re_eligibility_s": 0, "fence_cooldown_s":
 
 
 @pytest.fixture(
-    scope="module",
+    scope="session",  # one database after the other
     params=[
         pytest.param("sqlite", marks=[pytest.mark.enable_socket]),
         pytest.param("postgresql", marks=[pytest.mark.enable_socket]),
@@ -176,10 +182,15 @@ def instants_of(scenario: Row) -> list[str]:
     return sorted({*at, *(later(when, 1) for when in at), *halfway})
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_store_explains_as_a_folder_does(tmp_path: Path, service: Service, name: str) -> None:
-    scenario = SCENARIOS[name]
-    outcome = played(tmp_path, service, scenario)
+@pytest.fixture(scope="module", params=SCENARIOS)
+def both(request: pytest.FixtureRequest, service: Service, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    """A scenario that is on the store now, and was replayed into a folder."""
+    scenario = SCENARIOS[request.param]
+    return Both(scenario, played(tmp_path_factory.mktemp("explain"), service, scenario))
+
+
+def test_a_store_explains_as_a_folder_does(both: Both, service: Service) -> None:
+    scenario, outcome = both
     customers = [customer["id"] for customer in scenario["customers"] if customer["id"] != "stranger"]
     sources = set()
     for customer in customers:
@@ -192,15 +203,13 @@ def test_a_store_explains_as_a_folder_does(tmp_path: Path, service: Service, nam
     assert sources >= {"facts"}
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_every_row_is_explained_alike_by_its_decision(tmp_path: Path, service: Service, name: str) -> None:
-    outcome = played(tmp_path, service, SCENARIOS[name])
-    for row in outcome.match_log:
+def test_every_row_is_explained_alike_by_its_decision(both: Both, service: Service) -> None:
+    for row in both.outcome.match_log:
         about = {"customer": row["customer_id"], "campaign": row["campaign_id"]}
         for when in (row["at"], row["decided_at"]):
-            assert of_the_store(service, when, **about) == of_the_folder(outcome, when, **about)
+            assert of_the_store(service, when, **about) == of_the_folder(both.outcome, when, **about)
         told = numbered(service, Explanations(service.store).by_decision(TENANT, DecisionId(row["decision_id"])))
-        assert told in of_the_folder(outcome, row["decided_at"], **about)
+        assert told in of_the_folder(both.outcome, row["decided_at"], **about)
         assert told["decision_id"] == row["decision_id"]
         assert told["rules"]
 

@@ -58,7 +58,7 @@ class Office:
             assert worker.stop()
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 10.0) -> None:
+def eventually(holds: Callable[[], bool], within_s: float = 30.0) -> None:
     """Wait until it holds."""
     until_s = monotonic() + within_s
     while not holds():

@@ -38,9 +38,9 @@ def test_each_pause_is_longer_up_to_the_longest() -> None:
     for _ in range(8):
         troubles.befall("t1", KeyError())
         waits.append(troubles.wait_s() or 0.0)
-    assert waits[0] == pytest.approx(FIRST_PAUSE_S, abs=0.1)
+    assert waits[0] <= FIRST_PAUSE_S
     assert all(later > earlier for earlier, later in pairwise(waits[:5]))
-    assert waits[-1] == pytest.approx(LONGEST_PAUSE_S, abs=0.1)
+    assert LONGEST_PAUSE_S / 2 < waits[-1] <= LONGEST_PAUSE_S
     troubles.over("t1")
     assert (troubles.wait_s(), troubles.error) == (None, None)
 
