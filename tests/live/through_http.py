@@ -20,6 +20,7 @@ import httpx
 
 from nearcast.channels.recorder import Recorder
 from nearcast.domain.ids import TenantId
+from nearcast.domain.policy import PingRules
 from nearcast.feeds.files import read_pings
 from nearcast.geo.batch import PingBatch
 from nearcast.services.access import Role
@@ -28,6 +29,7 @@ from nearcast.services.instants import as_instant
 from nearcast.services.live import Live
 from nearcast.services.replay import ping_batch
 from nearcast.services.report import as_json, message_row, rfc3339, transition_row
+from nearcast.services.roster import Roster
 from nearcast.services.scenario import ConsentShape, EventShape, ScenarioShape, read_scenario
 from tests.api.service import Service
 
@@ -65,7 +67,7 @@ class _Play:
         self.worker = Live(service.store, self.tenant, Recorder())
         self.features = _features(shape, path)
         batches = [ping_batch(shape.events), *map(read_pings, pings)]
-        self.pings = in_order_of_arrival(batches, 1e9).batch
+        self.pings = in_order_of_arrival(batches, PingRules(), Roster()).batch
         service.ledger_numbers = {}
         self.numbers = count()
 

@@ -103,7 +103,7 @@ def batch_of(said: list[Said]) -> PingBatch:
 
 def one_by_one(into: World, door: Door, batch: PingBatch, now: datetime) -> None:
     """The same without columns: every ping an object, every one walked through."""
-    arrivals = in_order_of_arrival([batch], into.tenant.policy.ping_rules.max_future_s)
+    arrivals = in_order_of_arrival([batch], into.tenant.policy.ping_rules, into.roster)
     rows = np.arange(len(arrivals))
     together: dict[tuple[int, CustomerId], list[int]] = {}
     for row in door.let_in(arrivals, rows, np.full(len(rows), as_us(now))).tolist():
@@ -157,7 +157,7 @@ def test_columns_change_nothing(presence: dict[str, Any], pings: list[Said], cut
         if not len(some):
             continue
         now = as_instant(int(some.received_at_us[-1]))
-        take_batch(in_columns, doors[0], in_order_of_arrival([some], 60), now)
+        take_batch(in_columns, doors[0], some, now)
         one_by_one(alone, doors[1], some, now)
     assert told(in_columns) == told(alone)
 
@@ -165,7 +165,7 @@ def test_columns_change_nothing(presence: dict[str, Any], pings: list[Said], cut
 def test_a_day_outside_becomes_no_object_until_somebody_asks() -> None:
     of = world("robust")
     day = batch_of([Said(60, 0, "far") for _ in range(1_000)])
-    take_batch(of, Door(of), in_order_of_arrival([day], 60), START + timedelta(days=1))
+    take_batch(of, Door(of), day, START + timedelta(days=1))
     assert of.accepted == 1_000
     (track,) = of.tracks.values()
     assert [fix.at for fix in track.fixes] == [START + timedelta(minutes=minute) for minute in range(995, 1_001)]
@@ -178,6 +178,6 @@ def test_however_many_batches_wait_nothing_is_lost_that_a_late_ping_can_come_bet
     for n in range(batches):
         batch = batch_of([Said(3600 * n + 60 * minute, 0, "far") for minute in (1, 1, 1)])
         now = as_instant(int(batch.received_at_us[-1]))
-        take_batch(of, doors[0], in_order_of_arrival([batch], 60), now)
+        take_batch(of, doors[0], batch, now)
         one_by_one(alone, doors[1], batch, now)
     assert told(of) == told(alone)

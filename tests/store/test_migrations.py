@@ -1,6 +1,7 @@
 """The chain of migrations makes the tables that the code works with, on both databases."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,9 +9,19 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
+from nearcast.domain.ids import TenantId
+from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.track import Track
+from nearcast.domain.walk import Stance
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, migrations_folder, upgrade
-from nearcast.store.tables import metadata
+from nearcast.store.sql_store import SqlStore
+from nearcast.store.tables import customer, metadata
+from nearcast.store.tables import tenant as tenant_table
+from nearcast.store.tables import track as track_table
+from nearcast.store.track_codec import track_to_json
+from tests.store.values import ANNA, NOON, later
 
 COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
@@ -80,6 +91,32 @@ def test_an_upgrade_that_is_not_needed_changes_nothing(empty_urls: list[str]) ->
     before = catalogue(url)
     assert upgrade(url) == current_revision(url) == head_revision()
     assert catalogue(url) == before
+
+
+def test_tracks_written_before_they_had_stances_are_read_on(empty_urls: list[str]) -> None:
+    url, tenant = empty_urls[0], TenantId("t1")
+    fixes = tuple(Fix(at=later(60 * minute), position=Position(52.52, 13.405)) for minute in range(3))
+    track = Track(
+        tenant_id=tenant,
+        customer_id=ANNA,
+        fixes=fixes[1:],
+        before=Stance(last=fixes[0]),
+        stance=Stance(last=fixes[2]),
+    )
+    doc = {key: value for key, value in track_to_json(track).items() if key != "stance"}
+    upgrade(url, "0002")
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(tenant_table.insert().values(id=tenant, catalogue_revision=0, created_at=NOON))
+        connection.execute(
+            customer.insert().values(tenant_id=tenant, id=ANNA, doc={}, created_at=NOON, updated_at=NOON)
+        )
+        old = {**doc, "before": doc["before"]["last"]}
+        connection.execute(track_table.insert().values(tenant_id=tenant, customer_id=ANNA, doc=old))
+    engine.dispose()
+    upgrade(url)
+    with closing(SqlStore(url)) as store, store.reading(tenant) as uow:
+        assert uow.tracks.load([ANNA])[ANNA].track == track
 
 
 def test_the_chain_has_one_head_and_no_branches() -> None:

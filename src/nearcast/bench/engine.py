@@ -16,7 +16,7 @@ from nearcast.domain.geofence import Geofence
 from nearcast.geo.batch import PingBatch
 from nearcast.geo.matcher import FenceIndex
 from nearcast.services.batches import take_batch
-from nearcast.services.ingest import Door, in_order_of_arrival
+from nearcast.services.ingest import Door
 from nearcast.services.instants import as_instant
 from nearcast.services.world import World
 
@@ -73,10 +73,9 @@ def bench_engine(
 
 
 def _take(world: World, door: Door, batch: PingBatch, start: int, stop: int) -> None:
-    max_future_s = world.tenant.policy.ping_rules.max_future_s
     for first in range(start, stop, _PINGS_AT_ONCE):
         some = batch.take(np.arange(first, min(first + _PINGS_AT_ONCE, stop)))
-        take_batch(world, door, in_order_of_arrival([some], max_future_s), as_instant(int(some.received_at_us[-1])))
+        take_batch(world, door, some, as_instant(int(some.received_at_us[-1])))
 
 
 def _told(world: World) -> tuple[int, int, int]:

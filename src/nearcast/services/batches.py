@@ -7,10 +7,10 @@ import numpy as np
 
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message
-from nearcast.geo.batch import Ints
+from nearcast.geo.batch import Ints, PingBatch
 from nearcast.services.calm import Coming
 from nearcast.services.engine import take_pings
-from nearcast.services.ingest import Arrivals, Door, fix_of, taken_us
+from nearcast.services.ingest import Arrivals, Door, fix_of, in_order_of_arrival, taken_us
 from nearcast.services.instants import as_us
 from nearcast.services.matching import count_calm
 from nearcast.services.world import World
@@ -45,7 +45,7 @@ class Stretch:
         at_us, accuracy_m = taken_us(batch, rows), np.nan_to_num(batch.accuracy_m[rows], nan=0.0)
         inside = world.geofences.inside(batch.lat_deg[rows], batch.lon_deg[rows], at_us)
         coming = Coming(
-            customer=world.roster.numbers_of(batch.customer_id[rows]),
+            customer=arrivals.customer[rows],
             number=self._before + rows - first,
             recorded_us=at_us,
             received_us=batch.received_at_us[rows],
@@ -83,10 +83,11 @@ class Stretch:
         return [Stir(received_us, customer_id, rows) for (received_us, customer_id), rows in sorted(found.items())]
 
 
-def take_batch(world: World, door: Door, arrivals: Arrivals, now: datetime) -> list[Message]:
-    """Take in pings that have come in by `now`; the messages that they give."""
-    if not len(arrivals):
+def take_batch(world: World, door: Door, batch: PingBatch, now: datetime) -> list[Message]:
+    """Take in pings that have come in by `now`, in any order; the messages that they give."""
+    if not len(batch):
         return []
+    arrivals = in_order_of_arrival([batch], world.tenant.policy.ping_rules, world.roster)
     now_us, rows = as_us(now), np.arange(len(arrivals))
     # a clock that was set back must not make consents unknown that were there when the pings came in
     arrived_by_us = max(now_us, int(arrivals.batch.received_at_us[-1]))

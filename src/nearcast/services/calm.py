@@ -4,7 +4,7 @@ What a customer's next fix must be like to change nothing is a `Rest`. Here are 
 other, so that a batch of pings is held against them at once; and the pings that passed, until somebody asks for them.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ _ALWAYS = np.iinfo(np.int64).max
 _RESTLESS = -1  # the key of no set of geofences
 _MOST_M_PER_DEGREE = 111_700.0  # of latitude at the poles; of longitude it is less everywhere
 _US = 1_000_000
-_BLOCKS = 8  # more are joined: a customer's fixes are looked for in each
+_BLOCKS = 12  # more are joined: a customer's fixes are looked for in each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +70,7 @@ class _Rests:
     lat_deg: Floats
     lon_deg: Floats
     is_known: Bools
+    waits: Bools
     taken_until: Ints
 
     def grow(self, size: int) -> None:
@@ -91,9 +92,9 @@ class CalmPings:
         self._sets: list[frozenset[GeofenceId]] = [frozenset()]
         self._set_of = {self._sets[0]: 0}
         ints, floats = np.zeros(0, dtype=np.int64), np.zeros(0)
-        self._rests = _Rests(ints, ints, ints, floats, floats, np.zeros(0, dtype=np.bool_), ints)
+        bools = np.zeros(0, dtype=np.bool_)
+        self._rests = _Rests(ints, ints, ints, floats, floats, bools, bools, ints)
         self._blocks: list[_Block] = []
-        self._waits: set[int] = set()
         self.visible_until = 0
 
     def grow(self, size: int) -> None:
@@ -180,7 +181,7 @@ class CalmPings:
         if len(self._blocks) == _BLOCKS:
             self._blocks = [self._joined()]
         self._blocks.append(block)
-        self._waits.update(block.customer.tolist())
+        self._rests.waits[block.customer] = True
         last, rests = np.flatnonzero(np.diff(block.customer, append=-1)), self._rests
         customer = block.customer[last]
         rests.after_us[customer] = block.recorded_us[last]
@@ -188,24 +189,25 @@ class CalmPings:
 
     def take(self, customer: int) -> list[Fix]:
         """The customer's visible fixes that waited; they do not wait any more."""
-        if customer not in self._waits:
+        rests = self._rests
+        if customer >= len(rests.waits) or not rests.waits[customer]:
             return []
-        found, taken_until = [], self._rests.taken_until[customer]
-        self._waits.discard(customer)
+        found, taken_until, rests.waits[customer] = [], rests.taken_until[customer], False
         for block in self._blocks:
-            start, stop = np.searchsorted(block.customer, [customer, customer + 1]).tolist()
-            for row in range(start, stop):
+            row, size = int(block.customer.searchsorted(customer)), len(block.customer)
+            while row < size and block.customer[row] == customer:
                 if block.number[row] >= self.visible_until:
-                    self._waits.add(customer)
+                    rests.waits[customer] = True
                 elif block.number[row] >= taken_until:
                     found.append(self._fix(block, row))
-        self._rests.taken_until[customer] = self.visible_until
+                row += 1
+        rests.taken_until[customer] = self.visible_until
         return found
 
-    @property
-    def waiting(self) -> Set[int]:
+    def waiting(self) -> list[int]:
         """The customers of whom something waits or is still to come."""
-        return self._waits
+        found: list[int] = np.flatnonzero(self._rests.waits).tolist()
+        return found
 
     def _fix(self, block: _Block, row: int) -> Fix:
         return Fix(

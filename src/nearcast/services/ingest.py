@@ -11,6 +11,7 @@ import numpy as np
 from nearcast.domain.consent import LOCATION, consent_state
 from nearcast.domain.ids import CustomerId, GeofenceId
 from nearcast.domain.ping import Fix
+from nearcast.domain.policy import PingRules
 from nearcast.domain.position import MAX_LON_DEG, Position
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import Ints, PingBatch, Texts
@@ -28,29 +29,32 @@ PingKey: TypeAlias = tuple[CustomerId, str | None, str]
 class Arrivals:
     """Pings in the order in which they are taken: by arrival, those of one instant by `recorded_at`.
 
-    `fault` is the reason for which the ping's own values refuse it, None where they do not.
+    `customer` are the customers' numbers. `fault` is the reason for which the ping's own values refuse it, None where
+    they do not.
     """
 
     batch: PingBatch
+    customer: Ints
     fault: Texts
 
     @classmethod
-    def of(cls, batch: PingBatch, max_future_s: float) -> "Arrivals":
+    def of(cls, batch: PingBatch, rules: PingRules, roster: Roster) -> "Arrivals":
         """Pings as they stand."""
-        return cls(batch, _faults(batch, max_future_s))
+        return cls(batch, roster.numbers_of(batch.customer_id), _faults(batch, rules))
 
     def __len__(self) -> int:
         return len(self.batch)
 
 
-def in_order_of_arrival(batches: Sequence[PingBatch], max_future_s: float) -> Arrivals:
-    """All pings of a replay as one batch, and what is wrong with their values."""
+def in_order_of_arrival(batches: Sequence[PingBatch], rules: PingRules, roster: Roster) -> Arrivals:
+    """All pings of some batches as one, and what is wrong with their values."""
     columns = _joined(batches)
-    same = Roster().numbers_of(columns["customer_id"]), columns["recorded_at_us"], columns["received_at_us"]
+    customer = roster.numbers_of(columns["customer_id"])
+    same = customer, columns["recorded_at_us"], columns["received_at_us"]
     order: Ints = np.lexsort(same)
     order = _ties_sorted(order, columns, [column[order] for column in same])
     batch = PingBatch(**{name: column[order] for name, column in columns.items()})
-    return Arrivals.of(batch, max_future_s)
+    return Arrivals(batch, customer[order], _faults(batch, rules))
 
 
 def joined(batches: Sequence[PingBatch]) -> PingBatch:
@@ -84,10 +88,10 @@ def _ties_sorted(order: Ints, columns: dict[str, Any], same: Sequence[Ints]) -> 
     return settled
 
 
-def _faults(batch: PingBatch, max_future_s: float) -> Texts:
+def _faults(batch: PingBatch, rules: PingRules) -> Texts:
     fault: Texts = np.full(len(batch), None, dtype=object)
     ahead_us = batch.recorded_at_us - batch.received_at_us
-    fault[ahead_us > max_future_s * _US] = Reason.PING_FROM_FUTURE
+    fault[ahead_us > rules.max_future_s * _US] = Reason.PING_FROM_FUTURE
     fault[(batch.lat_deg == 0) & (batch.lon_deg == 0)] = Reason.PING_NULL_ISLAND
     in_range = (np.abs(batch.lat_deg) <= 90) & (np.abs(batch.lon_deg) <= MAX_LON_DEG)
     fault[~in_range] = Reason.PING_OUT_OF_RANGE
@@ -139,7 +143,7 @@ class Door:
         are counted by reason and forgotten.
         """
         batch, fault = arrivals.batch, arrivals.fault[rows]
-        is_agreed = batch.recorded_at_us[rows] >= self._live_since(batch.customer_id[rows], asked_us)
+        is_agreed = batch.recorded_at_us[rows] >= self._live_since(arrivals, rows, asked_us)
         fault[~is_agreed & ~_is_said(fault)] = Reason.CONSENT_LOCATION_MISSING
         for n in np.flatnonzero(_is_said(batch.ping_id[rows]) & ~_is_said(fault)).tolist():
             row = int(rows[n])
@@ -154,15 +158,15 @@ class Door:
         let_in: Ints = rows[~refused]
         return let_in
 
-    def _live_since(self, customer_ids: Texts, asked_us: Ints) -> Ints:
+    def _live_since(self, arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
         """Consent must hold when asked, and must have held since the ping was recorded: since when, for n pings."""
-        numbers = self._world.roster.numbers_of(customer_ids)
+        customer = arrivals.customer[rows]
         self._grow(len(self._world.roster))
-        since_us: Ints = self._live_since_us[numbers]
-        for n in np.flatnonzero(asked_us >= self._known_until_us[numbers]).tolist():
-            number = numbers[n]
+        since_us: Ints = self._live_since_us[customer]
+        for n in np.flatnonzero(asked_us >= self._known_until_us[customer]).tolist():
+            number = customer[n]
             if asked_us[n] >= self._known_until_us[number]:
-                self._ask(number, customer_ids[n], as_instant(int(asked_us[n])))
+                self._ask(number, arrivals.batch.customer_id[rows[n]], as_instant(int(asked_us[n])))
             since_us[n] = self._live_since_us[number]
         return since_us
 

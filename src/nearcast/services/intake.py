@@ -18,6 +18,7 @@ from nearcast.services.catalogue import CATALOGUE
 from nearcast.services.ingest import Arrivals, Door, joined
 from nearcast.services.instants import as_us
 from nearcast.services.ports import Catalogue, Store
+from nearcast.services.roster import Roster
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World
 
@@ -47,9 +48,9 @@ class _Request:
     def customers(self) -> set[CustomerId]:
         return {CustomerId(key) for key in np.delete(self.batch.customer_id, self.malformed)}
 
-    def let_in(self, door: Door, max_future_s: float) -> PingBatch:
+    def let_in(self, door: Door, world: World) -> PingBatch:
         """What passes the door."""
-        arrivals = Arrivals.of(self.batch, max_future_s)
+        arrivals = Arrivals.of(self.batch, world.tenant.policy.ping_rules, world.roster)
         arrivals.fault[self.malformed] = Reason.MALFORMED
         rows = np.arange(len(self.batch))
         return self.batch.take(door.let_in(arrivals, rows, np.full(len(rows), as_us(self.now))))
@@ -123,11 +124,10 @@ class Intake:
 
     def _take_in(self, tenant_id: TenantId, group: Sequence[_Request]) -> None:
         with self._store.writing(tenant_id) as uow:
-            world = replace(self._rules(tenant_id, uow.catalogue), refused=Counter())
+            world = replace(self._rules(tenant_id, uow.catalogue), refused=Counter(), roster=Roster())
             world.consents = uow.consents.of({key for request in group for key in request.customers})
             doors = [Door(world) for _ in group]
-            max_future_s = world.tenant.policy.ping_rules.max_future_s
-            let_in = [request.let_in(door, max_future_s) for request, door in zip(group, doors, strict=True)]
+            let_in = [request.let_in(door, world) for request, door in zip(group, doors, strict=True)]
             # the counters before the log, as a worker writes them: neither waits for what the other holds
             uow.counters.add("refused", world.refused)
             uow.pings.append(joined(let_in))

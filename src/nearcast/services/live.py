@@ -17,7 +17,7 @@ from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
 from nearcast.services.engine import apply_consent, end_visits, take_consent
-from nearcast.services.ingest import Door, in_order_of_arrival, ping_keys
+from nearcast.services.ingest import Door, ping_keys
 from nearcast.services.ports import Channel, LedgerLine, Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Steps, slices
@@ -94,8 +94,7 @@ class Live:
             working = WorkingSet(uow, self.catalogue, {CustomerId(key) for key in taken.batch.customer_id}, now)
             named = ping_keys(taken.batch)
             door = Door(working.world, seen=uow.pings.seen(named))
-            max_future_s = working.world.tenant.policy.ping_rules.max_future_s
-            take_batch(working.world, door, in_order_of_arrival([taken.batch], max_future_s), now)
+            take_batch(working.world, door, taken.batch, now)
             uow.pings.remember(named, now)
             working.save()
             if not uow.pings.move(taken.moves):

@@ -102,8 +102,9 @@ class Replay:
     ) -> None:
         self.world, self.channel, self.note, self.repair = world, channel, note, repair
         self.agenda, self.door = Agenda(), Door(world)
-        max_future_s = world.tenant.policy.ping_rules.max_future_s
-        self.arrivals = in_order_of_arrival([ping_batch(shape.events), *pings], max_future_s)
+        self.arrivals = in_order_of_arrival(
+            [ping_batch(shape.events), *pings], world.tenant.policy.ping_rules, world.roster
+        )
         self.received_us = self.arrivals.batch.received_at_us
         instants = [event.at for event in shape.events]
         instants += [as_instant(int(us)) for us in self.received_us[[0, -1]]] if len(self.arrivals) else []

@@ -53,7 +53,7 @@ class Tracks(MutableMapping[CustomerId, Track]):
         return isinstance(customer_id, str) and self.get(CustomerId(customer_id)) is not None
 
     def __iter__(self) -> Iterator[CustomerId]:
-        waiting = (self._roster.name(number) for number in self._calm.waiting)
+        waiting = (self._roster.name(number) for number in self._calm.waiting())
         return iter([key for key in self._tracks.keys() | set(waiting) if key in self])
 
     def __len__(self) -> int:
