@@ -1,5 +1,6 @@
 """`nearcast bench`: each command prints one JSON object as its last line; progress goes to stderr."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -49,12 +50,16 @@ def engine(
     fences: Annotated[int, typer.Option(min=1, max=1_000_000, help="Each with a campaign.")] = 10_000,
     pings: Pings = 1_000_000,
     seed: Seed = 1,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; by default one per core.")] = None,
 ) -> None:
-    """Match, visits and decisions with all rules on, without HTTP and database."""
+    """Match, visits and decisions with all rules on, without HTTP and database.
+
+    One worker is measured, and then several at once with a share of the customers each.
+    """
     from nearcast.bench.engine import bench_engine
     from nearcast.services.report import as_json
 
-    print(as_json(bench_engine(customers, fences, pings, seed, say=_say)))
+    print(as_json(bench_engine(customers, fences, pings, seed, workers=workers or len(os.sched_getaffinity(0)), say=_say)))
 
 
 def _say(what: str) -> None:

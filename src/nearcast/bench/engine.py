@@ -1,92 +1,80 @@
 """How many pings a second go through match, visits and decisions, with all rules on, without HTTP and database?"""
 
 from collections import Counter
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.managers import SyncManager
+from threading import Barrier
 from typing import Any
 
-import numpy as np
+from nearcast.bench.shift import Done, Shift, work
 
-from nearcast.bench.installation import installation
-from nearcast.bench.phases import Phases
-from nearcast.bench.walkers import walkers
-from nearcast.bench.workload import workload
-from nearcast.domain.errors import InvalidInput
-from nearcast.domain.geofence import Geofence
-from nearcast.geo.batch import PingBatch
-from nearcast.geo.matcher import FenceIndex
-from nearcast.services.batches import take_batch
-from nearcast.services.ingest import Door
-from nearcast.services.instants import as_instant
-from nearcast.services.world import World
-
-_PINGS_AT_ONCE = 10_000
+_READY_S = 900.0  # the slowest worker's world is built by then
 
 
 def bench_engine(
-    customers: int, fences: int, pings: int, seed: int, *, say: Callable[[str], None] = lambda _: None
+    customers: int, fences: int, pings: int, seed: int, *, workers: int, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
     """Customers walk through cities and meet geofences, each with a campaign of its own, as one JSON object.
 
-    Batches of 10,000 pings in time order; before the clock runs, everybody has been seen once. The other geofences lie
-    about the country. InvalidInput where there are fewer geofences than those that the customers come to, or fewer
-    customers than can send so many pings in a day.
+    One worker takes all customers' pings; then, where `workers` are more, so many processes take a share each, as they
+    do on one store. `phases_s` are means over the workers. InvalidInput as `work` has it.
     """
-    say("walks")
-    each = -(-pings // customers)
-    walking = walkers(customers, each + 1, seed)
-    batch = walking.pings.take(np.arange(customers + pings))
-    if fences < len(walking.geofences):
-        near = len(walking.geofences)
-        raise InvalidInput(f"{fences} are fewer than the {near} that customers come to", place="--fences")
-    say("geofences")
-    elsewhere = workload("shops", fences=fences - len(walking.geofences), pings=1, seed=seed).geofences
-    geofences = [*walking.geofences, *elsewhere]
-    world = installation(walking.customer_id, geofences, as_instant(int(batch.recorded_at_us[0])))
-    door = Door(world)
-    say("first sight")
-    _take(world, door, batch, 0, customers)
-    before = _told(world)
-    say("pings")
-    started = perf_counter()
-    with Phases() as phases:
-        _take(world, door, batch, customers, customers + pings)
-    taken_s = perf_counter() - started
-    say("shares")
-    transitions, rows, messages = (after - known for after, known in zip(_told(world), before, strict=True))
+    shift = Shift(customers=customers, fences=fences, pings=pings, seed=seed)
+    alone = work(shift, lambda: None, say)
+    done = [alone] if workers == 1 else _together(shift, workers, say)
     return {
         "customers": customers,
         "fences": fences,
         "pings": pings,
         "seed": seed,
-        "seconds": round(taken_s, 4),
-        "pings_per_s": round(pings / taken_s),
-        "share_inside": round(_share_inside(geofences, batch.take(np.arange(customers, customers + pings))), 4),
-        "share_transitions": round(transitions / pings, 5),
-        "transitions": transitions,
-        "verdicts": rows,
-        "outcomes": _counted(world, before[1], "outcome"),
-        "reasons": _counted(world, before[1], "reason"),
-        "messages": messages,
-        "phases_s": phases.seconds(taken_s),
+        "workers": workers,
+        **_speed(done),
+        "one_worker": {**_speed([alone]), "phases_s": alone.phases_s},
+        **_counts(done),
+        "phases_s": {phase: round(sum(each.phases_s[phase] for each in done) / workers, 3) for phase in alone.phases_s},
     }
 
 
-def _take(world: World, door: Door, batch: PingBatch, start: int, stop: int) -> None:
-    for first in range(start, stop, _PINGS_AT_ONCE):
-        some = batch.take(np.arange(first, min(first + _PINGS_AT_ONCE, stop)))
-        take_batch(world, door, some, as_instant(int(some.received_at_us[-1])))
+def _together(shift: Shift, workers: int, say: Callable[[str], None]) -> list[Done]:
+    """The same in shares, all at once; they begin when all are ready."""
+    say(f"the same with {workers} workers")
+    context = get_context("spawn")
+    with SyncManager(ctx=context) as manager, ProcessPoolExecutor(workers, mp_context=context) as processes:
+        ready = manager.Barrier(workers, timeout=_READY_S)
+        shares = [
+            Shift(
+                customers=shift.customers,
+                fences=shift.fences,
+                pings=shift.pings,
+                seed=shift.seed,
+                worker=number,
+                workers=workers,
+            )
+            for number in range(workers)
+        ]
+        return list(processes.map(_work, shares, [ready] * workers))
 
 
-def _told(world: World) -> tuple[int, int, int]:
-    """Transitions, verdicts and messages so far."""
-    return len(world.transitions), len(world.rows), len(world.messages)
+def _work(shift: Shift, ready: Barrier) -> Done:
+    return work(shift, ready.wait, lambda _: None)
 
 
-def _counted(world: World, first: int, name: str) -> dict[str, int]:
-    return dict(Counter(str(row[name]) for row in world.rows[first:]).most_common())
+def _speed(done: Sequence[Done]) -> dict[str, float]:
+    seconds = max(each.stopped_s for each in done) - min(each.started_s for each in done)
+    return {"seconds": round(seconds, 4), "pings_per_s": round(sum(each.pings for each in done) / seconds)}
 
 
-def _share_inside(geofences: list[Geofence], pings: PingBatch) -> float:
-    pairs = FenceIndex(geofences).match(pings.lat_deg, pings.lon_deg)
-    return len(np.unique(pairs.ping_row)) / len(pings)
+def _counts(done: Sequence[Done]) -> dict[str, Any]:
+    pings, transitions = sum(each.pings for each in done), sum(each.transitions for each in done)
+    outcomes = sum((each.outcomes for each in done), Counter())
+    return {
+        "share_inside": round(sum(each.inside for each in done) / pings, 4),
+        "share_transitions": round(transitions / pings, 5),
+        "transitions": transitions,
+        "verdicts": outcomes.total(),
+        "outcomes": dict(outcomes.most_common()),
+        "reasons": dict(sum((each.reasons for each in done), Counter[str]()).most_common()),
+        "messages": sum(each.messages for each in done),
+    }
