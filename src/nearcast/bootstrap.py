@@ -16,6 +16,7 @@ from nearcast.clock import PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
+from nearcast.geo.matcher import get_ready
 from nearcast.services.access import Access
 from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
@@ -200,6 +201,8 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
     with serving.until_told_to_end(said.log_format):
         listening = serving.listen(host or said.host, said.port if port is None else port) if "api" in asked else None
         with closing(open_store(said.database_url)) as store:
+            if get_ready(store.most_geofences()):
+                say("the matcher's kernels are ready")
             serving.run(application(said, store), asked, listening, say, public_url=said.public_url)
 
 

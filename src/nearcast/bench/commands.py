@@ -59,7 +59,8 @@ def engine(
     from nearcast.bench.engine import bench_engine
     from nearcast.services.report import as_json
 
-    print(as_json(bench_engine(customers, fences, pings, seed, workers=workers or len(os.sched_getaffinity(0)), say=_say)))
+    workers = workers or len(os.sched_getaffinity(0))
+    print(as_json(bench_engine(customers, fences, pings, seed, workers=workers, say=_say)))
 
 
 def _say(what: str) -> None:

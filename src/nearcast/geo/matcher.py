@@ -39,6 +39,18 @@ _leaving = Event()
 _aside: WeakSet[Thread] = WeakSet()
 
 
+def get_ready(fences: int) -> bool:
+    """Have the kernels at hand that an index of so many geofences needs; whether it needs any. The first time on a
+    machine they are compiled, which takes seconds.
+    """
+    if fences < COMPILE_FROM:
+        return False
+    from nearcast.geo.compiling import warm_up
+
+    warm_up()
+    return True
+
+
 class FenceIndex:
     """The geofences in force, each revision in a slot of its own. Threads may match, put and delete at once.
 

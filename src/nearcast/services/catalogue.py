@@ -83,5 +83,6 @@ def assembled(catalogue: Catalogue, tenant_id: TenantId) -> World:
     }
     document["tenant"] = {**document.get("tenant", {}), "id": tenant_id}
     shape = ScenarioShape.model_validate(document)
-    known = {edit.id for edit in catalogue.geofences.every()}
+    names_any = any(campaign.get("geofence_ids") for campaign in campaigns)
+    known = catalogue.geofences.ids() if names_any else ()
     return assemble(shape, Path(CATALOGUE), lambda path: [], lambda note: None, repair=False, known=known)

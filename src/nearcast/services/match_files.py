@@ -12,11 +12,11 @@ from nearcast.domain.geofence import Geofence
 from nearcast.domain.position import MAX_LON_DEG
 from nearcast.geo import oracle
 from nearcast.geo.batch import Ints, PingBatch, Texts
-from nearcast.geo.matcher import FenceIndex
+from nearcast.geo.matcher import FenceIndex, get_ready
 from nearcast.geo.pairs import Pairs
 from nearcast.services.ports import Progress
 
-_ROWS = 65_536
+_ROWS = 262_144
 
 
 class DiffersFromOracle(NearcastError):
@@ -55,11 +55,13 @@ def match_files(read: Callable[[], tuple[PingBatch, list[Geofence]]], pings: Pat
     started = perf_counter()
     batch, geofences = read()
     _refuse_out_of_range(batch, pings)
-    read_at = perf_counter()
+    read_s = perf_counter() - started
+    get_ready(len(geofences))
+    started = perf_counter()
     index = FenceIndex(geofences)
     built_at = perf_counter()
     pairs = _in_slices(index, batch, progress)
-    return Matched(batch, geofences, pairs, read_at - started, built_at - read_at, perf_counter() - built_at)
+    return Matched(batch, geofences, pairs, read_s, built_at - started, perf_counter() - built_at)
 
 
 def verify(matched: Matched, progress: Progress) -> None:

@@ -10,6 +10,7 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.geo.fence_file import AS_IT_COMES, Choice
+from nearcast.geo.matcher import COMPILE_FROM
 from nearcast.services.assembly import assemble
 from nearcast.services.explain_files import explain_replay
 from nearcast.services.match_files import match_files, verify
@@ -89,7 +90,10 @@ class Workbench:
 
         def read() -> tuple[PingBatch, list[Geofence]]:
             batch = self.read_pings(pings)
-            return batch, self.read_geofences(geofences, repair=repair, note=note, choice=choice)
+            drawn = self.read_geofences(geofences, repair=repair, note=note, choice=choice)
+            if len(drawn) >= COMPILE_FROM:
+                note("loading the matcher's kernels, which are compiled the first time")
+            return batch, drawn
 
         matched = match_files(read, pings, progress)
         if check:

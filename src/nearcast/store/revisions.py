@@ -59,6 +59,11 @@ class Revisions:
         made = self._table.c.catalogue_revision
         return self._read(self._mine().where(made > since).order_by(made))
 
+    def ids(self) -> set[str]:
+        """Of all documents that there ever were."""
+        mine = select(self._table.c.id).where(self._table.c.tenant_id == self._tenant)
+        return set(self._connection.scalars(mine.distinct()))
+
     def _append(self, key: str, doc: Mapping[str, Any], at: datetime, **columns: Any) -> Revision:
         edit = next_catalogue_revision(self._connection, self._tenant)
         table = self._table

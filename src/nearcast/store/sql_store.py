@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import ApiKey, StoreInfo
@@ -11,7 +11,7 @@ from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
 from nearcast.store.outbox import queued_by
-from nearcast.store.tables import log_position, secret, tenant
+from nearcast.store.tables import geofence_revision, log_position, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
 
@@ -78,6 +78,13 @@ class SqlStore:
         with Transaction(self.engine, read_only=True) as transaction:
             connection = transaction.connection
             return StoreInfo(product=product(connection), schema=revision_of(connection), now=its_now(connection))
+
+    def most_geofences(self) -> int:
+        """How many one tenant has drawn at most, deleted ones included."""
+        of = geofence_revision.c
+        drawn = select(func.count(of.id.distinct()).label("drawn")).group_by(of.tenant_id).subquery()
+        with Transaction(self.engine, read_only=True) as transaction:
+            return transaction.connection.scalar(select(func.max(drawn.c.drawn))) or 0
 
     def close(self) -> None:
         self.engine.dispose()
