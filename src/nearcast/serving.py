@@ -58,7 +58,7 @@ def run(
 ) -> None:
     """Serve on `listening`, or without it only work, until told to end; what is in hand is finished first."""
     worker = Worker(application, set(roles) - {"api"})
-    # before any thread starts: FastAPI silences warnings while it makes routes, and that holds for all threads or none
+    # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
     app = create_app(replace(application, worker_status=worker.status), pages=pages, public_url=public_url)
     with _started(worker, *beside):
         if listening is None:

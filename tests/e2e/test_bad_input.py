@@ -17,7 +17,6 @@ from tests.e2e.shell import (
     write_parquet,
 )
 from tests.scenarios.harness import (
-    ABSENT,
     CENTER,
     CUSTOMER,
     N50,
@@ -178,12 +177,6 @@ def test_an_id_may_be_given_once(tmp_path, path, again):
         listed = listed[step]
     listed.append(json.loads(json.dumps(listed[0])))
     refuse(tmp_path, scenario, again)
-
-
-@pytest.mark.parametrize("presence", [{"profile": "robust"}, {"profile": ABSENT}])
-def test_profile_robust_is_refused_for_now(tmp_path, presence):
-    """It is the default, so a scenario without a profile is refused as well."""
-    refuse(tmp_path, f0(*arrive(), presence=presence), "robust")
 
 
 def test_a_naive_recorded_at_in_an_event(tmp_path):

@@ -68,6 +68,8 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     app.include_router(health.router)
     for page in pages:
         app.include_router(page)
+    for route in app.router.routes:  # else they are made at the first request
+        route.matches({"type": "http", "method": "GET", "path": "/nowhere", "headers": []})
     _describe(app)
     return app
 
