@@ -2,13 +2,14 @@
 walked through.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
+from nearcast.domain.ids import GeofenceId
 from nearcast.domain.motion import is_jump
 from nearcast.domain.ping import Fix
 from nearcast.domain.visit import Ground, PresenceRules, Visit
-from nearcast.domain.walk import Stance, dwell_due_at
+from nearcast.domain.walk import Stance, dwell_due_at, is_clear
 
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -23,28 +24,34 @@ def is_calm(
     last = stance.last
     if last is None:
         return not fix.inside
-    if rules.cross_within_s is not None or not is_settled(stance, open_visits):
+    if rules.cross_within_s is not None or not is_steady(stance, open_visits):
         return False
-    if not keeps_its_place(last, fix, ground=ground, rules=rules):
+    here = [visit.enter.geofence_id for visit in open_visits]
+    if not enters_nothing(last, fix, here, ground=ground, rules=rules):
+        return False
+    if any(_leaves(geofence_id, fix, ground=ground, rules=rules) for geofence_id in here):
         return False
     return not open_visits or now < calm_until(last, open_visits, ground=ground, rules=rules)
 
 
-def keeps_its_place(last: Fix, fix: Fix, *, ground: Ground, rules: PresenceRules) -> bool:
-    """Whether the fix is believed and inside the same geofences."""
-    if fix.inside != last.inside:
+def is_steady(stance: Stance, open_visits: Sequence[Visit]) -> bool:
+    """Whether no fix is in doubt, and nobody arrives or leaves."""
+    is_sure = stance.last is not None and stance.quarantined is None and not stance.arriving
+    return is_sure and all(visit.leaving is None for visit in open_visits)
+
+
+def _leaves(geofence_id: GeofenceId, fix: Fix, *, ground: Ground, rules: PresenceRules) -> bool:
+    if geofence_id in fix.inside:
+        return False
+    geofence = ground.at(geofence_id, fix.at) if rules.is_robust else None
+    return geofence is None or is_clear(geofence, fix, ground=ground, rules=rules)
+
+
+def enters_nothing(last: Fix, fix: Fix, here: Collection[GeofenceId], *, ground: Ground, rules: PresenceRules) -> bool:
+    """Whether the fix is believed and inside nothing else than that."""
+    if not fix.inside.issubset(here):
         return False
     return not (rules.is_robust and is_jump(last, fix, ground=ground, max_speed_mps=rules.max_speed_mps))
-
-
-def is_settled(stance: Stance, open_visits: Sequence[Visit]) -> bool:
-    """Whether no fix is in doubt, and nobody arrives or leaves: the open visits are those where the last fix is."""
-    if stance.quarantined is not None or stance.arriving or stance.last is None:
-        return False
-    inside = stance.last.inside
-    if len(open_visits) != len(inside):
-        return False
-    return all(visit.enter.geofence_id in inside for visit in open_visits)
 
 
 def calm_until(last: Fix, open_visits: Sequence[Visit], *, ground: Ground, rules: PresenceRules) -> datetime:

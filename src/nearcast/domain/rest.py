@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nearcast.domain.calm import calm_until, is_settled
+from nearcast.domain.calm import calm_until, is_steady
 from nearcast.domain.ids import GeofenceId
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
@@ -34,10 +34,11 @@ def rest_of(track: Track, *, ground: Ground, rules: PresenceRules) -> Rest | Non
     last, open_visits = track.stance.last, track.open_visits
     if last is None:
         return Rest(_BEFORE_ALL, frozenset(), None, None)
-    if not is_settled(track.stance, open_visits):
+    if not is_steady(track.stance, open_visits):
         return None
     until = calm_until(last, open_visits, ground=ground, rules=rules)
     if until <= last.at:
         return None
     position = last.position if rules.is_robust else None
-    return Rest(last.at, last.inside, until if until < _FOR_EVER else None, position)
+    inside = frozenset(visit.geofence_id for visit in open_visits)
+    return Rest(last.at, inside, until if until < _FOR_EVER else None, position)

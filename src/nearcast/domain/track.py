@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nearcast.domain.calm import is_calm, is_settled, keeps_its_place
+from nearcast.domain.calm import enters_nothing, is_calm, is_steady
 from nearcast.domain.ids import CustomerId, TenantId, VisitId, visit_id
 from nearcast.domain.ping import Fix
 from nearcast.domain.reason import Reason
@@ -201,15 +201,14 @@ def _passed_by(
     ground: Ground,
     rules: PresenceRules,
 ) -> int:
-    """How many of the fixes before the horizon, from the first on, changed nothing: those for which the customer stayed
-    in visits that are as they were.
-    """
+    """How many of the fixes before the horizon, from the first on, changed nothing: the visits are as they were."""
     last, count = before.last, 0
-    if last is None or not is_settled(before, open_before):
+    if last is None or not is_steady(before, open_before):
         return 0
     if not all(any(visit is other for other in visits) for visit in open_before):
         return 0
-    while fixes[count].at < horizon and keeps_its_place(last, fixes[count], ground=ground, rules=rules):
+    here = [visit.enter.geofence_id for visit in open_before]
+    while fixes[count].at < horizon and enters_nothing(last, fixes[count], here, ground=ground, rules=rules):
         last = fixes[count]
         count += 1
     return count

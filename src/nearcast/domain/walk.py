@@ -208,15 +208,15 @@ class _Walk:
         elif now is None or not self.rules.is_robust:
             self.close(self.exit(geofence_id, fix.at, None, fix=fix))
         else:
-            self.move_off(geofence_id, fix, is_clear=self.is_clear(now, fix), edited=edited)
+            self.move_off(geofence_id, fix, off=self.is_clear(now, fix), edited=edited)
 
-    def move_off(self, geofence_id: GeofenceId, fix: Fix, *, is_clear: bool, edited: Geofence | None) -> None:
+    def move_off(self, geofence_id: GeofenceId, fix: Fix, *, off: bool, edited: Geofence | None) -> None:
         """Confirm the exit that the fix before gave rise to, give rise to one, or stay undecided."""
         visit = self.open[geofence_id]
         leaving = visit.leaving
-        if leaving is not None and (is_clear or (fix.at - leaving.at).total_seconds() >= CONFIRMED_AFTER_S):
+        if leaving is not None and (off or (fix.at - leaving.at).total_seconds() >= CONFIRMED_AFTER_S):
             self.close(leaving)
-        elif is_clear:
+        elif off:
             need_not_have_moved = edited is not None and not self.is_clear(edited, fix)
             reason = TransitionReason.FENCE_CHANGED if need_not_have_moved else None
             leave = self.exit(geofence_id, fix.at, reason, may_trigger=not need_not_have_moved, fix=fix)
@@ -225,8 +225,7 @@ class _Walk:
             self.open[geofence_id] = replace(visit, leaving=None)
 
     def is_clear(self, geofence: Geofence, fix: Fix) -> bool:
-        margin_m = max(self.rules.exit_margin_m, MARGIN_IN_DEPTHS * self.ground.depth_m(geofence))
-        return self.ground.clearance_m(geofence, fix.position) >= fix.accuracy_m + margin_m
+        return is_clear(geofence, fix, ground=self.ground, rules=self.rules)
 
     def arrive(self, now: Geofence, last: Fix | None, fix: Fix) -> None:
         """Enter, or note that one more fix inside may make it an enter."""
@@ -315,6 +314,12 @@ class _Walk:
                     fix=end,
                 )
             )
+
+
+def is_clear(geofence: Geofence, fix: Fix, *, ground: Ground, rules: PresenceRules) -> bool:
+    """Whether the fix is so far off that its accuracy does not excuse it."""
+    margin_m = max(rules.exit_margin_m, MARGIN_IN_DEPTHS * ground.depth_m(geofence))
+    return ground.clearance_m(geofence, fix.position) >= fix.accuracy_m + margin_m
 
 
 def dwell_due_at(visit: Visit, geofence: Geofence, rules: PresenceRules) -> datetime | None:

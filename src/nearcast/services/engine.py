@@ -24,6 +24,8 @@ from nearcast.services.world import World
 def take_pings(world: World, customer_id: CustomerId, fixes: Iterable[Fix], now: datetime) -> list[Message]:
     """One customer's pings of one instant, oldest first: their candidates compete."""
     triggers = [key for fix in fixes for key in take_fix(world, customer_id, fix, now)]
+    if not triggers:
+        return []
     return _decide(world, customer_id, candidates_of(world, triggers, now), now)
 
 
