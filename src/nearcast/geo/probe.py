@@ -147,6 +147,15 @@ def _roomier(values: Ints32, wanted: int) -> Ints32:
 
 
 @kernel
+def _picked(values: Floats, rows: Ints32) -> Floats:
+    """Values by row: fetched at once they do not wait for each other as they would one by one between cells."""
+    picked = np.empty(len(rows))
+    for place in range(len(rows)):
+        picked[place] = values[rows[place]]
+    return picked
+
+
+@kernel
 def probe(cells: Cells, gone: NDArray[np.bool_], order: Ints32, codes: Ints, lat_deg: Floats, lon_deg: Floats) -> Found:
     """Ask for n of the canonical points: rows `order`, whose leaf codes do not fall. Slots `gone` are passed over."""
     n, levels = len(order), len(cells.level)
@@ -157,9 +166,9 @@ def probe(cells: Cells, gone: NDArray[np.bool_], order: Ints32, codes: Ints, lat
     found, used = np.empty(1024 + 4 * n, dtype=np.int32), 0
     doubtful_row, doubtful_word = np.empty(64, dtype=np.int32), np.empty(64, dtype=np.int32)
     doubts = 0
+    lats, lons = _picked(lat_deg, order), _picked(lon_deg, order)
     for place in range(n):
-        row = order[place]
-        lat, lon = lat_deg[row], lon_deg[row]
+        lat, lon = lats[place], lons[place]
         start[place] = used
         for k in range(levels):
             shift = LEAF_LEVEL - cells.level[k]
@@ -199,7 +208,7 @@ def probe(cells: Cells, gone: NDArray[np.bool_], order: Ints32, codes: Ints, lat
                     found[used] = slot
                     used += 1
                 else:
-                    doubtful_row[doubts], doubtful_word[doubts] = row, value
+                    doubtful_row[doubts], doubtful_word[doubts] = order[place], value
                     doubts += 1
         if used - start[place] > 1:
             sort_few(found, start[place], used)
