@@ -50,6 +50,8 @@ def canonical_points(lat_deg: Floats, lon_deg: Floats) -> tuple[Floats, Floats]:
     lon_deg = np.asarray(lon_deg, dtype=np.float64)
     if lat_deg.ndim != 1 or lat_deg.shape != lon_deg.shape:
         raise InvalidInput(f"latitudes {lat_deg.shape} and longitudes {lon_deg.shape} are not columns of one length")
+    if len(lat_deg) and np.abs(lat_deg).max() < 90.0 and lon_deg.min() >= -180.0 and lon_deg.max() < 180.0:
+        return lat_deg, lon_deg  # as most are; NaN compares false
     _refuse_beyond(lat_deg, 90.0, "latitude")
     _refuse_beyond(lon_deg, MAX_LON_DEG, "longitude")
     return lat_deg, np.where(np.abs(lat_deg) == 90.0, 0.0, wrapped_lon_deg(lon_deg))
