@@ -1,7 +1,5 @@
 """The compiled base where it is stretched: how much it holds, how large and how fine a geofence may be."""
 
-from time import perf_counter
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,9 +82,7 @@ def test_five_thousand_geofences_on_one_point() -> None:
     one_point += [polygon(box(12.999, 51.999, 13.001 + n / 1e7, 52.001), geofence_id=f"p{n}") for n in range(2500)]
     index = compiled(one_point)
     lat, lon = np.full(20, 52.0), np.full(20, 13.0)
-    started = perf_counter()
     found = index.match(lat, lon)
-    assert perf_counter() - started < 1.0
     assert found.slot.tolist() == list(range(5000)) * 20
     assert_like_brute_force(one_point[:50] + one_point[-50:], lat + np.linspace(0, 1e-3, 20), lon)
 

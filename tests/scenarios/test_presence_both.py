@@ -3,8 +3,6 @@
 Under RAW the first five are in test_visits, and S17 to S19 and S21 in test_visits_edits.
 """
 
-import time
-
 import pytest
 
 from tests.scenarios.harness import (
@@ -179,10 +177,7 @@ def test_s40_thousands_of_fences_on_one_point(tmp_path, profile):
         for n, priority in ((4321, 10), (17, 99), (2500, 50))
     ]
     scenario = bare(ping(berlin("2026-06-02 12:00"), N50), geofences=collection(*fences), presence={"profile": profile})
-    began = time.perf_counter()
     outcome = run(tmp_path, {**scenario, "campaigns": campaigns})
-    took_s = time.perf_counter() - began
     assert [row["geofence_id"] for row in outcome.transitions] == sorted(names)
     assert only(rows(outcome.match_log, outcome="send"))["campaign_id"] == "camp-17"
     assert {row["reason"] for row in rows(outcome.match_log, outcome="suppress")} == {"lost_arbitration"}
-    assert took_s < 20

@@ -88,6 +88,7 @@ def _told(work: Workload, ours: Ours) -> dict[str, Any]:
         "memory_mb": round(ours.memory_bytes / 1e6, 1),
         "bytes_per_fence": round(ours.memory_bytes / fences),
         "bytes_per_circle": bytes_per_circle(work.geofences),
+        "edit_s": round(ours.edit_s, 6),
         "threads": _cores(),
         **_rates(ours, len(work.lat_deg)),
     }
