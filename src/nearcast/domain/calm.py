@@ -3,15 +3,13 @@ walked through.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from nearcast.domain.ids import GeofenceId
 from nearcast.domain.motion import is_jump
 from nearcast.domain.ping import Fix
-from nearcast.domain.visit import Ground, PresenceRules, Visit
+from nearcast.domain.visit import END, Ground, PresenceRules, Visit
 from nearcast.domain.walk import Stance, dwell_due_at, is_clear
-
-_FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 def is_calm(
@@ -58,14 +56,14 @@ def calm_until(last: Fix, open_visits: Sequence[Visit], *, ground: Ground, rules
     """The first instant at which one of the visits may change although the customer stays: dwelling, silence since the
     last fix, the end of the geofence; that fix's own where a geofence was edited since.
     """
-    first = _FOR_EVER
+    first = END
     for visit in open_visits:
         geofence_id = visit.enter.geofence_id
-        geofence = ground.at(geofence_id, _FOR_EVER)
+        geofence = ground.at(geofence_id, END)
         if geofence is None or geofence is not ground.at(geofence_id, last.at):
             return last.at
-        ended = ground.ended(geofence_id, last.at, _FOR_EVER)
-        due_at = dwell_due_at(visit, geofence, rules) if visit.dwell is None else None
+        ended = ground.ended(geofence_id, last.at, END)
+        due_at = dwell_due_at(visit, geofence, rules)
         if ended is not None and ended[0] < first:
             first = ended[0]
         if due_at is not None and due_at < first:

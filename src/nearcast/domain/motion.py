@@ -3,10 +3,8 @@
 import math
 
 from nearcast.domain.ping import Fix
-from nearcast.domain.position import Position
+from nearcast.domain.position import LARGEST_RADIUS_M, Position
 from nearcast.domain.visit import Ground
-
-_LARGEST_RADIUS_M = 6_399_594.0  # of curvature on WGS 84: no way is longer than on a sphere of this radius
 
 
 def is_jump(start: Fix, end: Fix, *, ground: Ground, max_speed_mps: float) -> bool:
@@ -35,4 +33,4 @@ def _at_most_m(start: Position, end: Position) -> float:
         d_lon = 2.0 * math.pi - d_lon
     crosses_equator = start.lat_deg * end.lat_deg < 0.0
     nearest_equator = 0.0 if crosses_equator else min(abs(start.lat_deg), abs(end.lat_deg))
-    return _LARGEST_RADIUS_M * math.hypot(d_lat, d_lon * math.cos(math.radians(nearest_equator)))
+    return LARGEST_RADIUS_M * math.hypot(d_lat, d_lon * math.cos(math.radians(nearest_equator)))

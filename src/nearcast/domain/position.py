@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from nearcast.domain.errors import InvalidInput
 
 MAX_LON_DEG = 540.0
+LARGEST_RADIUS_M = 6_399_594.0
+"""Of curvature on WGS 84: a²/b, at the poles, rounded up. No geodesic is longer than on a sphere of this radius."""
 
 
 def wrap_lon_deg(lon_deg: float) -> float:

@@ -1,15 +1,13 @@
 """What the next pings of a customer must be like to change nothing, so that they need not be taken at once."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from nearcast.domain.calm import calm_until, is_steady
 from nearcast.domain.ids import GeofenceId
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
-from nearcast.domain.visit import Ground, PresenceRules
-
-_BEFORE_ALL, _FOR_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+from nearcast.domain.visit import BEGINNING, END, Ground, PresenceRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ def rest_of(track: Track, *, ground: Ground, rules: PresenceRules) -> Rest | Non
         return None
     last, open_visits = track.stance.last, track.open_visits
     if last is None:
-        return Rest(_BEFORE_ALL, frozenset(), None, None)
+        return Rest(BEGINNING, frozenset(), None, None)
     if not is_steady(track.stance, open_visits):
         return None
     until = calm_until(last, open_visits, ground=ground, rules=rules)
@@ -41,4 +39,4 @@ def rest_of(track: Track, *, ground: Ground, rules: PresenceRules) -> Rest | Non
         return None
     position = last.position if rules.is_robust else None
     inside = frozenset(visit.geofence_id for visit in open_visits)
-    return Rest(last.at, inside, until if until < _FOR_EVER else None, position)
+    return Rest(last.at, inside, until if until < END else None, position)

@@ -1,7 +1,7 @@
 """Visits: what a customer's fixes say about one geofence, from entering to leaving, and by which rules."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 
 UNNAMED = VisitId("")
+BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class TransitionKind(StrEnum):

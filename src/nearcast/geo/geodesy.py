@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.position import MAX_LON_DEG, Position
+from nearcast.domain.position import LARGEST_RADIUS_M, MAX_LON_DEG, Position
 from nearcast.geo.batch import Floats
 
 Bools: TypeAlias = NDArray[np.bool_]
@@ -23,7 +23,6 @@ LonLat: TypeAlias = tuple[float, float]
 EQUATOR_M, _FLATTENING = 6_378_137.0, 1.0 / 298.257223563
 SQUARED_ECCENTRICITY = _FLATTENING * (2.0 - _FLATTENING)
 SMALLEST_RADIUS_M = 6_335_439.0  # a·(1−e²), along the meridian at the equator, rounded down
-LARGEST_RADIUS_M = 6_399_594.0  # a²/b, at the poles, rounded up
 
 _WGS84 = Geod(ellps="WGS84")
 _SLACK_DEG = 1e-9  # 0.1 mm: what a box may be larger than needed, so that rounding never makes it smaller

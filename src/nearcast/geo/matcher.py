@@ -153,7 +153,14 @@ class FenceIndex:
         """The geofences in force whose boxes meet that of the straight way from a to b, by slot: maybe crossed."""
         (start_lon, start_lat), (end_lon, end_lat) = straight_way(a, b)
         (west, east), (south, north) = sorted((start_lon, end_lon)), sorted((start_lat, end_lat))
-        return [self._geofences[slot] for slot in self._meeting(np.array([[west, south, east, north]]))]
+        return self.meeting(np.array([west, south, east, north]))
+
+    def meeting(self, box_deg: Floats) -> list[Geofence]:
+        """The geofences in force whose boxes meet that one (west, south, east, north), by slot.
+
+        Its sides may run on beyond ±180 and ±90.
+        """
+        return [self._geofences[slot] for slot in self._meeting(box_deg[np.newaxis])]
 
     def nearest(self, position: Position, k: int) -> list[tuple[Geofence, float]]:
         """The k geofences in force that are nearest, or all where there are fewer, and how far each is in metres.

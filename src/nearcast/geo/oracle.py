@@ -14,9 +14,9 @@ import numpy as np
 import shapely
 
 from nearcast.domain.geofence import Circle, Geofence
-from nearcast.domain.position import Position
+from nearcast.domain.position import LARGEST_RADIUS_M, Position
 from nearcast.geo.batch import Floats, Ints
-from nearcast.geo.geodesy import LARGEST_RADIUS_M, SMALLEST_RADIUS_M, Bools, canonical_points, distance_m, straight_way
+from nearcast.geo.geodesy import SMALLEST_RADIUS_M, Bools, canonical_points, distance_m, straight_way
 from nearcast.geo.pairs import Pairs
 
 _CHUNK_CELLS = 1_000_000  # edges × points at a time

@@ -16,13 +16,12 @@ from nearcast.domain.position import Position
 from nearcast.domain.rest import Rest
 from nearcast.geo.batch import Floats, Ints, Texts
 from nearcast.geo.geodesy import Bools
-from nearcast.services.instants import as_instant, as_us
+from nearcast.services.instants import US_PER_S, as_instant, as_us
 
 _Column = TypeVar("_Column", Ints, Floats)
 _ALWAYS = np.iinfo(np.int64).max
 _RESTLESS = -1  # the key of no set of geofences
 _MOST_M_PER_DEGREE = 111_700.0  # of latitude at the poles; of longitude it is less everywhere
-_US = 1_000_000
 _BLOCKS = 12  # more are joined: a customer's fixes are looked for in each
 
 
@@ -88,7 +87,7 @@ class CalmPings:
     """
 
     def __init__(self, *, lateness_s: float, max_speed_mps: float) -> None:
-        self._lateness_us, self._max_speed_mps = round(lateness_s * _US), max_speed_mps
+        self._lateness_us, self._max_speed_mps = round(lateness_s * US_PER_S), max_speed_mps
         self._sets: list[frozenset[GeofenceId]] = [frozenset()]
         self._set_of = {self._sets[0]: 0}
         ints, floats = np.zeros(0, dtype=np.int64), np.zeros(0)
@@ -168,7 +167,7 @@ class CalmPings:
         away_deg = np.hypot(
             found.lat_deg - before(rests.lat_deg, found.lat_deg), found.lon_deg - before(rests.lon_deg, found.lon_deg)
         )
-        apart_s = (us.astype(np.float64) - before_us) / _US
+        apart_s = (us.astype(np.float64) - before_us) / US_PER_S
         fits &= ~(away_deg * _MOST_M_PER_DEGREE > self._max_speed_mps * apart_s)  # NaN: nowhere yet
         misfits = np.cumsum(~fits)
         first = np.maximum.accumulate(np.where(is_first, np.arange(len(customer)), 0))

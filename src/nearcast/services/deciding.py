@@ -33,6 +33,9 @@ def transition_candidates(world: World, transition: Transition, now: datetime) -
     geofence = world.geofences.at(transition.geofence_id, transition.at)
     if trigger is None or geofence is None or world.geofences.at(transition.geofence_id, now) is None:
         return []
+    campaigns = world.campaigns.triggered(trigger, geofence)
+    if not campaigns:  # of most transitions nobody wants to know, and a name takes a while to make
+        return []
     opportunity = transition_opportunity(transition.visit_id, transition.kind)
     return [
         Candidate(
@@ -46,7 +49,7 @@ def transition_candidates(world: World, transition: Transition, now: datetime) -
             ping=_evidence(transition.fix) if transition.fix else None,
             distance_m=_distance_m(world.shops[campaign.shop_id], transition.fix),
         )
-        for campaign in world.campaigns.triggered(trigger, geofence)
+        for campaign in campaigns
     ]
 
 

@@ -13,9 +13,9 @@ from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId
 from nearcast.domain.message import Message
 from nearcast.domain.ping import Fix
+from nearcast.domain.visit import END
 from nearcast.services.deciding import decide_and_keep
 from nearcast.services.delivery import cancel_for_geofence, cancel_left_behind, cancel_without_consent
-from nearcast.services.geofences import END
 from nearcast.services.matching import candidates_of, forget_customer, let_time_pass, take_fix
 from nearcast.services.runs import run_candidates
 from nearcast.services.world import World

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -14,14 +14,11 @@ from nearcast.domain.ids import GeofenceId, ShopId
 from nearcast.domain.local_time import LocalHours
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
-from nearcast.domain.visit import TransitionReason
+from nearcast.domain.visit import BEGINNING, TransitionReason
 from nearcast.geo import margins, oracle
 from nearcast.geo.batch import Floats, Ints
 from nearcast.geo.matcher import FenceIndex
 from nearcast.services.instants import as_instant, as_us
-
-_NEAR_A_POLE_DEG = 89.999999  # where longitude still means something
-BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class GeofenceBook:
@@ -135,14 +132,7 @@ class GeofenceBook:
 
     def meeting(self, west_deg: float, south_deg: float, east_deg: float, north_deg: float) -> list[Geofence]:
         """Those in force now whose boxes meet that one, whose sides may run on beyond ±180 and ±90."""
-        south_deg, north_deg = max(south_deg, -_NEAR_A_POLE_DEG), min(north_deg, _NEAR_A_POLE_DEG)
-        parts = [west_deg, (west_deg + east_deg) / 2.0, east_deg]  # more than half the earth would be the other half
-        found = {
-            geofence.id: geofence
-            for west, east in pairwise(parts)
-            for geofence in self._index.between(Position(south_deg, west), Position(north_deg, east))
-        }
-        return list(found.values())
+        return self._index.meeting(np.array([west_deg, south_deg, east_deg, north_deg]))
 
     def inside(self, lat_deg: Floats, lon_deg: Floats, at_us: Ints) -> dict[int, frozenset[GeofenceId]]:
         """For each row that lies inside any geofence in force at its instant: which."""

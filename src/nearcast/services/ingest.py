@@ -16,11 +16,10 @@ from nearcast.domain.position import MAX_LON_DEG, Position
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.geo.geodesy import Bools
-from nearcast.services.instants import as_instant, as_us
+from nearcast.services.instants import US_PER_S, as_instant, as_us
 from nearcast.services.roster import Roster
 from nearcast.services.world import World
 
-_US = 1_000_000
 _UNASKED, _NEVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 PingKey: TypeAlias = tuple[CustomerId, str | None, str]
 
@@ -91,7 +90,7 @@ def _ties_sorted(order: Ints, columns: dict[str, Any], same: Sequence[Ints]) -> 
 def _faults(batch: PingBatch, rules: PingRules) -> Texts:
     fault: Texts = np.full(len(batch), None, dtype=object)
     ahead_us = batch.recorded_at_us - batch.received_at_us
-    fault[ahead_us > rules.max_future_s * _US] = Reason.PING_FROM_FUTURE
+    fault[ahead_us > rules.max_future_s * US_PER_S] = Reason.PING_FROM_FUTURE
     fault[(batch.lat_deg == 0) & (batch.lon_deg == 0)] = Reason.PING_NULL_ISLAND
     in_range = (np.abs(batch.lat_deg) <= 90) & (np.abs(batch.lon_deg) <= MAX_LON_DEG)
     fault[~in_range] = Reason.PING_OUT_OF_RANGE

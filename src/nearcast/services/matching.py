@@ -12,6 +12,7 @@ from nearcast.geo.batch import Floats, Ints
 from nearcast.geo.zones import zone_of
 from nearcast.services.deciding import transition_candidates
 from nearcast.services.delivery import cancel_left_behind, cancel_opportunity
+from nearcast.services.instants import US_PER_S
 from nearcast.services.world import TransitionKey, World
 
 
@@ -38,7 +39,7 @@ def count_calm(world: World, age_us: Ints, accuracy_m: Floats) -> None:
     """Count n pings that change nothing as `take_fix` counts one."""
     rules = world.tenant.policy.ping_rules
     world.accepted += len(age_us)
-    world.kept["ping_stale"] += int((age_us > rules.max_age_s * 1_000_000).sum())
+    world.kept["ping_stale"] += int((age_us > rules.max_age_s * US_PER_S).sum())
     world.kept["ping_inaccurate"] += int((accuracy_m > rules.max_accuracy_m).sum())
 
 

@@ -1,7 +1,7 @@
 """What the engine knows of one tenant while it works, in memory."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
@@ -50,12 +50,12 @@ class CampaignBook:
             for geofence_id in campaign.geofence_ids or ():
                 self._by_fence.setdefault((campaign.trigger, geofence_id), []).append(campaign.id)
 
-    def triggered(self, trigger: Trigger, geofence: Geofence) -> Iterator[Campaign]:
+    def triggered(self, trigger: Trigger, geofence: Geofence) -> list[Campaign]:
         """Every campaign but drafts that this transition concerns, in id order."""
         ids = list(self._by_fence.get((trigger, geofence.id), ()))
         if geofence.shop_id is not None:
             ids += self._by_shop.get((trigger, geofence.shop_id), ())
-        return (self.by_id[key] for key in sorted(ids) if self.by_id[key].state is not CampaignState.DRAFT)
+        return [self.by_id[key] for key in sorted(ids) if self.by_id[key].state is not CampaignState.DRAFT]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,13 +14,13 @@ from nearcast.domain.message import Message
 from nearcast.domain.position import Position
 from nearcast.domain.reason import Reason
 from nearcast.domain.track import Track
+from nearcast.domain.visit import BEGINNING
 from nearcast.geo.batch import PingBatch
 from nearcast.services.demo.city import TENANT, DemoCity
 from nearcast.services.demo.offers import Offers
 from nearcast.services.demo.people import Accept
 from nearcast.services.demo.words import ARRIVED, ON_ITS_WAY, told_why
 from nearcast.services.engines import Engines
-from nearcast.services.geofences import BEGINNING
 from nearcast.services.instants import as_us
 from nearcast.services.ports import LedgerLine, MatchLogFilter, Store, UnitOfWork
 from nearcast.services.suppressing import suppress
