@@ -20,7 +20,8 @@ from nearcast.services.application import Application
 from nearcast.serving import listen, url_of
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import metadata, secret
+from nearcast.store.tables import secret
+from tests.emptying import empty
 from tests.loopback import LOOPBACK
 
 NOON = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
@@ -59,10 +60,7 @@ class Service:
 
     def begin_anew(self, at: datetime = NOON) -> None:
         """Empty tables, and nothing of them remembered."""
-        with self.store.engine.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                if table is not secret:
-                    connection.execute(table.delete())
+        empty(self.store.engine, but=[secret])
         self.clock.at = at
         self.server.state.application = application(Settings(), self.store, clock=self.clock)
 

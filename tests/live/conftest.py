@@ -9,7 +9,7 @@ import pytest
 
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import metadata
+from tests.emptying import empty
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +35,6 @@ def store_url(request: pytest.FixtureRequest, sqlite_file: Path) -> Iterator[str
 @pytest.fixture
 def store(store_url: str) -> Iterator[SqlStore]:
     store = SqlStore(store_url)
-    with store.engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
+    empty(store.engine)
     yield store
     store.close()

@@ -2,7 +2,8 @@
 
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.ids import CampaignId, ShopId, TenantId
-from nearcast.services.ports import ApiKey, Remembered, Run, RunStatus
+from nearcast.services.key_ports import ApiKey
+from nearcast.services.ports import Remembered, Run, RunStatus
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import NOON, at_once, later, new_tenant
 

@@ -11,7 +11,7 @@ from nearcast.api.problems import Refusal
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.domain.ids import ShopId
 from nearcast.services.access import Role
-from nearcast.services.ports import ApiKey
+from nearcast.services.key_ports import ApiKey
 from nearcast.services.scenario import Id, Shape
 from nearcast.services.texts import ShortText
 

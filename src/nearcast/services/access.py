@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
 from nearcast.domain.ids import ShopId, TenantId
-from nearcast.services.ports import ApiKey, Store
+from nearcast.services.key_ports import ApiKey
+from nearcast.services.ports import Store
 
 _PREFIX = "nc"
 

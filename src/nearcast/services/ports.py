@@ -19,6 +19,8 @@ from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.batch import PingBatch
+from nearcast.services.audit_ports import AuditTrail
+from nearcast.services.key_ports import ApiKey, Keys
 
 PingReader: TypeAlias = Callable[[Path], PingBatch]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -149,20 +151,6 @@ class MessageFilter:
     customer_id: CustomerId | None = None
     shop_ids: Sequence[ShopId] | None = None
     status: MessageStatus | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """Who may ask what; the secret itself is nowhere. `shop_ids` None means every shop of the tenant."""
-
-    id: str
-    tenant_id: TenantId
-    name: str
-    role: str
-    key_hash: str
-    shop_ids: Sequence[ShopId] | None
-    created_at: datetime
-    revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,12 +324,6 @@ class Counters(Protocol):
     def get(self, name: str) -> Mapping[str, int]: ...
 
 
-class Keys(Protocol):
-    def insert(self, key: ApiKey) -> None: ...
-    def all(self) -> list[ApiKey]: ...
-    def revoke(self, key_id: str, at: datetime) -> bool: ...
-
-
 class Idempotency(Protocol):
     def begin(self, key: str, *, route: str, body_sha256: str, now: datetime) -> Remembered | None: ...
     def finish(self, key: str, *, status: int, response: Any) -> None: ...
@@ -378,6 +360,8 @@ class UnitOfWork(Protocol):
     def keys(self) -> Keys: ...
     @property
     def idempotency(self) -> Idempotency: ...
+    @property
+    def audit(self) -> AuditTrail: ...
     def commit(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from nearcast.domain.ids import ShopId, TenantId
-from nearcast.services.ports import ApiKey
+from nearcast.services.key_ports import ApiKey
 from nearcast.store.tables import api_key
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import Select, func, select
 
 from nearcast.domain.ids import TenantId
-from nearcast.services.ports import ApiKey, StoreInfo
+from nearcast.services.key_ports import ApiKey
+from nearcast.services.ports import StoreInfo
 from nearcast.store.dialect import insert_new, its_now, product
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key

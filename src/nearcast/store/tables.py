@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from nearcast.store.insert_only import keep_rows
 from nearcast.store.types import GeometryType, Id, JsonText, Serial, UtcDateTime
 
 PARTITIONS = 16
@@ -354,3 +355,26 @@ counter = Table(
     Column("reason", Id, primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
+
+
+# --- who changed what
+
+audit = Table(
+    "audit",
+    metadata,
+    _serial(),
+    _of_tenant(),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Id, nullable=False),
+    Column("role", String),
+    Column("action", String, nullable=False),
+    Column("kind", Id, nullable=False),
+    Column("object_id", Id, nullable=False),
+    Column("before_sha256", String),
+    Column("after_sha256", String),
+    Column("detail", JsonText),
+    Index(None, "tenant_id", "seq"),
+    Index(None, "tenant_id", "kind", "object_id", "seq"),
+    Index(None, "tenant_id", "actor", "seq"),
+)
+keep_rows(audit)

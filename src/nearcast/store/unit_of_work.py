@@ -5,6 +5,7 @@ from typing import Self
 from sqlalchemy import Engine
 
 from nearcast.domain.ids import TenantId
+from nearcast.store.audit import AuditTrail
 from nearcast.store.catalogue import Catalogue
 from nearcast.store.consents import Consents
 from nearcast.store.counters import Counters
@@ -37,6 +38,7 @@ class SqlUnitOfWork(Transaction):
     keys: Keys
     idempotency: Idempotency
     counters: Counters
+    audit: AuditTrail
 
     def __init__(self, engine: Engine, tenant_id: TenantId, *, read_only: bool = False) -> None:
         super().__init__(engine, read_only=read_only)
@@ -58,4 +60,5 @@ class SqlUnitOfWork(Transaction):
         self.keys = Keys(connection, tenant_id)
         self.idempotency = Idempotency(connection, tenant_id)
         self.counters = Counters(connection, tenant_id)
+        self.audit = AuditTrail(connection, tenant_id)
         return self
