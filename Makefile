@@ -1,4 +1,7 @@
 .DEFAULT_GOAL := help
+# tests of one file stay together: they share what takes long to make
+BESIDE := -n auto --maxprocesses 4 --dist loadfile
+
 .PHONY: help run test check lint unit soak coverage bench format pins setup-run setup-dev
 
 help: ## Show what there is to make
@@ -10,7 +13,7 @@ run: setup-run ## Set up, then run a sample city with you in it
 test: setup-dev ## Set up, then run every test, with PostGIS and a browser where they can be had
 	@bash .ci/postgres install || echo "PostGIS cannot be installed here: tests that need it are skipped"
 	@bash .ci/chromium install || echo "Chromium cannot be installed here: tests that need it are skipped"
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(BESIDE)
 
 check: setup-dev ## Format, lint, types, imports, unit and property tests
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint unit
@@ -22,7 +25,7 @@ lint:
 	.venv/bin/lint-imports
 
 unit:
-	.venv/bin/python -m pytest -q -m "not e2e"
+	.venv/bin/python -m pytest -q -m "not e2e" $(BESIDE)
 
 soak: setup-dev ## Races and crashes again and again, for minutes
 	.venv/bin/python -m pytest -m soak
