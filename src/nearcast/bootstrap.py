@@ -43,6 +43,7 @@ from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
+from nearcast.services.vault_keys import open_vault
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, refuse_newer, upgrade
@@ -137,6 +138,7 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
     given = settings.secret_key
     secret = given.get_secret_value() if given else store.secret("secret_key", made, clock.now())
     pseudonyms, cursors = Pseudonyms(secret), Cursors(secret)
+    vault = open_vault(store, settings.data_keys, clock.now())
     channel, pings_arrived = _channel(settings), Event()
 
     def new_engines(owner: str) -> Engines:
@@ -146,6 +148,7 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
     intake = Intake(store, pings_arrived.set)
     return Application(
         clock=clock,
+        vault=vault,
         access=Access(store),
         once=Once(store),
         tenants=Tenants(store),
@@ -190,7 +193,9 @@ def examined() -> Iterator[Check]:
     fallback = "are printed here" if said.fallback_channel == "console" else "fail"
     channels = f"console; messages of other channels {fallback}"
     with closing(SqlStore(said.database_url)) as store:
-        yield from examine(store, SystemClock().now(), head=head_revision(), channels=channels)
+        now = SystemClock().now()
+        data_keys = said.data_keys
+        yield from examine(store, now, head=head_revision(), channels=channels, data_keys=data_keys)
 
 
 def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str], None]) -> None:

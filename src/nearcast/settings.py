@@ -3,10 +3,11 @@
 import os
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX = "NEARCAST_"
+_SHORTEST_KEY = 32
 
 
 class SettingsError(ValueError):
@@ -20,7 +21,7 @@ class Settings(BaseSettings):
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
     lets them fail. `geocoder_url` is a search service like Nominatim, for geofences that are given as an address;
     without it no addresses are looked up. `secret_key` is made on first start and kept in the database where it is not
-    given.
+    given. `data_key` seals addresses: one key or several with commas between, of which the first seals and all open.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
@@ -29,11 +30,24 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     public_url: str | None = None
-    secret_key: SecretStr | None = Field(default=None, min_length=32)
+    secret_key: SecretStr | None = Field(default=None, min_length=_SHORTEST_KEY)
+    data_key: SecretStr | None = None
     log_format: Literal["text", "json"] = "text"
     lease_s: float = Field(default=60.0, ge=1)
     fallback_channel: Literal["console", "none"] = "console"
     geocoder_url: str | None = Field(default=None, pattern="^https?://[^/]+")
+
+    @property
+    def data_keys(self) -> tuple[str, ...]:
+        """The first one seals; empty where none is given."""
+        return () if self.data_key is None else tuple(self.data_key.get_secret_value().split(","))
+
+    @field_validator("data_key")
+    @classmethod
+    def _are_keys(cls, said: SecretStr | None) -> SecretStr | None:
+        if said is not None and any(len(key) < _SHORTEST_KEY for key in said.get_secret_value().split(",")):
+            raise ValueError(f"each key has {_SHORTEST_KEY} characters or more, and commas stand between them")
+        return said
 
 
 def read_settings() -> Settings:

@@ -209,6 +209,7 @@ def test_a_taken_port_is_told_in_one_line(sqlite: str, tmp_path: Path) -> None:
         (["serve"], {"port": SECRET}, "NEARCAST_PORT"),
         (["serve"], {"log_format": SECRET}, "NEARCAST_LOG_FORMAT"),
         (["serve"], {"secret_key": SECRET}, "NEARCAST_SECRET_KEY"),
+        (["serve"], {"data_key": SECRET}, "NEARCAST_DATA_KEY"),
         (["serve"], {"database_url": f"mysql://somebody:{SECRET}@host/db"}, "NEARCAST_DATABASE_URL"),
         (["demo"], {"prot": SECRET}, "NEARCAST_PROT is not a setting"),
         (["demo"], {"port": SECRET}, "NEARCAST_PORT"),
@@ -286,7 +287,7 @@ def test_the_doctor_finds_a_good_database_good(run: Run) -> None:
     checks = json.loads(answer.out)
     assert (answer.code, [check for check in checks if not check["ok"]]) == (0, [])
     names = [check["name"] for check in checks]
-    assert names == ["database", "schema", "clock", "time zones", "index", "backlog", "channels", "keys"]
+    assert names == ["database", "schema", "clock", "time zones", "index", "backlog", "channels", "keys", "addresses"]
 
 
 def failed(answer: Answer) -> dict[str, str]:
@@ -307,6 +308,7 @@ def test_the_doctor_names_what_is_wrong(sqlite: str, run: Run, database: str) ->
         "schema": f"at revision 0000, and this nearcast needs {head_revision()}: nearcast migrate",
         "backlog": "not known before the schema is right",
         "keys": "not known before the schema is right",
+        "addresses": "not known before the schema is right",
     }
 
 
@@ -319,6 +321,7 @@ def test_the_doctor_sees_that_the_database_is_away_and_says_it_once(tmp_path: Pa
         "clock": "not known before the database is right",
         "backlog": "not known before the schema is right",
         "keys": "not known before the schema is right",
+        "addresses": "not known before the schema is right",
     }
     assert SECRET not in answer.out
 

@@ -25,7 +25,14 @@ class Patient:
     clock: datetime = NOW
     waiting: dict[int, int] = field(default_factory=dict)
     keys: dict[str, Sequence[datetime | None]] = field(default_factory=lambda: {"default": [None]})
+    secrets: dict[str, str] = field(default_factory=dict)
     falls_ill: Exception | None = None
+
+    def secret(self, name: str, made: str, at: datetime) -> str:
+        return self.secrets.setdefault(name, made)
+
+    def kept_secret(self, name: str) -> str | None:
+        return self.secrets.get(name)
 
     def about(self) -> StoreInfo:
         if self.falls_ill:
@@ -43,8 +50,8 @@ class Patient:
         )
 
 
-def examined(patient: Any) -> list[Check]:
-    return list(examine(patient, NOW, head=HEAD, channels="none"))
+def examined(patient: Any, *data_keys: str) -> list[Check]:
+    return list(examine(patient, NOW, head=HEAD, channels="none", data_keys=data_keys))
 
 
 def wrong(patient: Patient) -> dict[str, str]:
@@ -99,7 +106,21 @@ def test_whoever_has_no_live_key_is_named(keys: dict[str, Sequence[datetime | No
 )
 def test_what_cannot_be_looked_at_has_failed_and_the_rest_is_looked_at(illness: Exception, said: str) -> None:
     found = wrong(Patient(falls_ill=illness))
-    assert list(found) == ["database", "schema", "clock", "backlog", "keys"]
+    assert list(found) == ["database", "schema", "clock", "backlog", "keys", "addresses"]
     assert found["database"].startswith(said)
     assert found["clock"] == "not known before the database is right"
     assert "52.52" not in str(found)
+
+
+def test_a_key_that_is_kept_beside_what_it_seals_is_said_to_protect_little() -> None:
+    patient, ours = Patient(), "a key of our own " * 2
+    assert "protects little" in examined(patient)[-1].detail
+    assert examined(patient, ours)[-1] == Check("addresses", True, "sealed with NEARCAST_DATA_KEY")
+
+
+def test_another_key_than_the_one_that_sealed_is_found() -> None:
+    patient = Patient()
+    examined(patient, "the key that sealed " * 2)
+    check = examined(patient, "the key of another installation " * 2)[-1]
+    assert not check.ok
+    assert "NEARCAST_DATA_KEY does not hold" in check.detail

@@ -24,6 +24,7 @@ from nearcast.services.refusals import Refusals
 from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
+from nearcast.services.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Application:
     """
 
     clock: Clock
+    vault: Vault
     access: Access
     once: Once
     tenants: Tenants

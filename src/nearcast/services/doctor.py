@@ -1,6 +1,6 @@
 """Whether everything is as it must be on this machine: what `nearcast doctor` looks at."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -15,6 +15,7 @@ from nearcast.domain.position import Position
 from nearcast.geo.matcher import FenceIndex
 from nearcast.geo.zones import zone_at
 from nearcast.services.ports import Store
+from nearcast.services.vault_keys import open_vault
 
 _MOST_SKEW = timedelta(seconds=2)
 _LONGEST_BACKLOG = 10_000
@@ -30,8 +31,12 @@ class Check:
     detail: str
 
 
-def examine(store: Store, now: datetime, *, head: str | None, channels: str) -> Iterator[Check]:
-    """Every check in order; one that cannot be made has failed. `head` is the schema that this nearcast needs."""
+def examine(
+    store: Store, now: datetime, *, head: str | None, channels: str, data_keys: Sequence[str]
+) -> Iterator[Check]:
+    """Every check in order; one that cannot be made has failed. `head` is the schema that this nearcast needs,
+    `data_keys` are the keys of addresses that it was given.
+    """
     checks: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
         ("database", "", lambda: (True, store.about().product)),
         ("schema", "database", lambda: _schema(store, head)),
@@ -41,6 +46,7 @@ def examine(store: Store, now: datetime, *, head: str | None, channels: str) -> 
         ("backlog", "schema", lambda: _backlog(store)),
         ("channels", "", lambda: (True, channels)),
         ("keys", "schema", lambda: _keys(store)),
+        ("addresses", "schema", lambda: _addresses(store, data_keys, now)),
     )
     failed: set[str] = set()
     for name, needs, look in checks:
@@ -91,6 +97,13 @@ def _keys(store: Store) -> Answer:
     if keyless:
         return False, f"no live key for {', '.join(keyless)}: nearcast keys create --tenant {keyless[0]}"
     return True, f"{len(tenants)} {'tenant has a live key' if len(tenants) == 1 else 'tenants, each with a live key'}"
+
+
+def _addresses(store: Store, data_keys: Sequence[str], now: datetime) -> Answer:
+    open_vault(store, data_keys, now)
+    if data_keys:
+        return True, "sealed with NEARCAST_DATA_KEY"
+    return True, "sealed with a key that is kept beside them, which protects little: set NEARCAST_DATA_KEY"
 
 
 def _has_key(store: Store, tenant_id: TenantId) -> bool:

@@ -69,6 +69,12 @@ class SqlStore:
             transaction.commit()
         return kept
 
+    def kept_secret(self, name: str) -> str | None:
+        """A secret that is kept, None where none is."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            found: str | None = transaction.connection.scalar(select(secret.c.value).where(secret.c.name == name))
+        return found
+
     def check(self) -> None:
         """StoreUnavailable where the database does not answer."""
         with Transaction(self.engine, read_only=True) as transaction:
