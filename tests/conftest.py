@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -17,6 +18,11 @@ settings.load_profile("nearcast")
 WANT_OF_SERVICE = "needs a service: "
 WHOLE_THINGS = ("store", "sim", "live", "worker", "api")  # databases and cities: right, but not within a minute
 _wanting: list[str] = []
+
+
+def pytest_configure() -> None:
+    # a run in the background ignores it, and so would every program that the run starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
