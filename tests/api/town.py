@@ -9,8 +9,8 @@ from nearcast.channels.recorder import Recorder
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentEvent
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.access import Role
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import LedgerLine
 from nearcast.services.report import rfc3339
 from tests.api.service import Service
 

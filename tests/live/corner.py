@@ -15,7 +15,8 @@ from nearcast.domain.message import Message
 from nearcast.geo.batch import PingBatch
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.instants import as_us
-from nearcast.services.ports import LedgerLine, Run, SendOutcome
+from nearcast.services.ledger_ports import LedgerLine
+from nearcast.services.ports import Run, SendOutcome
 from nearcast.store.sql_store import SqlStore
 
 NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)  # a Tuesday, 12:00 in Berlin

@@ -7,8 +7,8 @@ import pytest
 from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.ids import TenantId
 from nearcast.services.intake import Intake
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import LedgerLine
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import (
     ENTER,

@@ -12,8 +12,9 @@ from nearcast.domain.ids import CampaignId, GeofenceId, TenantId
 from nearcast.domain.message import Message
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.intake import Intake
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import LedgerLine, SendOutcome, UnitOfWork
+from nearcast.services.ports import SendOutcome, UnitOfWork
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.live.corner import (

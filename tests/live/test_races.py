@@ -18,8 +18,9 @@ from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
 from nearcast.domain.message import Message
 from nearcast.services.intake import Intake
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import LedgerLine, SendOutcome
+from nearcast.services.ports import SendOutcome
 from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.unit_of_work import SqlUnitOfWork

@@ -21,8 +21,8 @@ from nearcast.domain.consent import NEARBY, ConsentAction, ConsentEvent
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, TenantId
 from nearcast.services.explain_live import Explanations
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import LedgerLine
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from tests.api.service import Service, serving

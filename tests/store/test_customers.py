@@ -3,12 +3,12 @@
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentEvent
 from nearcast.domain.customer import Customer
+from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.services.ports import LedgerLine
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, BOB, NOON, add_customers, later
 
@@ -101,8 +101,17 @@ def test_a_line_of_the_ledger_is_never_changed(store: SqlStore, tenant: TenantId
         assert not {"update", "delete", "upsert", "save"} & set(dir(uow.consents))
 
 
+def test_a_customer_keeps_the_subject_that_the_ledger_knows_them_by(store: SqlStore, tenant: TenantId) -> None:
+    add_customers(store, tenant, ANNA)
+    with store.writing(tenant) as uow:
+        before = uow.customers.subjects([ANNA])
+        uow.customers.upsert({ANNA: {"tags": ["vip"]}, BOB: {}}, later(1))
+        assert uow.customers.subjects([ANNA]) == before
+        assert uow.customers.subjects([BOB])[BOB] != before[ANNA]
+
+
 def test_a_ledger_belongs_to_a_customer_that_exists(store: SqlStore, tenant: TenantId) -> None:
-    with store.writing(tenant) as uow, pytest.raises(IntegrityError):
+    with store.writing(tenant) as uow, pytest.raises(NotFound, match="no customer 'anna'"):
         uow.consents.append(line("e1", ConsentAction.GRANTED))
 
 

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import TableClause, column, create_engine, make_url, table, text
 
-from nearcast.domain.ids import TenantId
+from nearcast.domain.consent import LOCATION
+from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
@@ -17,11 +18,12 @@ from nearcast.domain.walk import Stance
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, migrations_folder, upgrade
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import customer, metadata
+from nearcast.store.tables import metadata
 from nearcast.store.tables import tenant as tenant_table
 from nearcast.store.tables import track as track_table
 from nearcast.store.track_codec import track_to_json
-from tests.store.values import ANNA, NOON, later
+from nearcast.store.types import UtcDateTime
+from tests.store.values import ANNA, BOB, NOON, later
 
 COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
@@ -108,15 +110,63 @@ def test_tracks_written_before_they_had_stances_are_read_on(empty_urls: list[str
     engine = make_engine(url)
     with engine.begin() as connection:
         connection.execute(tenant_table.insert().values(id=tenant, catalogue_revision=0, created_at=NOON))
-        connection.execute(
-            customer.insert().values(tenant_id=tenant, id=ANNA, doc={}, created_at=NOON, updated_at=NOON)
-        )
         old = {**doc, "before": doc["before"]["last"]}
         connection.execute(track_table.insert().values(tenant_id=tenant, customer_id=ANNA, doc=old))
     engine.dispose()
     upgrade(url)
     with closing(SqlStore(url)) as store, store.reading(tenant) as uow:
         assert uow.tracks.load([ANNA])[ANNA].track == track
+
+
+OLD_LINE = {
+    "tenant_id": "t1",
+    "purpose": LOCATION,
+    "sender": "t1",
+    "at": NOON,
+    "recorded_at": later(1),
+    "source": "app",
+}
+
+
+def old_table(name: str, columns: str, instants: str) -> TableClause:
+    """A table as a migration left it."""
+    return table(name, *map(column, columns.split()), *(column(each, UtcDateTime) for each in instants.split()))
+
+
+def test_what_customers_had_agreed_to_is_known_by_their_subjects(empty_urls: list[str]) -> None:
+    url, tenant = empty_urls[0], TenantId("t1")
+    upgrade(url, "0003")
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(tenant_table.insert().values(id=tenant, catalogue_revision=0, created_at=NOON))
+        connection.execute(
+            old_table("customer", "tenant_id id doc", "created_at updated_at").insert(),
+            [
+                {"tenant_id": tenant, "id": key, "doc": "{}", "created_at": NOON, "updated_at": NOON}
+                for key in (ANNA, BOB)
+            ],
+        )
+        columns = "tenant_id event_id customer_id purpose sender action source"
+        connection.execute(
+            old_table("consent_event", columns, "at recorded_at").insert(),
+            [
+                {**OLD_LINE, "event_id": "e2", "customer_id": ANNA, "action": "granted"},
+                {**OLD_LINE, "event_id": "e1", "customer_id": ANNA, "action": "withdrawn"},
+                {**OLD_LINE, "event_id": "e3", "customer_id": BOB, "action": "granted"},
+            ],
+        )
+    engine.dispose()
+    upgrade(url)
+    with closing(SqlStore(url)) as store, store.reading(tenant) as uow:
+        assert [(line.event.event_id, line.recorded_at, line.source) for line in uow.consents.lines(ANNA)] == [
+            ("e2", later(1), "app"),
+            ("e1", later(1), "app"),
+        ]
+        assert [event.event_id for event in uow.consents.of([BOB])[BOB]] == ["e3"]
+        subjects = uow.customers.subjects([ANNA, BOB, CustomerId("nobody")])
+    assert subjects.keys() == {ANNA, BOB}
+    assert all(re.fullmatch("[0-9a-f]{32}", subject) for subject in subjects.values())
+    assert len(set(subjects.values())) == 2
 
 
 def test_the_chain_has_one_head_and_no_branches() -> None:

@@ -13,7 +13,8 @@ from nearcast.services.access import Principal
 from nearcast.services.assembly import consent_event
 from nearcast.services.customers import known
 from nearcast.services.engines import Engines
-from nearcast.services.ports import LedgerLine, Store
+from nearcast.services.ledger_ports import LedgerLine
+from nearcast.services.ports import Store
 from nearcast.services.report import as_json
 from nearcast.services.scenario import ConsentEventShape, ConsentShape, Id, Shape
 from nearcast.services.texts import ChannelName, LanguageTag, LongText, Printable, Purpose, Sha256, ShortText

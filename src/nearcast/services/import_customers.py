@@ -13,7 +13,8 @@ from nearcast.services.engine import take_consent
 from nearcast.services.engines import Engines
 from nearcast.services.import_report import Taken
 from nearcast.services.import_rows import checked, checked_consents, column_of
-from nearcast.services.ports import LedgerLine, UnitOfWork
+from nearcast.services.ledger_ports import LedgerLine
+from nearcast.services.ports import UnitOfWork
 from nearcast.services.rows import Row, readable
 from nearcast.services.suppressing import suppress
 from nearcast.services.working_set import WorkingSet

@@ -18,7 +18,8 @@ from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
 from nearcast.services.engine import apply_consent, end_visits, take_consent
 from nearcast.services.ingest import Door, ping_keys
-from nearcast.services.ports import Channel, LedgerLine, Store, UnitOfWork
+from nearcast.services.ledger_ports import LedgerLine
+from nearcast.services.ports import Channel, Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Steps, slices
 from nearcast.services.working_set import WorkingSet

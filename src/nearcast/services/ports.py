@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.case import Send
-from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
@@ -21,6 +20,7 @@ from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.batch import PingBatch
 from nearcast.services.audit_ports import AuditTrail
 from nearcast.services.key_ports import ApiKey, Keys
+from nearcast.services.ledger_ports import Consents
 from nearcast.services.secret_ports import Secrets
 
 PingReader: TypeAlias = Callable[[Path], PingBatch]
@@ -49,16 +49,6 @@ class KeptTrack:
     track: Track
     last_zone: ZoneInfo | None = None
     ends_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerLine:
-    """A consent event with its evidence: when we took it down, what the customer was shown, where it came from."""
-
-    event: ConsentEvent
-    recorded_at: datetime
-    notice: Mapping[str, Any] | None = None
-    source: str | None = None
 
 
 class RunStatus(StrEnum):
@@ -220,17 +210,10 @@ class Customers(Protocol):
     def insert(self, customer_id: CustomerId, doc: Mapping[str, Any], at: datetime) -> bool: ...
     def get(self, customer_id: CustomerId) -> dict[str, Any] | None: ...
     def documents(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, dict[str, Any]]: ...
+    def subjects(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, str]: ...
     def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[tuple[CustomerId, dict[str, Any]]]: ...
     def suppress(self, customer_id: CustomerId, channel: str, at: datetime, *, reason: str | None = None) -> None: ...
     def suppressed(self, customer_id: CustomerId) -> frozenset[str]: ...
-
-
-class Consents(Protocol):
-    def append(self, line: LedgerLine) -> bool: ...
-    def lines(self, customer_id: CustomerId) -> list[LedgerLine]: ...
-    def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[ConsentEvent]]: ...
-    def changing(self, after: datetime, until: datetime) -> list[CustomerId]: ...
-    def next_change(self, after: datetime) -> datetime | None: ...
 
 
 class Tracks(Protocol):

@@ -60,6 +60,13 @@ class Customers:
             found |= {CustomerId(row.id): row.doc for row in self._connection.execute(self._where(ids))}
         return found
 
+    def subjects(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, str]:
+        """What the ledger knows customers by; those that do not exist are left out."""
+        found: dict[CustomerId, str] = {}
+        for ids in chunks(sorted(set(customer_ids))):
+            found |= {CustomerId(row.id): row.subject for row in self._connection.execute(self._where(ids))}
+        return found
+
     def changed_at(self, customer_id: CustomerId) -> datetime | None:
         """When the document or the suppression of a customer was last written: what stood before is not kept. None for
         one that does not exist.

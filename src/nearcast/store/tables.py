@@ -3,6 +3,7 @@
 `migrations/` makes the same tables; a test holds the two together by each database's own catalogue.
 """
 
+import secrets
 from typing import Any
 
 from sqlalchemy import (
@@ -11,7 +12,6 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -45,6 +45,10 @@ def _of_tenant(*, is_key: bool = False) -> Column[str]:
 
 def _serial() -> Column[int]:
     return Column("seq", Serial, Identity(), primary_key=True)
+
+
+def _new_subject() -> str:
+    return secrets.token_hex(16)
 
 
 tenant = Table(
@@ -98,9 +102,11 @@ customer = Table(
     metadata,
     _of_tenant(is_key=True),
     Column("id", Id, primary_key=True),
+    Column("subject", Id, nullable=False, default=_new_subject),
     Column("doc", JsonText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("tenant_id", "subject"),
 )
 suppression = Table(
     "suppression",
@@ -117,7 +123,7 @@ consent_event = Table(
     _serial(),
     _of_tenant(),
     Column("event_id", Id, nullable=False),
-    Column("customer_id", Id, nullable=False),
+    Column("subject", Id, nullable=False),
     Column("purpose", String, nullable=False),
     Column("channel", String),
     Column("sender", String),
@@ -127,9 +133,8 @@ consent_event = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("notice", JsonText),
     Column("source", Text),
-    ForeignKeyConstraint(["tenant_id", "customer_id"], ["customer.tenant_id", "customer.id"]),
     UniqueConstraint("tenant_id", "event_id"),
-    Index(None, "tenant_id", "customer_id"),
+    Index(None, "tenant_id", "subject"),
     Index(None, "tenant_id", "at"),
     Index(None, "tenant_id", "valid_until"),
 )

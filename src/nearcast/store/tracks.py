@@ -12,7 +12,7 @@ from nearcast.domain.local_time import zone
 from nearcast.services.ports import KeptTrack
 from nearcast.store.dialect import upsert
 from nearcast.store.page import chunks
-from nearcast.store.tables import consent_event, track, visiting
+from nearcast.store.tables import consent_event, customer, track, visiting
 from nearcast.store.track_codec import track_from_json, track_to_json
 
 
@@ -97,7 +97,7 @@ class Tracks:
         given, after = consent_event.alias("given"), consent_event.alias("after")
         said = [
             (line.c.tenant_id == self._tenant)
-            & (line.c.customer_id == track.c.customer_id)
+            & (line.c.subject == customer.c.subject)
             & (line.c.purpose == LOCATION)
             & (line.c.at <= now)
             for line in (given, after)
@@ -107,7 +107,8 @@ class Tracks:
             said[1], (after.c.at > given.c.at) | ((after.c.at == given.c.at) & (after.c.action == withdrawn))
         )
         holds = (given.c.action != withdrawn) & (given.c.valid_until.is_(None) | (given.c.valid_until > now))
-        mine = select(track.c.customer_id).where(track.c.tenant_id == self._tenant)
+        owner = (customer.c.tenant_id == track.c.tenant_id) & (customer.c.id == track.c.customer_id)
+        mine = select(track.c.customer_id).outerjoin(customer, owner).where(track.c.tenant_id == self._tenant)
         return self._ids(mine.where(~exists().where(said[0], holds, is_last)).order_by(track.c.customer_id))
 
     def _ids(self, statement: Select[Any]) -> list[CustomerId]:

@@ -14,7 +14,7 @@ from nearcast.geo.batch import PingBatch
 from nearcast.geo.matcher import FenceIndex
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.assembly import consent_event
-from nearcast.services.ports import LedgerLine
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.scenario import EventShape
 from nearcast.sim.calendar import MIDNIGHT
 from nearcast.sim.campaigns import POLICY

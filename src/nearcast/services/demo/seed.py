@@ -10,7 +10,8 @@ from nearcast.domain.consent import LOCATION, NEARBY
 from nearcast.domain.ids import CustomerId
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.demo.city import START, TENANT, DemoCity, ledger_line
-from nearcast.services.ports import LedgerLine, Store, UnitOfWork
+from nearcast.services.ledger_ports import LedgerLine
+from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.prior_sends import prior_send
 from nearcast.services.scenario import ConsentShape, EventShape
 from nearcast.sim.calendar import TIMEZONE

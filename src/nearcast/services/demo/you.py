@@ -22,7 +22,8 @@ from nearcast.services.demo.people import Accept
 from nearcast.services.demo.words import ARRIVED, ON_ITS_WAY, told_why
 from nearcast.services.engines import Engines
 from nearcast.services.instants import as_us
-from nearcast.services.ports import LedgerLine, MatchLogFilter, Store, UnitOfWork
+from nearcast.services.ledger_ports import LedgerLine
+from nearcast.services.ports import MatchLogFilter, Store, UnitOfWork
 from nearcast.services.suppressing import suppress
 from nearcast.services.telling import sentence
 from nearcast.services.working_set import WorkingSet
