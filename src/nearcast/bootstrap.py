@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nearcast.channels.by_name import ByName
@@ -36,6 +37,7 @@ from nearcast.services.live import Live
 from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.once import Once
+from nearcast.services.partitions import Partitions
 from nearcast.services.ports import Channel, Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.refusals import Refusals
@@ -164,6 +166,7 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
         exporting=Exporting(store, write_geofences=_write_fence_file),
         retention=Retention(store),
         new_engines=new_engines,
+        partitions=Partitions(store, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,
         read_native=read_native,

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     """Everything has a default for a laptop.
 
     `lease_s` is how long a message that is being sent is left to its process, if that is never heard of again.
+    `partition_lease_s` is how long a worker that died keeps its part of the ping log from the others.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
     lets them fail. `geocoder_url` is a search service like Nominatim, for geofences that are given as an address;
     without it no addresses are looked up. `secret_key` is made on first start and kept in the database where it is not
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     data_key: SecretStr | None = None
     log_format: Literal["text", "json"] = "text"
     lease_s: float = Field(default=60.0, ge=1)
+    partition_lease_s: float = Field(default=5.0, ge=0.2)
     fallback_channel: Literal["console", "none"] = "console"
     geocoder_url: str | None = Field(default=None, pattern="^https?://[^/]+")
 

@@ -16,7 +16,9 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
 from nearcast.domain.track import Track
 from nearcast.services.ports import SendOutcome
+from nearcast.store.partitions import tokens_of
 from nearcast.store.sql_store import SqlStore
+from nearcast.store.tables import PARTITIONS
 from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, runs, scheduled, verdicts
 from tests.worker.office import Office, eventually
@@ -149,7 +151,7 @@ def test_roles_part_the_work(office: Office) -> None:
     office.clock.at = later(1)
     eventually(lambda: all(scheduler.status()[loop].last_success_at == later(1) for loop in ("due", "dispatch")))
     assert office.heard.messages == []
-    assert set(office.worker("worker").status()) == {"dispatch", "pings"}
+    assert set(office.worker("worker").status()) == {"dispatch", "pings", "partitions"}
     eventually(lambda: office.heard.customers == names(1))
 
 
@@ -173,6 +175,23 @@ def test_several_workers_send_everything_once(office: Office) -> None:
         office.walk_in(tenant, *customers[n : n + 5])
     eventually(lambda: messages(office.store, tenant) == {name: ["accepted"] for name in customers}, within_s=30)
     assert office.heard.customers == customers
+
+
+def test_what_a_dead_worker_had_leased_goes_on_within_seconds(office: Office) -> None:
+    tenant = open_corner(office.store, ENTER, customers=names(30))
+    assert len(office.store.keep_share("dead", office.store.database_now(), lease_s=1.5)) == PARTITIONS
+    office.walk_in(tenant, *names(30))
+    office.worker("worker")
+    eventually(lambda: office.heard.customers == names(30))
+
+
+def test_who_stops_gives_its_partitions_back(office: Office) -> None:
+    tenant = open_corner(office.store, ENTER, customers=names(1))
+    first = office.worker("worker")
+    office.walk_in(tenant, *names(1))
+    eventually(lambda: office.heard.customers == names(1))
+    assert first.stop()
+    assert len(office.store.keep_share("next", office.store.database_now(), lease_s=5)) == PARTITIONS
 
 
 def poison(store: SqlStore, tenant: TenantId) -> None:
@@ -276,7 +295,7 @@ def test_a_tenants_trouble_is_over_when_there_is_nothing_to_do_for_it_any_more(o
     eventually(lambda: worker.status()["pings"].is_failing)
     with office.store.writing(tenant) as uow:
         moves = uow.pings.read(uow.pings.waiting(), limit=9).moves
-        assert uow.pings.move(moves)
+        assert uow.pings.move(moves, tokens_of(uow.connection, moves))
         uow.commit()
     eventually(lambda: not worker.status()["pings"].is_failing)
 

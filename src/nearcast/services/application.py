@@ -18,6 +18,7 @@ from nearcast.services.intake import Intake
 from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.once import Once
+from nearcast.services.partitions import Partitions
 from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
 from nearcast.services.refusals import Refusals
@@ -51,6 +52,7 @@ class Application:
     exporting: Exporting
     retention: Retention
     new_engines: Callable[[str], Engines]
+    partitions: Partitions
     pings_arrived: Event
     explanations: Explanations
     read_native: RequestReader

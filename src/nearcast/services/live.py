@@ -71,10 +71,17 @@ class Live:
             done += consumed
         return done
 
-    def work_some_pings(self, now: datetime) -> int:
-        """Consume one batch, of each partition in turn; how many pings, 0 where other workers have them in hand."""
+    def work_some_pings(self, now: datetime, held: Mapping[int, int] | None = None) -> int:
+        """Consume one batch, of each partition in turn; how many pings, 0 where other workers have them in hand.
+
+        `held` are the partitions that are leased to us, with their tokens; without it those that nobody has leased.
+        """
+        if held is not None and not held:
+            return 0
         with self._steps.reading() as uow:
             waiting = uow.pings.waiting()
+        if held is not None:
+            waiting = {partition: count for partition, count in waiting.items() if partition in held}
         if not waiting:
             return 0
         wanted, found = [], 0
@@ -83,12 +90,12 @@ class Live:
                 wanted.append(partition)
                 found += waiting[partition]
         self._turn = (wanted[-1] + 1) % _TURNS
-        return self._work_slice(wanted, now)
+        return self._work_slice(wanted, held, now)
 
-    def _work_slice(self, partitions: Sequence[int], now: datetime) -> int:
+    def _work_slice(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> int:
         with self._steps.writing() as uow:
-            ours = uow.pings.hold(partitions)
-            taken = uow.pings.read(ours, limit=_PINGS_AT_ONCE)
+            tokens = uow.pings.borrow(partitions) if held is None else {key: held[key] for key in partitions}
+            taken = uow.pings.read(tokens, limit=_PINGS_AT_ONCE)
             if not len(taken.batch):
                 return 0
             uow.catalogue.hold_geofences()
@@ -98,8 +105,8 @@ class Live:
             take_batch(working.world, door, taken.batch, now)
             uow.pings.remember(named, now)
             working.save()
-            if not uow.pings.move(taken.moves):
-                return 0  # another worker has consumed them: nothing of this is kept
+            if not uow.pings.move(taken.moves, tokens):
+                return 0  # another worker has consumed them, or may: nothing of this is kept
             uow.commit()
         return len(taken.batch)
 

@@ -87,7 +87,7 @@ def lock_names(connection: Connection, names: Iterable[str], *, shared: bool = F
         _of_keys(connection, beside_others if shared else alone, keys)
 
 
-def free_names(connection: Connection, names: Sequence[str]) -> list[str]:
+def free_names(connection: Connection, names: Iterable[str]) -> list[str]:
     """Those of the names that nobody else holds, held until the transaction ends; waits for none of them."""
     if connection.dialect.name != "postgresql":
         return list(names)

@@ -15,8 +15,9 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ports import PingSlice
-from nearcast.store.dialect import free_names, insert_into, upsert
+from nearcast.store.dialect import free_names, insert_into, its_now, upsert
 from nearcast.store.page import chunks
+from nearcast.store.partitions import leased, tokens_of
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import PARTITIONS, log_position, ping_log, ping_seen
 
@@ -56,10 +57,13 @@ class Pings:
             rows += [{**key, "seq": first + n, **row} for n, row in enumerate(rows_of[partition])]
         self._connection.execute(insert(ping_log), rows)
 
-    def hold(self, partitions: Iterable[int]) -> list[int]:
-        """Those of the partitions that nobody else is working on; until the transaction ends nobody else does."""
-        named = {f"pings {self._tenant} {partition}": partition for partition in partitions}
-        return [named[name] for name in free_names(self._connection, list(named))]
+    def borrow(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The tokens of those partitions that are neither leased nor borrowed by anybody else; until the transaction
+        ends nobody else borrows them.
+        """
+        taken = leased(self._connection, its_now(self._connection))
+        named = {f"pings {self._tenant} {number}": number for number in partitions if number not in taken}
+        return tokens_of(self._connection, dict.fromkeys(named[name] for name in free_names(self._connection, named)))
 
     def read(self, partitions: Iterable[int], *, limit: int) -> PingSlice:
         """The next pings of partitions after their positions, in order within each; at most `limit` of all."""
@@ -75,10 +79,13 @@ class Pings:
         rows = self._connection.execute(waiting).all()
         return PingSlice(moves={row.partition: (row.after, row.seq) for row in rows}, batch=_batch(rows))
 
-    def move(self, moves: Mapping[int, tuple[int, int]]) -> bool:
+    def move(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int]) -> bool:
         """Move positions on from the one to the other, in the transaction of their pings' effects. False where one is
-        not where it was: somebody else has consumed these pings, and nothing may be committed.
+        not where it was, or a partition's token is another one: somebody else has consumed these pings or has taken
+        them over, and nothing may be committed. Nobody takes them over between this and the commit.
         """
+        if tokens_of(self._connection, moves, hold=True) != {partition: tokens[partition] for partition in moves}:
+            return False
         for partition, (after, until) in sorted(moves.items()):
             here = log_position.c.tenant_id == self._tenant, log_position.c.partition == partition
             moved = update(log_position).where(*here, log_position.c.position == after).values(position=until)

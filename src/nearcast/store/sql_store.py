@@ -12,6 +12,7 @@ from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
 from nearcast.store.outbox import queued_by
+from nearcast.store.partitions import end_share, keep_share
 from nearcast.store.tables import geofence_revision, log_position, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
@@ -56,6 +57,19 @@ class SqlStore:
         with Transaction(self.engine, read_only=True) as transaction:
             return [TenantId(key) for key in sorted(transaction.connection.scalars(ids.distinct()))]
 
+    def keep_share(self, owner: str, now: datetime, *, lease_s: float) -> dict[int, int]:
+        """Renew a worker's leases on partitions of the ping log, up to its fair share; their tokens by partition."""
+        with Transaction(self.engine) as transaction:
+            held = keep_share(transaction.connection, owner, now, lease_s=lease_s)
+            transaction.commit()
+        return held
+
+    def end_share(self, owner: str) -> None:
+        """Give a worker's leases back."""
+        with Transaction(self.engine) as transaction:
+            end_share(transaction.connection, owner)
+            transaction.commit()
+
     def find_key(self, key_id: str) -> ApiKey | None:
         """An API key of whichever tenant, revoked or not."""
         with Transaction(self.engine, read_only=True) as transaction:
@@ -85,6 +99,11 @@ class SqlStore:
         with Transaction(self.engine, read_only=True) as transaction:
             connection = transaction.connection
             return StoreInfo(product=product(connection), schema=revision_of(connection), now=its_now(connection))
+
+    def database_now(self) -> datetime:
+        """The time by the database's own clock."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            return its_now(transaction.connection)
 
     def most_geofences(self) -> int:
         """How many one tenant has drawn at most, deleted ones included."""

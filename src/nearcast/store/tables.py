@@ -305,6 +305,20 @@ log_position = Table(
     Column("head", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
 )
+partition_lease = Table(
+    "partition_lease",
+    metadata,
+    Column("partition", SmallInteger, primary_key=True, autoincrement=False),
+    Column("lease_owner", String),
+    Column("lease_until", UtcDateTime),
+    Column("token", BigInteger, nullable=False),
+)
+worker = Table(
+    "worker",
+    metadata,
+    Column("owner", Id, primary_key=True),
+    Column("alive_until", UtcDateTime, nullable=False),
+)
 ping_seen = Table(
     "ping_seen",
     metadata,

@@ -5,12 +5,14 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import TenantId
 from nearcast.services.application import Application
 from nearcast.services.live import Live
@@ -19,6 +21,7 @@ from nearcast.worker.trouble import Outage
 
 ROLES = frozenset({"worker", "scheduler"})
 _POLL_S = 0.25
+_EVERYBODYS = (TenantId("all tenants"),)  # partitions are leased for all of them together
 _RESCUE_S = 15.0
 _RETENTION_S = 3600.0
 
@@ -37,6 +40,7 @@ class Worker:
         self._application = application
         self._outage = Outage()
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._share = application.partitions.share(self._owner)
         self._loops: list[Loop] = []
         self._ticks: list[tuple[Loop, float]] = []
         tenants, clock = application.tenants, application.clock
@@ -45,9 +49,16 @@ class Worker:
         self._loops.append(dispatch)
 
         def pings(live: Live, now: datetime) -> bool:
-            consumed = live.work_some_pings(now)
+            consumed = live.work_some_pings(now, self._share.held())
             dispatch.ring()
             return consumed > 0
+
+        def partitions(_everybodys: TenantId, _now: datetime) -> bool:
+            before = self._share.held().keys()
+            self._share.keep()
+            if self._share.held().keys() - before:
+                application.pings_arrived.set()  # what waits there is ours now
+            return False
 
         def due(live: Live, now: datetime) -> bool:
             live.end_due(now)
@@ -56,7 +67,8 @@ class Worker:
             return is_more
 
         if "worker" in roles:
-            arrived = application.pings_arrived
+            arrived, every_s = application.pings_arrived, self._share.every_s
+            self._loops.append(self._loop("partitions", partitions, lambda: _EVERYBODYS, poll_s=every_s))
             self._loops.append(self._loop("pings", self._live(pings), tenants.with_pings, bell=arrived, poll_s=_POLL_S))
         if "scheduler" in roles:
             self._ticks = [
@@ -66,7 +78,7 @@ class Worker:
                 (self._loop("retention", self._retention, tenants.all), _RETENTION_S),
             ]
             self._loops += [loop for loop, _ in self._ticks if loop is not dispatch]
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that comes too soon is none
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -87,7 +99,11 @@ class Worker:
             self._scheduler.shutdown(wait=False)
         for loop in self._loops:
             loop.stop()
-        return all([loop.join(until_s) for loop in self._loops])  # noqa: C419 - each of them is waited for
+        has_ended = all([loop.join(until_s) for loop in self._loops])  # noqa: C419 - each of them is waited for
+        if any(loop.name == "partitions" for loop in self._loops):
+            with suppress(StoreUnavailable):  # then they end by themselves
+                self._share.end()
+        return has_ended
 
     def wake(self) -> None:
         """Pings have come in: look at once."""
