@@ -133,8 +133,11 @@ def _write_fence_file(path: Path, features: Sequence[Mapping[str, Any]], note: C
     write_fence_file(path, features, note)
 
 
-def application(settings: Settings, store: SqlStore, *, clock: Clock | None = None) -> Application:
-    """The live service on a store."""
+def application(
+    settings: Settings, whole: SqlStore, *, clock: Clock | None = None, is_narrow: bool = False
+) -> Application:
+    """The live service on a store. Where `is_narrow`, who asks works under row-level security; workers never do."""
+    store = whole.for_api() if is_narrow else whole
     clock = clock or SystemClock()
     made = secrets.token_urlsafe(32)
     given = settings.secret_key
@@ -143,10 +146,10 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
     vault = open_vault(store, settings.data_keys, clock.now())
     channel, pings_arrived = _channel(settings), Event()
 
-    def new_engines(owner: str) -> Engines:
-        return Engines(lambda tenant_id: Live(store, tenant_id, channel, owner=owner, lease_s=settings.lease_s))
+    def new_engines(owner: str, used: SqlStore = whole) -> Engines:
+        return Engines(lambda tenant_id: Live(used, tenant_id, channel, owner=owner, lease_s=settings.lease_s))
 
-    engines, explanations = new_engines("api"), Explanations(store)
+    engines, explanations = new_engines("api", store), Explanations(store)
     intake = Intake(store, pings_arrived.set)
     return Application(
         clock=clock,
@@ -164,9 +167,9 @@ def application(settings: Settings, store: SqlStore, *, clock: Clock | None = No
             store, engines, intake, read_rows=read_rows, read_features=_read_features, read_pings=_read_ping_rows
         ),
         exporting=Exporting(store, write_geofences=_write_fence_file),
-        retention=Retention(store),
+        retention=Retention(whole),
         new_engines=new_engines,
-        partitions=Partitions(store, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
+        partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,
         read_native=read_native,
@@ -211,7 +214,9 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
         with closing(open_store(said.database_url)) as store:
             if get_ready(store.most_geofences()):
                 say("the matcher's kernels are ready")
-            serving.run(application(said, store), asked, listening, say, public_url=said.public_url)
+            if asked >= {"api"} and (missed := store.open_tables()):
+                raise NearcastError(f"row-level security does not cover {', '.join(missed)}: nearcast migrate")
+            serving.run(application(said, store, is_narrow=True), asked, listening, say, public_url=said.public_url)
 
 
 def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[str], None]) -> None:

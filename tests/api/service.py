@@ -62,7 +62,7 @@ class Service:
         """Empty tables, and nothing of them remembered."""
         empty(self.store.engine, but=[secret])
         self.clock.at = at
-        self.server.state.application = application(Settings(), self.store, clock=self.clock)
+        self.server.state.application = application(Settings(), self.store, clock=self.clock, is_narrow=True)
 
     def key(self, role: Role, tenant: str = "t1", shops: list[str] | None = None) -> str:
         """A new key of a tenant, which is made where it is new."""
@@ -86,7 +86,7 @@ class Service:
 def serving(store: SqlStore) -> Iterator[Service]:
     """A service on a store that has its schema."""
     clock = SteppedClock()
-    server = create_app(application(Settings(), store, clock=clock))
+    server = create_app(application(Settings(), store, clock=clock, is_narrow=True))
     with running(server) as url:
         service = Service(url, server, store, clock)
         yield service

@@ -257,7 +257,7 @@ def test_an_address_of_several_places_is_refused_and_they_are_listed(sqlite_serv
 
 def _look_up_at(service: Service, url: str) -> None:
     settings = Settings(geocoder_url=url)
-    service.server.state.application = application(settings, service.store, clock=service.clock)
+    service.server.state.application = application(settings, service.store, clock=service.clock, is_narrow=True)
 
 
 @pytest.mark.enable_socket

@@ -27,6 +27,7 @@ class Patient:
     keys: dict[str, Sequence[datetime | None]] = field(default_factory=lambda: {"default": [None]})
     secrets: dict[str, str] = field(default_factory=dict)
     falls_ill: Exception | None = None
+    open: list[str] | None = None
 
     def secret(self, name: str, made: str, at: datetime) -> str:
         return self.secrets.setdefault(name, made)
@@ -38,6 +39,9 @@ class Patient:
         if self.falls_ill:
             raise self.falls_ill
         return StoreInfo(product="a database", schema=self.schema, now=self.clock)
+
+    def open_tables(self) -> list[str] | None:
+        return self.open
 
     def tenants(self) -> list[str]:
         return list(self.keys)
@@ -86,6 +90,12 @@ def test_a_long_backlog_asks_for_a_worker() -> None:
     assert "10,000 pings wait for a worker: is one running?" in wrong(Patient(waiting={0: 5_000, 3: 5_000}))["backlog"]
 
 
+def test_a_table_that_row_security_does_not_cover_is_named() -> None:
+    assert wrong(Patient(open=[])) == {}
+    said = "row-level security does not cover message, run: nearcast migrate"
+    assert wrong(Patient(open=["message", "run"])) == {"tenants": said}
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -106,7 +116,7 @@ def test_whoever_has_no_live_key_is_named(keys: dict[str, Sequence[datetime | No
 )
 def test_what_cannot_be_looked_at_has_failed_and_the_rest_is_looked_at(illness: Exception, said: str) -> None:
     found = wrong(Patient(falls_ill=illness))
-    assert list(found) == ["database", "schema", "clock", "backlog", "keys", "addresses"]
+    assert list(found) == ["database", "schema", "clock", "tenants", "backlog", "keys", "addresses"]
     assert found["database"].startswith(said)
     assert found["clock"] == "not known before the database is right"
     assert "52.52" not in str(found)

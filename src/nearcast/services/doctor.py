@@ -41,6 +41,7 @@ def examine(
         ("database", "", lambda: (True, store.about().product)),
         ("schema", "database", lambda: _schema(store, head)),
         ("clock", "database", lambda: _clock(store, now)),
+        ("tenants", "schema", lambda: _tenants_apart(store)),
         ("time zones", "", _time_zones),
         ("index", "", _index),
         ("backlog", "schema", lambda: _backlog(store)),
@@ -77,6 +78,14 @@ def _clock(store: Store, now: datetime) -> Answer:
     skew = abs(store.about().now - now)
     said = f"{skew.total_seconds():.1f} s apart from the database's"
     return skew <= _MOST_SKEW, said if skew <= _MOST_SKEW else f"{said}: set the machine's clock by NTP"
+
+
+def _tenants_apart(store: Store) -> Answer:
+    missed = store.open_tables()
+    if missed:
+        return False, f"row-level security does not cover {', '.join(missed)}: nearcast migrate"
+    by = "each statement; this database has no row-level security" if missed is None else "row-level security"
+    return True, f"kept apart by {by}"
 
 
 def _backlog(store: Store) -> Answer:

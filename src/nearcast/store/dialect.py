@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 
 from nearcast.store.engine import BEGIN
+from nearcast.store.row_security import protect, take_role, unprotected
 
 # busy, locked, read-only, disk fault, disk full, cannot open; a missing table is none of them
 _SQLITE_UNAVAILABLE = frozenset({5, 6, 8, 10, 13, 14})
@@ -24,6 +25,23 @@ def connect(engine: Engine, *, read_only: bool) -> Connection:
     if engine.dialect.name == "postgresql":
         return engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine.connect().execution_options(**{BEGIN: "BEGIN"})
+
+
+def narrow(connection: Connection, *, tenant: str = "", key: str = "") -> None:
+    """Let this transaction see and write the rows of one tenant alone, or see one key; SQLite has no such thing."""
+    if connection.dialect.name == "postgresql":
+        take_role(connection, tenant=tenant, key=key)
+
+
+def protect_rows(connection: Connection) -> None:
+    """See to it that `narrow` holds for every table."""
+    if connection.dialect.name == "postgresql":
+        protect(connection)
+
+
+def open_tables(connection: Connection) -> list[str] | None:
+    """The tables for which `narrow` does not hold; None where there is no such thing."""
+    return unprotected(connection) if connection.dialect.name == "postgresql" else None
 
 
 def is_unavailable(error: SQLAlchemyError) -> bool:

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from nearcast.domain.errors import NearcastError
-from nearcast.store.dialect import lock_names
+from nearcast.store.dialect import lock_names, protect_rows
 from nearcast.store.engine import make_engine
 from nearcast.store.transaction import Transaction
 
@@ -39,6 +39,7 @@ def upgrade(url: str, revision: str = "head") -> str | None:
             before = revision_of(transaction.connection)
             refuse_newer(before)
             command.upgrade(_config(transaction.connection), revision)
+            protect_rows(transaction.connection)  # whichever migration made a table
             transaction.commit()
     finally:
         engine.dispose()

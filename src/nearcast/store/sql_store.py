@@ -1,13 +1,16 @@
 """The store as a whole: units of work, and the little that is asked before the tenant is known."""
 
+from copy import copy
 from datetime import datetime
+from functools import partial
+from typing import Self
 
 from sqlalchemy import Select, func, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
-from nearcast.store.dialect import insert_new, its_now, product
+from nearcast.store.dialect import insert_new, its_now, narrow, open_tables, product
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
@@ -23,14 +26,21 @@ class SqlStore:
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
+        self._is_narrow = False
+
+    def for_api(self) -> Self:
+        """The same database for those who ask over HTTP: there each unit of work is under row-level security."""
+        found = copy(self)
+        found._is_narrow = True
+        return found
 
     def writing(self, tenant_id: TenantId) -> SqlUnitOfWork:
         """A unit of work that may change things."""
-        return SqlUnitOfWork(self.engine, tenant_id)
+        return SqlUnitOfWork(self.engine, tenant_id, is_narrow=self._is_narrow)
 
     def reading(self, tenant_id: TenantId) -> SqlUnitOfWork:
         """A unit of work that sees one snapshot and must not write; it needs no commit."""
-        return SqlUnitOfWork(self.engine, tenant_id, read_only=True)
+        return SqlUnitOfWork(self.engine, tenant_id, read_only=True, is_narrow=self._is_narrow)
 
     def add_tenant(self, tenant_id: TenantId, at: datetime) -> bool:
         """Make a tenant; False where there is one already."""
@@ -72,7 +82,8 @@ class SqlStore:
 
     def find_key(self, key_id: str) -> ApiKey | None:
         """An API key of whichever tenant, revoked or not."""
-        with Transaction(self.engine, read_only=True) as transaction:
+        first = partial(narrow, key=key_id) if self._is_narrow else None
+        with Transaction(self.engine, read_only=True, first=first) as transaction:
             return find_key(transaction.connection, key_id)
 
     def secret(self, name: str, made: str, at: datetime) -> str:
@@ -104,6 +115,11 @@ class SqlStore:
         """The time by the database's own clock."""
         with Transaction(self.engine, read_only=True) as transaction:
             return its_now(transaction.connection)
+
+    def open_tables(self) -> list[str] | None:
+        """The tables that row-level security does not cover, by name; None on a database that has none."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            return open_tables(transaction.connection)
 
     def most_geofences(self) -> int:
         """How many one tenant has drawn at most, deleted ones included."""

@@ -1,6 +1,7 @@
 """A transaction that ends in a visible commit, or in nothing."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -17,10 +18,13 @@ class Transaction:
 
     A writer on SQLite waits for all other writers before it begins; on PostgreSQL for those whose customers, fences or
     partitions it touches. A reader sees one snapshot and waits for nobody. StoreUnavailable where the database is.
+    `first` is done on its connection before anything else.
     """
 
-    def __init__(self, engine: Engine, *, read_only: bool = False) -> None:
-        self._engine, self._read_only = engine, read_only
+    def __init__(
+        self, engine: Engine, *, read_only: bool = False, first: Callable[[Connection], None] | None = None
+    ) -> None:
+        self._engine, self._read_only, self._first = engine, read_only, first
         self._connection: Connection | None = None
 
     @property
@@ -33,6 +37,8 @@ class Transaction:
         try:
             self._connection = connect(self._engine, read_only=self._read_only)
             self._connection.begin()
+            if self._first is not None:
+                self._first(self._connection)
         except SQLAlchemyError as error:
             self._close()
             raise _translated(error) from error

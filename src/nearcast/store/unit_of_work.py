@@ -1,5 +1,6 @@
 """One transaction of one tenant: what is read and written inside it happens together, or not at all."""
 
+from functools import partial
 from typing import Self
 
 from sqlalchemy import Engine
@@ -10,6 +11,7 @@ from nearcast.store.catalogue import Catalogue
 from nearcast.store.consents import Consents
 from nearcast.store.counters import Counters
 from nearcast.store.customers import Customers
+from nearcast.store.dialect import narrow
 from nearcast.store.idempotency import Idempotency
 from nearcast.store.keys import Keys
 from nearcast.store.match_log import MatchLog
@@ -23,7 +25,10 @@ from nearcast.store.transitions import Transitions
 
 
 class SqlUnitOfWork(Transaction):
-    """A `Transaction` with one attribute per noun, each of them of one tenant alone."""
+    """A `Transaction` with one attribute per noun, each of them of one tenant alone.
+
+    `is_narrow`: the database itself lets no row of another tenant through, where it can.
+    """
 
     catalogue: Catalogue
     customers: Customers
@@ -40,8 +45,10 @@ class SqlUnitOfWork(Transaction):
     counters: Counters
     audit: AuditTrail
 
-    def __init__(self, engine: Engine, tenant_id: TenantId, *, read_only: bool = False) -> None:
-        super().__init__(engine, read_only=read_only)
+    def __init__(
+        self, engine: Engine, tenant_id: TenantId, *, read_only: bool = False, is_narrow: bool = False
+    ) -> None:
+        super().__init__(engine, read_only=read_only, first=partial(narrow, tenant=tenant_id) if is_narrow else None)
         self.tenant_id = tenant_id
 
     def __enter__(self) -> Self:
