@@ -10,11 +10,13 @@ import typer
 
 from nearcast import __version__
 from nearcast.bench.commands import bench
+from nearcast.commands.export import export
+from nearcast.commands.keys import keys
+from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service, note
 from nearcast.domain.errors import InvalidInput, NearcastError, NotFound
-from nearcast.domain.ids import CampaignId, CustomerId, ShopId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, TenantId
 
 if TYPE_CHECKING:
-    from nearcast.services.application import Application
     from nearcast.services.workbench import Workbench
 
 app = typer.Typer(
@@ -24,17 +26,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Geo-targeted proximity campaigns: consent first, silence by default, every message explained.",
 )
-keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
-export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the service has into files.")
 app.add_typer(export, name="export")
 app.add_typer(keys, name="keys")
 app.add_typer(bench, name="bench")
 
 Repair = Annotated[bool, typer.Option("--repair", help="Mend invalid geofences and say so, instead of refusing them.")]
-Tenant = Annotated[str, typer.Option(help="Whose: every row belongs to a tenant.")]
 IdColumn = Annotated[str | None, typer.Option(help="The property or column that holds a geofence's id.")]
 Layer = Annotated[str | None, typer.Option(help="Which layer of a Shapefile zip or a GeoPackage.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -130,7 +128,7 @@ def match(
             check=verify,
             repair=repair,
             choice=said_choice("", id_column, layer),
-            note=_note,
+            note=note,
             progress=progress,
         )
     if as_json:
@@ -164,7 +162,7 @@ def replay(
             pings=[*(pings or []), *(more_pings or [])],
             out=out,
             repair=repair,
-            note=_note,
+            note=note,
             progress=progress,
         )
     _print(told_summary(summary))
@@ -199,9 +197,9 @@ def explain(
     if tenant is None:
         found = _workbench().explain(out=out, customer=customer, campaign=campaign, at=instant)
     else:
-        with _live() as live:
+        with live_service() as live:
             found = live.explanations.at(
-                _known_tenant(live, tenant), CustomerId(customer), CampaignId(campaign), instant
+                known_tenant(live, tenant), CustomerId(customer), CampaignId(campaign), instant
             )
     if as_json:
         print(dumped(found[0] if len(found) == 1 else found))
@@ -243,26 +241,10 @@ def import_(
     from nearcast.services.report import as_json as dumped
 
     choice = said_choice(columns, id_column, layer, is_confirmed=yes, makes_ids=make_ids)
-    with _live() as live:
+    with live_service() as live:
         now = live.clock.now()
-        taken = live.importing.take(kind, file, TenantId(tenant), now, report=report, choice=choice, note=_note)
+        taken = live.importing.take(kind, file, TenantId(tenant), now, report=report, choice=choice, note=note)
     print(dumped(taken.summary()) if as_json else taken.told())
-
-
-@export.command("geofences")
-def export_geofences(
-    out: Annotated[
-        Path, typer.Option(help="By its ending: .geojson, .kml, .kmz, .zip (Shapefile), .gpkg, .parquet or .csv.")
-    ],
-    tenant: Tenant = "default",
-) -> None:
-    """Write the geofences in force into a file.
-
-    Read again it gives the same ones. What that kind of file cannot hold is said.
-    """
-    with _live() as live:
-        count = live.exporting.geofences(out, TenantId(tenant), _note)
-    print(f"{count:,} geofences written to {out}")
 
 
 @app.command()
@@ -274,56 +256,9 @@ def simulate(
 
     Streets, shops, geofences, customers with their consents, campaigns and pings; the same seed, the same city.
     """
-    made = _workbench().simulate(out=out, seed=seed, note=_note)
+    made = _workbench().simulate(out=out, seed=seed, note=note)
     print(", ".join(f"{count:,} {name}" for name, count in made.items()))
     print(f"written to {out}")
-
-
-@keys.command("create")
-def create_key(
-    role: Annotated[str, typer.Option(help="owner, analyst, ingest or operator.")],
-    name: Annotated[str, typer.Option(help="What it is for, to know it again.")] = "",
-    tenant: Tenant = "default",
-    shop: Annotated[list[str] | None, typer.Option(help="An owner's shops; all by default.")] = None,
-    timezone: Annotated[str, typer.Option(help="The zone of a tenant that is new.")] = "UTC",
-    as_json: AsJson = False,
-) -> None:
-    """Make an API key, and its tenant where that is new. The key is shown once."""
-    from nearcast.services.access import Role
-    from nearcast.services.report import as_json as dumped
-
-    if role not in tuple(Role):
-        raise InvalidInput(f"{role!r} is none of {', '.join(Role)}", place="--role")
-    with _live() as live:
-        tenant_id, now = TenantId(tenant), live.clock.now()
-        live.tenants.ensure(tenant_id, now, timezone=timezone)
-        shop_ids = [ShopId(each) for each in shop] if shop else None
-        try:
-            made = live.access.create(tenant_id, Role(role), name or role, now, shop_ids=shop_ids)
-        except InvalidInput as error:
-            raise InvalidInput(error.message, place="--shop") from None
-    print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
-
-
-@keys.command("list")
-def list_keys(tenant: Tenant = "default") -> None:
-    """All keys of a tenant, revoked ones too; never the keys themselves."""
-    from nearcast.services.report import rfc3339
-
-    with _live() as live:
-        for key in live.access.all(_known_tenant(live, tenant)):
-            ended = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else "live"
-            print(f"{key.id}  {key.role:<9} {rfc3339(key.created_at)}  {ended}  {key.name}")
-
-
-@keys.command("revoke")
-def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], tenant: Tenant = "default"
-) -> None:
-    """End a key at once."""
-    with _live() as live:
-        live.access.revoke(_known_tenant(live, tenant), key_id, live.clock.now())
-    print("revoked")
 
 
 def main() -> None:
@@ -344,21 +279,6 @@ def _workbench() -> "Workbench":
     return workbench()
 
 
-@contextmanager
-def _live() -> Iterator["Application"]:
-    """The live service on the database of the settings, for one command."""
-    from nearcast.bootstrap import live
-
-    with live() as application:
-        yield application
-
-
-def _known_tenant(live: "Application", tenant: str) -> TenantId:
-    if tenant not in live.tenants.all():
-        raise NotFound(f"there is no tenant {tenant!r}")
-    return TenantId(tenant)
-
-
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -366,10 +286,6 @@ def _say(line: str) -> None:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _note(note: str) -> None:
-    print(note, file=sys.stderr)
 
 
 @contextmanager

@@ -1,0 +1,58 @@
+"""`nearcast keys`: who may ask the service."""
+
+from typing import Annotated
+
+import typer
+
+from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import ShopId, TenantId
+
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
+
+
+@keys.command("create")
+def create_key(
+    role: Annotated[str, typer.Option(help="owner, analyst, ingest or operator.")],
+    name: Annotated[str, typer.Option(help="What it is for, to know it again.")] = "",
+    tenant: Tenant = "default",
+    shop: Annotated[list[str] | None, typer.Option(help="An owner's shops; all by default.")] = None,
+    timezone: Annotated[str, typer.Option(help="The zone of a tenant that is new.")] = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key, and its tenant where that is new. The key is shown once."""
+    from nearcast.services.access import Role
+    from nearcast.services.report import as_json as dumped
+
+    if role not in tuple(Role):
+        raise InvalidInput(f"{role!r} is none of {', '.join(Role)}", place="--role")
+    with live_service() as live:
+        tenant_id, now = TenantId(tenant), live.clock.now()
+        live.tenants.ensure(tenant_id, now, timezone=timezone)
+        shop_ids = [ShopId(each) for each in shop] if shop else None
+        try:
+            made = live.access.create(tenant_id, Role(role), name or role, now, shop_ids=shop_ids)
+        except InvalidInput as error:
+            raise InvalidInput(error.message, place="--shop") from None
+    print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
+
+
+@keys.command("list")
+def list_keys(tenant: Tenant = "default") -> None:
+    """All keys of a tenant, revoked ones too; never the keys themselves."""
+    from nearcast.services.report import rfc3339
+
+    with live_service() as live:
+        for key in live.access.all(known_tenant(live, tenant)):
+            ended = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else "live"
+            print(f"{key.id}  {key.role:<9} {rfc3339(key.created_at)}  {ended}  {key.name}")
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], tenant: Tenant = "default"
+) -> None:
+    """End a key at once."""
+    with live_service() as live:
+        live.access.revoke(known_tenant(live, tenant), key_id, live.clock.now())
+    print("revoked")
