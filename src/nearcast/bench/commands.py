@@ -63,5 +63,35 @@ def engine(
     print(as_json(bench_engine(customers, fences, pings, seed, workers=workers, say=_say)))
 
 
+@bench.command("decide")
+def decide(
+    customers: Annotated[int, typer.Option(min=1, max=100_000)] = 4_000,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="How often each of them enters a geofence.")] = 5,
+    log_rows: Annotated[int, typer.Option(min=0, max=100_000_000, help="Decisions of the year before.")] = 1_000_000,
+    at_once: Annotated[int, typer.Option(min=1, max=10_000, help="Pings of one transaction.")] = 200,
+    workers: Annotated[str, typer.Option(help="Numbers of processes, with commas between.")] = "1,4",
+    url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
+) -> None:
+    """Decisions through the store on PostGIS, beside the same SQL without rules.
+
+    The server is started where it is installed and no URL is given.
+    """
+    from nearcast.bench.decide import bench_decide
+    from nearcast.services.report import as_json
+
+    counts = _numbers(workers, "--workers")
+    said = {"customers": customers, "rounds": rounds, "log_rows": log_rows, "at_once": at_once}
+    print(as_json(bench_decide(**said, workers=counts, url=url, say=_say)))
+
+
+def _numbers(said: str, place: str) -> list[int]:
+    from nearcast.domain.errors import InvalidInput
+
+    numbers = [int(word) for word in said.split(",") if word.strip().isdecimal() and 0 < int(word) <= 64]
+    if len(numbers) != len(said.split(",")):
+        raise InvalidInput(f"{said!r} is not numbers from 1 to 64 with commas between", place=place)
+    return numbers
+
+
 def _say(what: str) -> None:
     print(f"bench: {what}", file=sys.stderr, flush=True)

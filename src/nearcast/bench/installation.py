@@ -27,19 +27,19 @@ def installation(customer_ids: Sequence[str], geofences: Sequence[Geofence], now
             "tenant": {"id": _TENANT, "timezone": TIMEZONE},
             **SAFE_DEFAULTS,
             "policy": {**SAFE_DEFAULTS["policy"], "holdout": {"percent": 5, "salt": "holdout:bench"}},
-            "shops": [_shop(n, geofence) for n, geofence in enumerate(geofences)],
+            "shops": [shop_of(n, geofence) for n, geofence in enumerate(geofences)],
             "geofences": "geofences",
-            "customers": [_customer(n, key) for n, key in enumerate(customer_ids)],
-            "campaigns": [_campaign(n, geofence) for n, geofence in enumerate(geofences)],
+            "customers": [customer_of(n, key) for n, key in enumerate(customer_ids)],
+            "campaigns": [campaign_of(n, geofence) for n, geofence in enumerate(geofences)],
         }
     )
     world = assemble(shape, Path("bench"), lambda _: list(geofences), lambda _: None, repair=False)
     for key in map(CustomerId, customer_ids):
-        world.consents[key] = list(_consents(key, now - _AGREED_BEFORE))
+        world.consents[key] = list(consents_of(key, now - _AGREED_BEFORE))
     return world
 
 
-def _shop(n: int, geofence: Geofence) -> dict[str, Any]:
+def shop_of(n: int, geofence: Geofence) -> dict[str, Any]:
     shop: dict[str, Any] = {"id": f"shop-{n}", "name": f"Shop {n}", "opening_hours": "Mo-Sa 08:00-20:00"}
     if isinstance(geofence.boundary, Circle):
         center = geofence.boundary.center
@@ -47,11 +47,11 @@ def _shop(n: int, geofence: Geofence) -> dict[str, Any]:
     return shop
 
 
-def _customer(n: int, key: str) -> dict[str, Any]:
+def customer_of(n: int, key: str) -> dict[str, Any]:
     return {"id": key, "timezone": TIMEZONE, "tags": ["vip", "lunch"] if n % 4 == 0 else ["lunch"]}
 
 
-def _campaign(n: int, geofence: Geofence) -> dict[str, Any]:
+def campaign_of(n: int, geofence: Geofence) -> dict[str, Any]:
     return {
         "id": f"campaign-{n}",
         "shop_id": f"shop-{n}",
@@ -69,7 +69,7 @@ def _campaign(n: int, geofence: Geofence) -> dict[str, Any]:
     }
 
 
-def _consents(key: CustomerId, at: datetime) -> tuple[ConsentEvent, ...]:
+def consents_of(key: CustomerId, at: datetime) -> tuple[ConsentEvent, ...]:
     granted, confirmed = ConsentAction.GRANTED, ConsentAction.CONFIRMED
     given = ((LOCATION, None, granted), (NEARBY, _CHANNEL, granted), (NEARBY, _CHANNEL, confirmed))
     return tuple(

@@ -43,8 +43,10 @@ def tile38_server() -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def postgis_server() -> Iterator[str]:
-    """The URL of a PostgreSQL with PostGIS that listens on a socket in a closed folder alone."""
+def postgis_server(*, is_durable: bool = False) -> Iterator[str]:
+    """The URL of a PostgreSQL with PostGIS that listens on a socket in a closed folder alone; if it is durable, a commit
+    waits for the disk as it does in earnest.
+    """
     initdb, pg_ctl = _postgres("initdb"), _postgres("pg_ctl")
     # PostgreSQL refuses to run as root
     as_server = ("runuser", "-u", "postgres", "--") if os.geteuid() == 0 else ()
@@ -53,7 +55,8 @@ def postgis_server() -> Iterator[str]:
             shutil.chown(folder, "postgres")
         data, log = f"{folder}/data", f"{folder}/log"
         _done([*as_server, initdb, "-D", data, "-U", "nearcast", "--auth=trust", "--encoding=UTF8", "--locale=C"])
-        listening = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+        fsync = "on" if is_durable else "off"
+        listening = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync={fsync}"
         _done([*as_server, pg_ctl, "-D", data, "-l", log, "-w", "-t", str(_PATIENCE_S), "-o", listening, "start"])
         try:
             url = f"postgresql:///postgres?host={folder}&user=nearcast"

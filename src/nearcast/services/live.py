@@ -46,9 +46,17 @@ class Live:
     """
 
     def __init__(
-        self, store: Store, tenant_id: TenantId, channel: Channel, *, owner: str = "worker", lease_s: float = 60.0
+        self,
+        store: Store,
+        tenant_id: TenantId,
+        channel: Channel,
+        *,
+        owner: str = "worker",
+        lease_s: float = 60.0,
+        pings_at_once: int = _PINGS_AT_ONCE,
     ) -> None:
         self.store, self.tenant_id = store, tenant_id
+        self._pings_at_once = pings_at_once
         self._steps = Steps(store, tenant_id)
         self._dispatcher = Dispatcher(self._steps, channel, owner=owner, lease_s=lease_s)
         self._scheduler = Scheduler(self._steps)
@@ -86,7 +94,7 @@ class Live:
             return 0
         wanted, found = [], 0
         for partition in sorted(waiting, key=lambda number: (number - self._turn) % _TURNS):
-            if found < _PINGS_AT_ONCE:
+            if found < self._pings_at_once:
                 wanted.append(partition)
                 found += waiting[partition]
         self._turn = (wanted[-1] + 1) % _TURNS
@@ -95,7 +103,7 @@ class Live:
     def _work_slice(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> int:
         with self._steps.writing() as uow:
             tokens = uow.pings.borrow(partitions) if held is None else {key: held[key] for key in partitions}
-            taken = uow.pings.read(tokens, limit=_PINGS_AT_ONCE)
+            taken = uow.pings.read(tokens, limit=self._pings_at_once)
             if not len(taken.batch):
                 return 0
             uow.catalogue.hold_geofences()

@@ -1,0 +1,144 @@
+"""How many decisions a second go through a store, and how many rows the same SQL alone would write?"""
+
+import pickle
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Barrier
+from time import perf_counter
+from typing import Any
+
+import psycopg
+
+from nearcast.bench.databases import Databases, databases
+from nearcast.bench.town import NOON, ROUND, TENANT, build, send_pings
+from nearcast.channels.recorder import Recorder
+from nearcast.services.live import Live
+from nearcast.store.recording import Statement, recorded
+from nearcast.store.sql_store import SqlStore
+
+_READY_S = 300.0
+_STEP = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One worker's part of a run; what it says to the database is kept in `record`."""
+
+    url: str
+    worker: int
+    at_once: int
+    record: Path
+
+
+def bench_decide(
+    *,
+    customers: int,
+    rounds: int,
+    log_rows: int,
+    at_once: int,
+    workers: Sequence[int],
+    url: str | None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Customers enter a geofence in each round, each of them with a campaign of its own, as one JSON object.
+
+    For each number of workers the pings that wait are worked off by so many processes; then the statements that they
+    made, with the same parameters and commits, are made again by as many processes that do nothing else.
+    """
+    with databases(url) as server:
+
+        def made(database: str) -> None:
+            say(f"a match log of {log_rows:,} rows")
+            build(database, customers=customers, log_rows=log_rows)
+            send_pings(database, customers=customers, rounds=rounds)
+
+        with server.made(made) as template:
+            found = {}
+            for count in workers:
+                say(f"{count} workers")
+                found[str(count)] = _measured(server, template, count, at_once, say)
+    return {"customers": customers, "rounds": rounds, "log_rows": log_rows, "at_once": at_once, "workers": found}
+
+
+def _measured(
+    server: Databases, template: str, count: int, at_once: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    with TemporaryDirectory(prefix="nearcast-record-") as folder:
+        records = [Path(folder) / str(number) for number in range(count)]
+        with server.copied(template) as url:
+            before = _outcomes(url)
+            turns = [Turn(url=url, worker=n, at_once=at_once, record=record) for n, record in enumerate(records)]
+            engine_s = _at_once(_work, turns)
+            outcomes = {key: number - before.get(key, 0) for key, number in _outcomes(url).items()}
+        say("the same statements alone")
+        with server.copied(template) as url:
+            turns = [Turn(url=url, worker=n, at_once=at_once, record=record) for n, record in enumerate(records)]
+            bare_s = _at_once(_repeat, turns)
+    decisions = sum(outcomes.values())
+    return {
+        "decisions": decisions,
+        "outcomes": {key: number for key, number in sorted(outcomes.items()) if number},
+        "decisions_per_s": round(decisions / engine_s),
+        "bare_per_s": round(decisions / bare_s),
+        "share_of_bare": round(bare_s / engine_s, 3),
+    }
+
+
+def _outcomes(url: str) -> dict[str, int]:
+    with psycopg.connect(url.replace("+psycopg", "", 1)) as connection:
+        found = connection.execute("SELECT outcome, count(*) FROM match_log GROUP BY outcome")
+        return dict(found.fetchall())
+
+
+def _at_once(work: Callable[[Turn, Barrier], tuple[float, float]], turns: Sequence[Turn]) -> float:
+    """Seconds from when all begin until the last has done."""
+    context = get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(len(turns), mp_context=context) as processes:
+        ready = manager.Barrier(len(turns), timeout=_READY_S)
+        spans = list(processes.map(work, turns, [ready] * len(turns)))
+    return max(stopped for _, stopped in spans) - min(started for started, _ in spans)
+
+
+def _work(turn: Turn, ready: Barrier) -> tuple[float, float]:
+    with closing(SqlStore(turn.url)) as store:
+        live = Live(store, TENANT, Recorder(), owner=f"worker-{turn.worker}", pings_at_once=turn.at_once)
+        live.world()
+        now = NOON + 6 * ROUND
+        with recorded(store) as said:
+            ready.wait()
+            started = perf_counter()
+            while live.work_some_pings(now) or _is_waiting(store):
+                now += _STEP
+            stopped = perf_counter()
+    turn.record.write_bytes(pickle.dumps(said))
+    return started, stopped
+
+
+def _is_waiting(store: SqlStore) -> bool:
+    with store.reading(TENANT) as uow:
+        return bool(uow.pings.waiting())
+
+
+def _repeat(turn: Turn, ready: Barrier) -> tuple[float, float]:
+    said: list[Statement] = pickle.loads(turn.record.read_bytes())  # noqa: S301 - we have just written it
+    with psycopg.connect(turn.url.replace("+psycopg", "", 1)) as connection, connection.cursor() as cursor:
+        cursor.execute("SET timezone = 'UTC'")
+        connection.commit()
+        ready.wait()
+        started = perf_counter()
+        for statement in said:
+            if statement.is_end:
+                connection.commit()
+            elif isinstance(statement.parameters, list):
+                cursor.executemany(statement.text, statement.parameters)
+            else:
+                cursor.execute(statement.text, statement.parameters)
+        connection.commit()
+        stopped = perf_counter()
+    return started, stopped

@@ -1,0 +1,174 @@
+"""A tenant on a PostGIS of its own, to be worked on: customers who agreed to everything and a long match log."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, LiteralString
+
+import numpy as np
+import psycopg
+
+from nearcast.bench.installation import campaign_of, consents_of, customer_of, shop_of
+from nearcast.domain.campaign import CampaignState
+from nearcast.domain.geofence import Circle, Geofence
+from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
+from nearcast.domain.position import Position
+from nearcast.geo.batch import PingBatch
+from nearcast.services.instants import as_us
+from nearcast.services.ports import LedgerLine
+from nearcast.services.tenants import SAFE_DEFAULTS
+from nearcast.sim.calendar import TIMEZONE
+from nearcast.store.migrate import upgrade
+from nearcast.store.sql_store import SqlStore
+
+TENANT = TenantId("bench")
+NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)  # a Tuesday, 12:00 in Berlin
+ROUND = timedelta(minutes=10)
+
+_FENCES, _A_ROW = 200, 14
+_SOUTH_DEG, _WEST_DEG = 52.45, 13.30
+_APART_LAT_DEG, _APART_LON_DEG = 0.009, 0.0147  # about a kilometre
+_RADIUS_M, _ACCURACY_M = 60.0, 10.0
+_LONG_AGO = NOON - timedelta(days=400)
+_AT_ONCE = 1_000
+
+# decisions of everybody, and of a hundred thousand others, in the year before
+_FILL_LOG: LiteralString = """
+INSERT INTO match_log (tenant_id, decision_id, customer_id, campaign_id, geofence_id, shop_id, trigger, at, decided_at,
+    outcome, reason, reasons, detail, expires_at, tz_used, tz_source, would_have_sent)
+SELECT %(tenant)s, gen_random_uuid()::text, 'c' || n %% 100000, 'campaign-' || n %% %(fences)s,
+    'fence-' || n %% %(fences)s, 'shop-' || n %% %(fences)s, 'enter', at, at,
+    'suppress', why, '["' || why || '"]', %(detail)s, at + interval '20 minutes', 'Europe/Berlin', 'ping_location', false
+FROM generate_series(1, %(rows)s) AS n,
+    LATERAL (SELECT %(since)s + n * (interval '365 days' / %(rows)s) AS at,
+        (ARRAY['cap_min_gap', 'quiet_hours', 'fence_cooldown', 'cap_calendar', 'shop_closed'])[1 + n %% 5] AS why) AS made
+"""
+_DETAIL = (
+    '{"location_consent":{"status":"live","event_ids":["e-1"]},"ping_age":{"age_s":1.0,"max_age_s":300},'
+    '"ping_accuracy":{"accuracy_m":10.0,"max_accuracy_m":75},"spatial":{"trigger":"enter","geofence_id":"fence-1",'
+    '"timezone":"Europe/Berlin"},"campaign_state":{"state":"active"},"campaign_window":{"from":null,"until":null},'
+    '"suppression":{"listed":false},"marketing_consent":{"status":"live","channel":"sms","sender":"bench",'
+    '"event_ids":["e-2","e-3"],"valid_until":null},"cap apart":{"scope":"customer","kind":"min_gap","limit":1,'
+    '"count":1,"free_at":"2026-06-02T14:00:00Z","reason":"cap_min_gap"}}'
+)
+_FILL_MESSAGES: LiteralString = """
+INSERT INTO message (tenant_id, id, decision_id, customer_id, campaign_id, shop_id, geofence_id, channel, text, status,
+    queued_at, not_before, expires_at, is_deferred, attempt)
+SELECT %(tenant)s, 'message-' || n, 'decision-' || n, 'c' || n, 'campaign-' || n %% %(fences)s,
+    'shop-' || n %% %(fences)s, 'fence-' || n %% %(fences)s, 'sms', 'Shop: 20 %% off', 'queued',
+    %(at)s, %(at)s, %(until)s, false, 0
+FROM generate_series(0, %(rows)s - 1) AS n
+"""
+
+
+def build(url: str, *, customers: int, log_rows: int) -> None:
+    """Make the tenant in an empty database with PostGIS."""
+    upgrade(url)
+    store = SqlStore(url)
+    try:
+        store.add_tenant(TENANT, _LONG_AGO)
+        _put_catalogue(store)
+        _put_customers(store, customers)
+    finally:
+        store.close()
+    with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        said = {"tenant": TENANT, "rows": log_rows, "fences": _FENCES, "detail": _DETAIL}
+        if log_rows:
+            connection.execute(_FILL_LOG, {**said, "since": NOON - timedelta(days=366)})
+        connection.execute("VACUUM ANALYZE")
+
+
+def queue_messages(url: str, count: int) -> None:
+    """A message each for the first customers, that may leave at noon."""
+    with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        until = NOON + timedelta(hours=6)
+        connection.execute(
+            _FILL_MESSAGES, {"tenant": TENANT, "rows": count, "fences": _FENCES, "at": NOON, "until": until}
+        )
+        connection.execute("VACUUM ANALYZE message")
+
+
+def send_pings(url: str, *, customers: int, rounds: int) -> None:
+    """Put pings into the log: in each round everybody is seen in a geofence other than the one before."""
+    store = SqlStore(url)
+    try:
+        for number in range(rounds):
+            for first in range(0, customers, _AT_ONCE):
+                with store.writing(TENANT) as uow:
+                    uow.pings.append(_pings(range(first, min(first + _AT_ONCE, customers)), number))
+                    uow.commit()
+    finally:
+        store.close()
+
+
+def _pings(customers: range, number: int) -> PingBatch:
+    count = len(customers)
+    centers = [_center((n * 7 + number * 13) % _FENCES) for n in customers]
+    at_us = np.array([as_us(NOON + number * ROUND) + n for n in customers], dtype=np.int64)
+    nothing = np.full(count, None, dtype=object)
+    return PingBatch(
+        customer_id=np.array([f"c{n}" for n in customers], dtype=object),
+        recorded_at_us=at_us,
+        received_at_us=at_us,
+        lat_deg=np.array([center.lat_deg for center in centers]),
+        lon_deg=np.array([center.lon_deg for center in centers]),
+        accuracy_m=np.full(count, _ACCURACY_M),
+        speed_mps=np.full(count, np.nan),
+        ping_id=nothing,
+        device_id=nothing,
+    )
+
+
+def _center(fence: int) -> Position:
+    row, column = divmod(fence, _A_ROW)
+    return Position(_SOUTH_DEG + row * _APART_LAT_DEG, _WEST_DEG + column * _APART_LON_DEG)
+
+
+def _put_catalogue(store: SqlStore) -> None:
+    policy = {**SAFE_DEFAULTS["policy"], "holdout": {"percent": 5, "salt": "holdout:bench"}}
+    # a ping waits for as long as those before it take
+    rules = {"max_age_s": 86_400, "max_accuracy_m": 75, "max_future_s": 60}
+    settings = {**SAFE_DEFAULTS, "tenant": {"timezone": TIMEZONE}, "policy": policy, "ping_rules": rules}
+    with store.writing(TENANT) as uow:
+        uow.catalogue.put_settings(settings, _LONG_AGO)
+        for n in range(_FENCES):
+            geofence = Geofence(id=GeofenceId(f"fence-{n}"), boundary=Circle(_center(n), _RADIUS_M))
+            shop = shop_of(n, geofence)
+            uow.catalogue.shops.put(shop["id"], shop, _LONG_AGO)
+            uow.catalogue.geofences.put_geofence(geofence, _feature(geofence), _LONG_AGO)
+            campaign: dict[str, Any] = {**campaign_of(n, geofence), "trigger": {"on": "enter"}}
+            campaign["budget"] = {"messages": 1_000_000}
+            uow.catalogue.campaigns.put_campaign(campaign["id"], campaign, _LONG_AGO, state=CampaignState.ACTIVE)
+        uow.commit()
+
+
+def _feature(geofence: Geofence) -> dict[str, Any]:
+    assert isinstance(geofence.boundary, Circle)
+    center = geofence.boundary.center
+    return {
+        "type": "Feature",
+        "properties": {"id": geofence.id, "radius_m": geofence.boundary.radius_m},
+        "geometry": {"type": "Point", "coordinates": [center.lon_deg, center.lat_deg]},
+    }
+
+
+def _put_customers(store: SqlStore, count: int) -> None:
+    for first in range(0, count, _AT_ONCE):
+        some = range(first, min(first + _AT_ONCE, count))
+        with store.writing(TENANT) as uow:
+            docs = {CustomerId(f"c{n}"): _document(n) for n in some}
+            uow.customers.upsert(docs, _LONG_AGO)
+            for line in _ledger(docs):
+                uow.consents.append(line)
+            uow.commit()
+
+
+def _document(n: int) -> dict[str, Any]:
+    contacts = [{"channel": "sms", "address": f"+4915{n:09d}"}]
+    return {**customer_of(n, f"c{n}"), "contacts": contacts}
+
+
+def _ledger(customer_ids: Any) -> Iterator[LedgerLine]:
+    for key in customer_ids:
+        for event in islice(consents_of(key, _LONG_AGO), 3):
+            yield LedgerLine(event=event, recorded_at=event.at)
