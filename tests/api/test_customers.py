@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nearcast.domain.ids import CampaignId, TenantId
+from nearcast.domain.ids import TenantId
 from nearcast.domain.reason import Reason
 from nearcast.services.report import rfc3339
 from tests.api.people import ANNA, agreed, awaited, came, known, messages, refused_to_all_but_operators
@@ -242,7 +242,7 @@ def test_a_message_of_somebody_elses_takes_from_its_campaigns_budget_and_is_its_
     at = rfc3339(service.clock.now() - timedelta(days=30))
     operator.post("/v1/customers/anna/sends", json={"campaign_id": "cafe-offer", "status": "sent", "at": at})
     with service.store.reading(TenantId("t1")) as uow:
-        assert uow.sends.budget_used([CampaignId("cafe-offer")]) == {"cafe-offer": 1}
+        assert uow.budgets.used() == {"cafe-offer": 1}
         ((send,),) = uow.sends.of(["anna"]).values()  # type: ignore[list-item]
     assert (send.shop_id, send.channel) == ("cafe", "console")
     came(service)

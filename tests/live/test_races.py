@@ -312,7 +312,7 @@ class PausingUnitOfWork(SqlUnitOfWork):
         super().commit()
 
 
-def test_a_budget_that_is_being_decided_on_is_waited_for(store: SqlStore, store_url: str) -> None:
+def test_a_budget_that_others_use_up_before_the_commit_is_seen_to_be_used_up(store: SqlStore, store_url: str) -> None:
     customers, heard = sorted(names(40), key=partition_of), Heard()
     tenant = open_corner(store, {**ENTER, "budget": {"messages": 30}}, customers=customers)
     boundary = partition_of(customers[20])

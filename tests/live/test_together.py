@@ -1,6 +1,7 @@
 """Several engines on one store at the same time: nothing is lost, nothing happens twice."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -92,8 +93,7 @@ def test_one_dispatcher_takes_over_from_another_that_died(store: SqlStore) -> No
     dead.work_pings(NOON)
     with store.writing(tenant) as uow:
         (first, *_) = uow.outbox.claim_due(NOON, owner="dead", lease_s=5, limit=10)
-        sending = first.message.to(MessageStatus.SENDING)
-        assert uow.outbox.start(sending, owner=first.owner, attempt=first.attempt, until=first.until)
+        assert uow.outbox.start([replace(first, message=first.message.to(MessageStatus.SENDING))])
         uow.commit()
     alive.rescue(later(4))
     assert alive.dispatch_due(later(4)) == 0

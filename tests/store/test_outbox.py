@@ -5,7 +5,7 @@ from dataclasses import replace
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
-from nearcast.services.ports import MessageFilter
+from nearcast.services.ports import Claim, MessageFilter
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, BOB, NOON, at_once, later, message
 
@@ -24,6 +24,10 @@ def claim(store: SqlStore, tenant: TenantId, owner: str = "a", *, now_s: float =
         claims = uow.outbox.claim_due(later(now_s), owner=owner, lease_s=30, limit=limit)
         uow.commit()
     return [taken.message.id for taken in claims]
+
+
+def held(item: Message, owner: str, attempt: int, *, until_s: float = 60) -> Claim:
+    return Claim(message=item, owner=owner, attempt=attempt, until=later(until_s))
 
 
 def status(store: SqlStore, tenant: TenantId, number: int = 1) -> MessageStatus:
@@ -85,15 +89,15 @@ def test_an_attempt_from_claim_to_acceptance(store: SqlStore, tenant: TenantId) 
     claim(store, tenant)
     sending = message(status=SENDING)
     with store.writing(tenant) as uow:
-        assert not uow.outbox.start(sending, owner="b", attempt=1, until=later(60))
-        assert not uow.outbox.start(sending, owner="a", attempt=2, until=later(60))
-        assert uow.outbox.start(sending, owner="a", attempt=1, until=later(60))
-        assert not uow.outbox.start(sending, owner="a", attempt=1, until=later(60))
+        assert not uow.outbox.start([held(sending, "b", 1, until_s=60)])
+        assert not uow.outbox.start([held(sending, "a", 2, until_s=60)])
+        assert uow.outbox.start([held(sending, "a", 1, until_s=60)])
+        assert not uow.outbox.start([held(sending, "a", 1, until_s=60)])
         uow.commit()
     accepted = replace(sending, status=ACCEPTED, sent_at=later(1))
     with store.writing(tenant) as uow:
-        assert uow.outbox.finish(accepted, owner="a", attempt=1, provider_id="wamid.1")
-        assert not uow.outbox.finish(replace(accepted, status=UNKNOWN), owner="a", attempt=1)
+        assert uow.outbox.finish([held(accepted, "a", 1)], {accepted.id: "wamid.1"})
+        assert not uow.outbox.finish([held(replace(accepted, status=UNKNOWN), "a", 1)])
         uow.commit()
     with store.reading(tenant) as uow:
         assert uow.outbox.get(MessageId("message-1")) == accepted
@@ -103,7 +107,7 @@ def test_leases_that_run_out_are_rescued_and_late_senders_refused(store: SqlStor
     queue(store, tenant, message(1), message(2), message(3, not_before=later(20)))
     claim(store, tenant)
     with store.writing(tenant) as uow:
-        assert uow.outbox.start(message(2, status=SENDING), owner="a", attempt=1, until=later(30))
+        assert uow.outbox.start([held(message(2, status=SENDING), "a", 1, until_s=30)])
         uow.commit()
     claim(store, tenant, now_s=20)
     with store.writing(tenant) as uow:
@@ -113,10 +117,10 @@ def test_leases_that_run_out_are_rescued_and_late_senders_refused(store: SqlStor
     assert claim(store, tenant, "b", now_s=30) == ["message-1"]
     with store.writing(tenant) as uow:
         late = message(1, status=SENDING)
-        assert not uow.outbox.start(late, owner="a", attempt=1, until=later(90))
-        assert not uow.outbox.finish(replace(late, status=ACCEPTED), owner="a", attempt=1)
-        assert not uow.outbox.finish(message(2, status=ACCEPTED), owner="a", attempt=1)
-        assert uow.outbox.start(late, owner="b", attempt=2, until=later(90))
+        assert not uow.outbox.start([held(late, "a", 1, until_s=90)])
+        assert not uow.outbox.finish([held(replace(late, status=ACCEPTED), "a", 1)])
+        assert not uow.outbox.finish([held(message(2, status=ACCEPTED), "a", 1)])
+        assert uow.outbox.start([held(late, "b", 2, until_s=90)])
     assert status(store, tenant, 2) is UNKNOWN
 
 
@@ -124,23 +128,25 @@ def test_a_message_that_has_not_left_can_be_cancelled_and_its_claim_ends(store: 
     queue(store, tenant, message(1), message(2), message(3))
     claim(store, tenant, limit=2)
     with store.writing(tenant) as uow:
-        assert uow.outbox.start(message(2, status=SENDING), owner="a", attempt=1, until=later(30))
+        assert uow.outbox.start([held(message(2, status=SENDING), "a", 1, until_s=30)])
         gone = [message(n, status=CANCELLED, reason="cancelled_consent") for n in (1, 2, 3)]
         assert uow.outbox.update(gone) == ["message-2"]
-        assert not uow.outbox.start(message(1, status=SENDING), owner="a", attempt=1, until=later(30))
+        assert not uow.outbox.start([held(message(1, status=SENDING), "a", 1, until_s=30)])
         uow.commit()
     assert [status(store, tenant, n) for n in (1, 2, 3)] == [CANCELLED, SENDING, CANCELLED]
 
 
-def test_budgets_count_what_takes_a_slot(store: SqlStore, tenant: TenantId) -> None:
-    every = [message(n, status=state) for n, state in enumerate(MessageStatus, 1)]
-    bounced = message(99, status=MessageStatus.FAILED, sent_at=NOON)
-    other = message(100, campaign_id=CampaignId("camp-8"))
-    queue(store, tenant, *every, bounced, other)
+def test_many_claims_are_finished_at_once_but_for_those_that_are_gone(store: SqlStore, tenant: TenantId) -> None:
+    queue(store, tenant, *(message(n) for n in range(1, 5)))
+    claim(store, tenant, limit=3)
     with store.writing(tenant) as uow:
-        uow.outbox.lock_budgets([CampaignId("camp-8"), CampaignId("camp-7")])
-        used = uow.outbox.budget_used([CampaignId("camp-7"), CampaignId("camp-9")])
-    assert used == {"camp-7": sum(item.takes_slot for item in (*every, bounced))}
+        started = uow.outbox.start(held(message(n, status=SENDING), "a", 1) for n in (1, 2, 3, 4))
+        assert started == {"message-1", "message-2", "message-3"}
+        ends = [message(1, status=ACCEPTED, sent_at=NOON), message(2, status=UNKNOWN), message(3, status=ACCEPTED)]
+        claims = [held(item, "a", attempt) for item, attempt in zip(ends, (1, 1, 2), strict=True)]
+        assert uow.outbox.finish(claims) == {"message-1", "message-2"}
+        uow.commit()
+    assert [status(store, tenant, n) for n in (1, 2, 3, 4)] == [ACCEPTED, UNKNOWN, SENDING, QUEUED]
 
 
 def test_messages_are_found(store: SqlStore, tenant: TenantId) -> None:
@@ -180,4 +186,4 @@ def test_other_sends_count_unless_they_are_ghosts(store: SqlStore, tenant: Tenan
         uow.commit()
     with store.reading(tenant) as uow:
         assert uow.sends.of([ANNA, BOB]) == {ANNA: [ghost, prior], BOB: [prior]}
-        assert uow.sends.budget_used([CampaignId("camp-7"), CampaignId("other")]) == {"other": 2}
+        assert uow.budgets.used() == {"other": 2}

@@ -45,7 +45,7 @@ class Databases:
         finally:
             self._do(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _do(self, statement: sql.Composable) -> None:
+    def _do(self, statement: sql.SQL | sql.Composed) -> None:
         try:
             with psycopg.connect(self._server, autocommit=True, connect_timeout=10) as connection:
                 connection.execute(statement)

@@ -66,9 +66,7 @@ def bench_decide(
     return {"customers": customers, "rounds": rounds, "log_rows": log_rows, "at_once": at_once, "workers": found}
 
 
-def _measured(
-    server: Databases, template: str, count: int, at_once: int, say: Callable[[str], None]
-) -> dict[str, Any]:
+def _measured(server: Databases, template: str, count: int, at_once: int, say: Callable[[str], None]) -> dict[str, Any]:
     with TemporaryDirectory(prefix="nearcast-record-") as folder:
         records = [Path(folder) / str(number) for number in range(count)]
         with server.copied(template) as url:

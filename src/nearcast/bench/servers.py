@@ -44,8 +44,8 @@ def tile38_server() -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def postgis_server(*, is_durable: bool = False) -> Iterator[str]:
-    """The URL of a PostgreSQL with PostGIS that listens on a socket in a closed folder alone; if it is durable, a commit
-    waits for the disk as it does in earnest.
+    """The URL of a PostgreSQL with PostGIS that listens on a socket in a closed folder alone; if it is durable, each
+    commit waits for the disk as it does in earnest.
     """
     initdb, pg_ctl = _postgres("initdb"), _postgres("pg_ctl")
     # PostgreSQL refuses to run as root

@@ -10,12 +10,12 @@ import psycopg
 
 from nearcast.bench.installation import campaign_of, consents_of, customer_of, shop_of
 from nearcast.domain.campaign import CampaignState
-from nearcast.domain.geofence import Circle, Geofence
-from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
+from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.position import Position
 from nearcast.geo.batch import PingBatch
+from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.instants import as_us
-from nearcast.services.ports import LedgerLine
+from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.tenants import SAFE_DEFAULTS
 from nearcast.sim.calendar import TIMEZONE
 from nearcast.store.migrate import upgrade
@@ -38,10 +38,12 @@ INSERT INTO match_log (tenant_id, decision_id, customer_id, campaign_id, geofenc
     outcome, reason, reasons, detail, expires_at, tz_used, tz_source, would_have_sent)
 SELECT %(tenant)s, gen_random_uuid()::text, 'c' || n %% 100000, 'campaign-' || n %% %(fences)s,
     'fence-' || n %% %(fences)s, 'shop-' || n %% %(fences)s, 'enter', at, at,
-    'suppress', why, '["' || why || '"]', %(detail)s, at + interval '20 minutes', 'Europe/Berlin', 'ping_location', false
+    'suppress', why, '["' || why || '"]', %(detail)s, at + interval '20 minutes', 'Europe/Berlin', 'ping_location',
+    false
 FROM generate_series(1, %(rows)s) AS n,
     LATERAL (SELECT %(since)s + n * (interval '365 days' / %(rows)s) AS at,
-        (ARRAY['cap_min_gap', 'quiet_hours', 'fence_cooldown', 'cap_calendar', 'shop_closed'])[1 + n %% 5] AS why) AS made
+        (ARRAY['cap_min_gap', 'quiet_hours', 'fence_cooldown', 'shop_closed', 'cap_calendar'])[1 + n %% 5] AS why
+    ) AS made
 """
 _DETAIL = (
     '{"location_consent":{"status":"live","event_ids":["e-1"]},"ping_age":{"age_s":1.0,"max_age_s":300},'
@@ -132,22 +134,22 @@ def _put_catalogue(store: SqlStore) -> None:
     with store.writing(TENANT) as uow:
         uow.catalogue.put_settings(settings, _LONG_AGO)
         for n in range(_FENCES):
-            geofence = Geofence(id=GeofenceId(f"fence-{n}"), boundary=Circle(_center(n), _RADIUS_M))
+            feature = _feature(n)
+            geofence = geofence_from_feature(feature, place=f"fence-{n}")
             shop = shop_of(n, geofence)
             uow.catalogue.shops.put(shop["id"], shop, _LONG_AGO)
-            uow.catalogue.geofences.put_geofence(geofence, _feature(geofence), _LONG_AGO)
+            uow.catalogue.geofences.put_geofence(geofence, feature, _LONG_AGO)
             campaign: dict[str, Any] = {**campaign_of(n, geofence), "trigger": {"on": "enter"}}
             campaign["budget"] = {"messages": 1_000_000}
             uow.catalogue.campaigns.put_campaign(campaign["id"], campaign, _LONG_AGO, state=CampaignState.ACTIVE)
         uow.commit()
 
 
-def _feature(geofence: Geofence) -> dict[str, Any]:
-    assert isinstance(geofence.boundary, Circle)
-    center = geofence.boundary.center
+def _feature(fence: int) -> dict[str, Any]:
+    center = _center(fence)
     return {
         "type": "Feature",
-        "properties": {"id": geofence.id, "radius_m": geofence.boundary.radius_m},
+        "properties": {"id": f"fence-{fence}", "radius_m": _RADIUS_M},
         "geometry": {"type": "Point", "coordinates": [center.lon_deg, center.lat_deg]},
     }
 

@@ -10,9 +10,13 @@ NearcastError
 │  ├─ InUse           others refer to it
 │  └─ RevisionChanged somebody else was faster
 └─ StoreUnavailable   the store does not answer: nothing was changed, nothing may be sent
+   └─ Overtaken       it does, and others were faster
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
+
+from nearcast.domain.ids import DecisionId
 
 
 class NearcastError(Exception):
@@ -85,3 +89,13 @@ class StoreUnavailable(NearcastError):
     """The database is away, locked or overloaded. What was to be done can be tried again as it stands."""
 
     code = "store_unavailable"
+
+
+class Overtaken(StoreUnavailable):
+    """Others were faster, and what a transaction took for granted does not hold any more. Done again, it knows more:
+    `decided` are decisions that it took for new.
+    """
+
+    def __init__(self, message: str, *, decided: Iterable[DecisionId] = ()) -> None:
+        super().__init__(message)
+        self.decided = frozenset(decided)

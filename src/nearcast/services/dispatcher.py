@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -71,16 +72,16 @@ class Dispatcher:
                 return
             ready = decide_again(working.world, message, now)
             if ready.status is MessageStatus.SENDING:
-                if not uow.outbox.start(ready, owner=claim.owner, attempt=claim.attempt, until=claim.until):
+                if not uow.outbox.start([replace(claim, message=ready)]):
                     return
-            elif not uow.outbox.finish(ready, owner=claim.owner, attempt=claim.attempt):
+            elif not uow.outbox.finish([replace(claim, message=ready)]):
                 return
             uow.commit()
         if ready.status is MessageStatus.SENDING:
             outcome = self._send(ready)
             sent = settled(ready, outcome, max(now, present()))
             with self._steps.writing() as uow:
-                uow.outbox.finish(sent, owner=claim.owner, attempt=claim.attempt)
+                uow.outbox.finish([replace(claim, message=sent)])
                 uow.commit()
 
     def _send(self, message: Message) -> SendOutcome:

@@ -21,7 +21,7 @@ from nearcast.services.ingest import Door, ping_keys
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Channel, Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
-from nearcast.services.steps import Steps, slices
+from nearcast.services.steps import Known, Steps, slices
 from nearcast.services.working_set import WorkingSet
 from nearcast.services.world import World
 
@@ -101,13 +101,13 @@ class Live:
         return self._work_slice(wanted, held, now)
 
     def _work_slice(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> int:
-        with self._steps.writing() as uow:
+        def work(uow: UnitOfWork, known: Known) -> int:
             tokens = uow.pings.borrow(partitions) if held is None else {key: held[key] for key in partitions}
             taken = uow.pings.read(tokens, limit=self._pings_at_once)
             if not len(taken.batch):
                 return 0
             uow.catalogue.hold_geofences()
-            working = WorkingSet(uow, self.catalogue, {CustomerId(key) for key in taken.batch.customer_id}, now)
+            working = WorkingSet(uow, self.catalogue, {CustomerId(key) for key in taken.batch.customer_id}, now, known)
             named = ping_keys(taken.batch)
             door = Door(working.world, seen=uow.pings.seen(named))
             take_batch(working.world, door, taken.batch, now)
@@ -116,7 +116,9 @@ class Live:
             if not uow.pings.move(taken.moves, tokens):
                 return 0  # another worker has consumed them, or may: nothing of this is kept
             uow.commit()
-        return len(taken.batch)
+            return len(taken.batch)
+
+        return self._steps.decide(work)
 
     def next_due(self, now: datetime) -> datetime | None:
         """When work is due next, if nothing more is heard; consents that changed by `now` have been dealt with."""
@@ -158,21 +160,24 @@ class Live:
             uow.commit()
 
     def _end_visits(self, now: datetime) -> None:
-        while True:
-            with self._steps.writing() as uow:
-                due = {key: at for at, key in uow.tracks.ended(now, limit=_VISITS_AT_ONCE)}
-                # a ping that came in before the end may say that the visit went on
-                heard = uow.pings.waiting_since(due)
-                ended = [key for key, at in due.items() if key not in heard or heard[key] > at]
-                if not ended:
-                    return
-                uow.catalogue.hold_geofences()
-                working = WorkingSet(uow, self.catalogue, ended, now)
-                for customer_id in ended:
-                    end_visits(working.world, customer_id, now)
-                working.save()
-                working.save_tracks(ended)
-                uow.commit()
+        def end(uow: UnitOfWork, known: Known) -> bool:
+            due = {key: at for at, key in uow.tracks.ended(now, limit=_VISITS_AT_ONCE)}
+            # a ping that came in before the end may say that the visit went on
+            heard = uow.pings.waiting_since(due)
+            ended = [key for key, at in due.items() if key not in heard or heard[key] > at]
+            if not ended:
+                return False
+            uow.catalogue.hold_geofences()
+            working = WorkingSet(uow, self.catalogue, ended, now, known)
+            for customer_id in ended:
+                end_visits(working.world, customer_id, now)
+            working.save()
+            working.save_tracks(ended)
+            uow.commit()
+            return True
+
+        while self._steps.decide(end):
+            pass
 
     def dispatch_due(self, now: datetime) -> int:
         """Send all that may go at `now`; how many messages were taken in hand."""
@@ -231,18 +236,21 @@ class Live:
 
     def delete_geofence(self, geofence_id: GeofenceId, now: datetime, *, may: Check = _anybody) -> None:
         """Take a geofence out of force: visits there end, what is queued for it is cancelled. `may` can refuse it."""
-        with self._steps.writing() as uow:
+
+        def delete(uow: UnitOfWork, known: Known) -> None:
             may(uow)
             if not uow.catalogue.geofences.delete(geofence_id, now):
                 raise NotFound(f"there is no geofence {geofence_id!r}")
             inside = uow.tracks.visiting(geofence_id)
             concerned = {*inside, *uow.outbox.queued_for_geofence(geofence_id)}
-            working = WorkingSet(uow, self.catalogue, concerned, now)
+            working = WorkingSet(uow, self.catalogue, concerned, now, known)
             for customer_id in inside:
                 end_visits(working.world, customer_id, now)
             cancel_for_geofence(working.world, geofence_id, now)
             working.save()
             uow.commit()
+
+        self._steps.decide(delete)
 
     def change_campaign(self, campaign_id: CampaignId, action: str, now: datetime) -> CampaignState:
         """Activate, pause or end a campaign; its new state."""

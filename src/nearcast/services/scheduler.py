@@ -9,7 +9,7 @@ from nearcast.domain.ids import CampaignId
 from nearcast.services.engine import run_campaigns
 from nearcast.services.ports import RunStatus, UnitOfWork
 from nearcast.services.runs import due_runs, next_due, scheduled_since
-from nearcast.services.steps import Steps, slices
+from nearcast.services.steps import Known, Steps, slices
 from nearcast.services.working_set import WorkingSet
 
 _RUNS_AT_ONCE = 50
@@ -90,19 +90,22 @@ class Scheduler:
 
     def _run(self, due_at: datetime, campaign_ids: Sequence[CampaignId], now: datetime) -> None:
         """The runs of one due instant together; a run that another process has written is left to it."""
-        catalogue = self._steps.catalogue
-        with self._steps.writing() as uow:
+
+        def run(uow: UnitOfWork, known: Known) -> None:
+            catalogue = self._steps.catalogue
             ours = [key for key in campaign_ids if uow.runs.insert(key, due_at, status=RunStatus.DONE, at=now)]
             campaigns = catalogue.world(uow.catalogue).campaigns.by_id
             seen = uow.tracks.seen_since(_oldest(campaigns, ours, due_at)) if ours else []
             uow.customers.lock(seen)  # all of them before any budget
             for customer_ids in slices(seen):
-                working = WorkingSet(uow, catalogue, customer_ids, now)
+                working = WorkingSet(uow, catalogue, customer_ids, now, known)
                 run_campaigns(working.world, ours, due_at, now)
                 for run in working.world.runs:
                     uow.runs.add_entries(run["campaign_id"], due_at, run["entries"])
                 working.save()
             uow.commit()
+
+        self._steps.decide(run)
 
 
 def _oldest(campaigns: Mapping[CampaignId, Campaign], ids: Iterable[CampaignId], due_at: datetime) -> datetime | None:

@@ -1,13 +1,30 @@
 """The transactions of one tenant's engine, and what it remembers between them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
 
-from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.errors import Overtaken
+from nearcast.domain.ids import CustomerId, DecisionId, TenantId
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.ports import Store, UnitOfWork
 
 _CUSTOMERS_AT_ONCE = 500
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a step that was overtaken knows when it is done again: which opportunities were `decided` before, and that
+    budgets are so short that it `holds_budgets` from its beginning.
+    """
+
+    decided: frozenset[DecisionId] = frozenset()
+    holds_budgets: bool = False
+
+
+NOTHING = Known()
 
 
 class Steps:
@@ -23,13 +40,28 @@ class Steps:
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         return self._step(self.store.reading(self.tenant_id))
 
+    def decide(self, step: Callable[[UnitOfWork, Known], T]) -> T:
+        """Do a step that decides, in a unit of work that it commits itself. It takes for granted that its opportunities
+        are new and that budgets last, which hardly ever fails and is found out at its end; then it is done again.
+        """
+        known = NOTHING
+        while True:
+            try:
+                with self.writing() as uow:
+                    return step(uow, known)
+            except Overtaken as overtaken:
+                known = Known(known.decided | overtaken.decided, holds_budgets=True)
+
     @contextmanager
     def _step(self, begun: UnitOfWork) -> Iterator[UnitOfWork]:
+        revision = self.catalogue.revision
         try:
             with begun as uow:
                 yield uow
-        except BaseException:
-            self.catalogue = CatalogueCache(self.tenant_id)
+        except BaseException as error:
+            # what was read may be an edit of this very step
+            if not isinstance(error, Overtaken) or self.catalogue.revision != revision:
+                self.catalogue = CatalogueCache(self.tenant_id)
             raise
 
 

@@ -1,17 +1,19 @@
 """Some customers of a tenant as a world: loaded and locked in one unit of work, and saved in it with what changed."""
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
 from nearcast.domain.consent import in_ledger_order
-from nearcast.domain.ids import CampaignId, CustomerId, MessageId
+from nearcast.domain.errors import Overtaken
+from nearcast.domain.ids import CustomerId, MessageId
 from nearcast.domain.message import Message
 from nearcast.domain.track import Track
+from nearcast.services.budgets import OthersShare
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.engine import visits_end_at
 from nearcast.services.look_back import look_back
 from nearcast.services.ports import KeptTrack, UnitOfWork
+from nearcast.services.steps import NOTHING, Known
 from nearcast.services.world import World
 
 
@@ -28,8 +30,9 @@ class WorkingSet:
         catalogue: CatalogueCache,
         customer_ids: Iterable[CustomerId],
         now: datetime | None = None,
+        known: Known = NOTHING,
     ) -> None:
-        self._uow = uow
+        self._uow, self._known = uow, known
         self.customer_ids = sorted(set(customer_ids))
         uow.customers.lock(self.customer_ids)
         self.world = catalogue.world(uow.catalogue)
@@ -56,12 +59,18 @@ class WorkingSet:
         for key, sends in other_sends.items():
             world.other_sends[key] = sends
             self._other_sends[key] = len(sends)
-        world.other_budget = _Budgets(uow, world)
-        world.decided_before = uow.match_log.known
+        campaigns = world.campaigns.by_id
+        limits = {key: one.budget_messages for key, one in campaigns.items() if one.budget_messages is not None}
+        if self._known.holds_budgets:
+            uow.budgets.hold(limits)
+        world.other_budget = OthersShare(uow.budgets, limits, self._messages.values())
+        world.decided_before = lambda asked: asked & self._known.decided
 
     def save(self) -> None:
-        """Write what changed; the commit is the caller's."""
+        """Write what changed; the commit is the caller's. Overtaken where something had been decided before."""
         uow, world = self._uow, self.world
+        if decided := uow.match_log.known(row["decision_id"] for row in world.rows):
+            raise Overtaken("an opportunity was decided before", decided=decided)
         uow.transitions.delete(world.taken_back)
         uow.transitions.upsert(world.transitions.values())
         uow.match_log.append(world.rows)
@@ -88,28 +97,3 @@ class WorkingSet:
             )
             for key in customer_ids
         )
-
-
-class _Budgets(Counter[CampaignId]):
-    """What everybody else takes from the budgets of campaigns, counted when it is asked for: most steps ask for none.
-    All budgets are held from then on: two steps that held some and wanted others would wait for each other for ever.
-    """
-
-    def __init__(self, uow: UnitOfWork, world: World) -> None:
-        super().__init__()
-        self._uow = uow
-        self._limited = {key for key, campaign in world.campaigns.by_id.items() if campaign.budget_messages is not None}
-        self._own = Counter(message.campaign_id for message in world.messages.values() if message.takes_slot)
-        self._is_held = False
-
-    def __missing__(self, campaign_id: CampaignId) -> int:
-        if campaign_id not in self._limited:
-            return 0
-        if not self._is_held:
-            self._uow.outbox.lock_budgets(self._limited)
-            self._is_held = True
-        taken = (
-            source.budget_used([campaign_id]).get(campaign_id, 0) for source in (self._uow.outbox, self._uow.sends)
-        )
-        self[campaign_id] = sum(taken) - self._own[campaign_id]
-        return self[campaign_id]

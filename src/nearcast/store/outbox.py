@@ -3,23 +3,23 @@
 A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
-from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
+from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.services.ports import Claim, MessageFilter, Page
-from nearcast.store.dialect import lock_names
+from nearcast.store.budgets import Budgets
 from nearcast.store.message_rows import message_changes, message_from_row, message_to_row
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.tables import message
 
 QUEUED, CLAIMED, SENDING = (s.value for s in (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING))
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+_NO_NAMES: Mapping[MessageId, str] = {}
 _FREE = (MessageStatus.CANCELLED, MessageStatus.EXPIRED, MessageStatus.FAILED)
 _TAKES_SLOT = [status.value for status in MessageStatus if status not in _FREE]
 _FAILED_LATE = and_(message.c.status == MessageStatus.FAILED.value, message.c.sent_at.is_not(None))
@@ -36,26 +36,25 @@ def queued_by(due_by: datetime) -> Select[str]:
 class Outbox:
     """One tenant's messages."""
 
-    def __init__(self, connection: Connection, tenant: TenantId) -> None:
-        self._connection, self._tenant = connection, tenant
+    def __init__(self, connection: Connection, tenant: TenantId, budgets: Budgets) -> None:
+        self._connection, self._tenant, self._budgets = connection, tenant, budgets
 
     def insert(self, messages: Iterable[Message]) -> None:
         """Add new messages, in their order."""
-        rows = [{**message_to_row(item, self._tenant), "attempt": 0} for item in messages]
-        if rows:
+        new = list(messages)
+        self._budgets.take(item.campaign_id for item in new if item.takes_slot)
+        if new:
+            rows = [{**message_to_row(item, self._tenant), "attempt": 0} for item in new]
             self._connection.execute(insert(message), rows)
 
     def update(self, messages: Iterable[Message]) -> list[MessageId]:
         """Write what became of messages that had not left; a claim on one ends. Those that had left are not changed:
         their ids.
         """
-        left = []
-        for item in messages:
-            mine = self._is(item.id) & message.c.status.in_([QUEUED, CLAIMED])
-            written = update(message).where(mine).values(**message_changes(item), **_NO_LEASE)
-            if self._connection.execute(written).rowcount == 0:
-                left.append(item.id)
-        return left
+        changed = {item.id: item for item in messages}
+        there = {row.id for row in self._held(changed, [QUEUED, CLAIMED])}
+        self._write((item for key, item in changed.items() if key in there), lambda item: _NO_LEASE)
+        return [key for key in changed if key not in there]
 
     def claim_due(self, now: datetime, *, owner: str, lease_s: float, limit: int) -> list[Claim]:
         """Take queued messages that may go by `now`, the longest due first; nobody else gets them before the lease
@@ -81,14 +80,25 @@ class Outbox:
             for row in sorted(taken, key=lambda row: (row.not_before, row.seq))
         ]
 
-    def start(self, item: Message, *, owner: str, attempt: int, until: datetime) -> bool:
-        """Write that a claimed message is being sent, and hold it until then; False where the claim is gone."""
-        return self._fenced(item, owner, attempt, [CLAIMED], lease_owner=owner, lease_until=until)
+    def start(self, claims: Iterable[Claim]) -> set[MessageId]:
+        """Write that claimed messages are being sent, and hold them until then; whose claims were not gone. A claim has
+        its message as it is from now on.
+        """
+        ours = self._ours(claims, [CLAIMED])
+        leases = {key: {"lease_owner": claim.owner, "lease_until": claim.until} for key, claim in ours.items()}
+        self._write((claim.message for claim in ours.values()), lambda item: leases[item.id])
+        return set(ours)
 
-    def finish(self, item: Message, *, owner: str, attempt: int, provider_id: str | None = None) -> bool:
-        """Write what an attempt came to and end its claim; False where the claim is gone, and nothing is written."""
-        known = {} if provider_id is None else {"provider_id": provider_id}
-        return self._fenced(item, owner, attempt, [CLAIMED, SENDING], **_NO_LEASE, **known)
+    def finish(self, claims: Iterable[Claim], provider_ids: Mapping[MessageId, str] = _NO_NAMES) -> set[MessageId]:
+        """Write what attempts came to and end their claims; whose were not gone: nothing is written of the others. A
+        claim has its message as it is from now on.
+        """
+        ours = self._ours(claims, [CLAIMED, SENDING])
+        named = [claim.message for key, claim in ours.items() if key in provider_ids]
+        self._write(named, lambda item: {**_NO_LEASE, "provider_id": provider_ids[item.id]})
+        nameless = [claim.message for key, claim in ours.items() if key not in provider_ids]
+        self._write(nameless, lambda item: _NO_LEASE)
+        return set(ours)
 
     def rescue(self, now: datetime) -> dict[MessageStatus, list[MessageId]]:
         """End the leases that have run out by `now`: what was claimed is queued again, what was being sent unknown."""
@@ -153,21 +163,6 @@ class Outbox:
         found: datetime | None = self._connection.scalar(waiting)
         return found
 
-    def budget_used(self, campaign_ids: Iterable[CampaignId]) -> dict[CampaignId, int]:
-        """How many messages take from the budgets of campaigns: `Message.takes_slot` in the database's words."""
-        found: Counter[CampaignId] = Counter()
-        for ids in chunks(sorted(set(campaign_ids))):
-            counted = self._mine().with_only_columns(message.c.campaign_id, func.count())
-            counted = counted.where(message.c.campaign_id.in_(ids)).group_by(message.c.campaign_id)
-            for which in (message.c.status.in_(_TAKES_SLOT), _FAILED_LATE):  # an index answers the first by itself
-                for key, count in self._connection.execute(counted.where(which)):
-                    found[CampaignId(key)] += count
-        return dict(found)
-
-    def lock_budgets(self, campaign_ids: Iterable[CampaignId]) -> None:
-        """Hold the budgets of campaigns until the transaction ends. After the customers, never before them."""
-        lock_names(self._connection, (f"budget {self._tenant} {key}" for key in campaign_ids))
-
     def page(
         self, wanted: MessageFilter = ALL, *, cursor: str | None = None, limit: int = 100, newest_first: bool = True
     ) -> Page[Message]:
@@ -184,13 +179,32 @@ class Outbox:
         rows = self._connection.execute(found)
         return page_of([(str(row.seq), message_from_row(row)) for row in rows], limit)
 
-    def _fenced(self, item: Message, owner: str, attempt: int, statuses: list[str], **lease: Any) -> bool:
-        mine = self._is(item.id) & (message.c.lease_owner == owner) & (message.c.attempt == attempt)
-        written = update(message).where(mine, message.c.status.in_(statuses))
-        return self._connection.execute(written.values(**message_changes(item), **lease)).rowcount == 1
+    def _ours(self, claims: Iterable[Claim], statuses: list[str]) -> dict[MessageId, Claim]:
+        """The claims that have not been taken away, of messages that are in one of these statuses."""
+        asked = {claim.message.id: claim for claim in claims}
+        return {
+            MessageId(row.id): asked[row.id]
+            for row in self._held(asked, statuses)
+            if (row.lease_owner, row.attempt) == (asked[row.id].owner, asked[row.id].attempt)
+        }
 
-    def _is(self, message_id: MessageId) -> Any:
-        return and_(message.c.tenant_id == self._tenant, message.c.id == message_id)
+    def _held(self, message_ids: Iterable[MessageId], statuses: list[str]) -> list[Row[Any]]:
+        """Those of the messages that are in one of the statuses, and stay so until the transaction ends."""
+        found: list[Any] = []
+        for ids in chunks(sorted(message_ids)):
+            asked = self._mine().where(message.c.id.in_(ids), message.c.status.in_(statuses)).order_by(message.c.id)
+            columns = asked.with_only_columns(message.c.id, message.c.lease_owner, message.c.attempt)
+            found += self._connection.execute(columns.with_for_update()).all()
+        return found
+
+    def _write(self, items: Iterable[Message], lease: Callable[[Message], dict[str, Any]]) -> None:
+        """Write what became of messages that are held; one that frees what it took gives it back to its budget."""
+        changed = list(items)
+        rows = [{"of_id": item.id, **message_changes(item), **lease(item)} for item in changed]
+        if rows:
+            mine = and_(message.c.tenant_id == self._tenant, message.c.id == bindparam("of_id"))
+            self._connection.execute(update(message).where(mine), rows)
+        self._budgets.give_back(item.campaign_id for item in changed if not item.takes_slot)
 
     def _mine(self) -> Select[Any]:
         return select(message).where(message.c.tenant_id == self._tenant)

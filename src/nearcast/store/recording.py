@@ -1,6 +1,6 @@
 """What a store says to its database, statement by statement."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +42,11 @@ def recorded(store: SqlStore) -> Iterator[list[Statement]]:
     def rolled_back(_connection: Connection) -> None:
         said.append(Statement(ROLLBACK))
 
-    heard = {"before_cursor_execute": executed, "commit": committed, "rollback": rolled_back}
+    heard: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": executed,
+        "commit": committed,
+        "rollback": rolled_back,
+    }
     for name, listener in heard.items():
         event.listen(store.engine, name, listener)
     try:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
+from nearcast.store.budgets import Budgets
 from nearcast.store.page import chunks
 from nearcast.store.tables import other_send
 
@@ -15,11 +16,13 @@ from nearcast.store.tables import other_send
 class Sends:
     """One tenant's other sends. They have no message, and none is waiting."""
 
-    def __init__(self, connection: Connection, tenant: TenantId) -> None:
-        self._connection, self._tenant = connection, tenant
+    def __init__(self, connection: Connection, tenant: TenantId, budgets: Budgets) -> None:
+        self._connection, self._tenant, self._budgets = connection, tenant, budgets
 
     def append(self, sends: Iterable[tuple[CustomerId, Send]]) -> None:
-        """Add sends."""
+        """Add sends; all but ghosts take from the budgets of their campaigns."""
+        added = list(sends)
+        self._budgets.take(send.campaign_id for _, send in added if not send.is_ghost)
         rows = [
             {
                 "tenant_id": self._tenant,
@@ -32,7 +35,7 @@ class Sends:
                 "is_ghost": send.is_ghost,
                 "decided_at": send.decided_at,
             }
-            for customer_id, send in sends
+            for customer_id, send in added
         ]
         if rows:
             self._connection.execute(insert(other_send), rows)

@@ -266,6 +266,13 @@ other_send = Table(
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "campaign_id", "is_ghost"),
 )
+campaign_budget = Table(
+    "campaign_budget",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("campaign_id", Id, primary_key=True),
+    Column("used", BigInteger, nullable=False),
+)
 run = Table(
     "run",
     metadata,

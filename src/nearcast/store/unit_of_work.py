@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from nearcast.domain.ids import TenantId
 from nearcast.store.audit import AuditTrail
+from nearcast.store.budgets import Budgets
 from nearcast.store.catalogue import Catalogue
 from nearcast.store.consents import Consents
 from nearcast.store.counters import Counters
@@ -38,6 +39,7 @@ class SqlUnitOfWork(Transaction):
     match_log: MatchLog
     outbox: Outbox
     sends: Sends
+    budgets: Budgets
     pings: Pings
     runs: Runs
     keys: Keys
@@ -60,8 +62,9 @@ class SqlUnitOfWork(Transaction):
         self.tracks = Tracks(connection, tenant_id)
         self.transitions = Transitions(connection, tenant_id)
         self.match_log = MatchLog(connection, tenant_id)
-        self.outbox = Outbox(connection, tenant_id)
-        self.sends = Sends(connection, tenant_id)
+        self.budgets = Budgets(connection, tenant_id)
+        self.outbox = Outbox(connection, tenant_id, self.budgets)
+        self.sends = Sends(connection, tenant_id, self.budgets)
         self.pings = Pings(connection, tenant_id)
         self.runs = Runs(connection, tenant_id)
         self.keys = Keys(connection, tenant_id)
@@ -69,3 +72,8 @@ class SqlUnitOfWork(Transaction):
         self.counters = Counters(connection, tenant_id)
         self.audit = AuditTrail(connection, tenant_id)
         return self
+
+    def commit(self) -> None:
+        """As `Transaction`; what it takes from budgets comes last, for others wait for it."""
+        self.budgets.settle()
+        super().commit()

@@ -1,0 +1,71 @@
+"""What campaigns' budgets have lost: a number each, so that nobody counts messages.
+
+Every transaction adds up what it takes and gives back, and writes it at its very end, in the order of ids: one that
+waits for another there waits for a commit, and never for one that waits for it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, select
+
+from nearcast.domain.errors import Overtaken
+from nearcast.domain.ids import CampaignId, TenantId
+from nearcast.store.dialect import insert_into
+from nearcast.store.tables import campaign_budget
+
+
+class Budgets:
+    """One tenant's budgets in one transaction."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+        self._changes: Counter[CampaignId] = Counter()
+        self._limits: Mapping[CampaignId, int] = {}
+
+    def used(self) -> dict[CampaignId, int]:
+        """How many messages take from each campaign's budget now, with what this transaction changes."""
+        c = campaign_budget.c
+        mine = select(c.campaign_id, c.used).where(c.tenant_id == self._tenant)
+        found = Counter({CampaignId(row.campaign_id): row.used for row in self._connection.execute(mine)})
+        found.update(self._changes)
+        return {key: count for key, count in found.items() if count}
+
+    def limit(self, limits: Mapping[CampaignId, int]) -> None:
+        """What these may lose at most, if this transaction takes anything from them."""
+        self._limits = {**self._limits, **limits}
+
+    def hold(self, campaign_ids: Iterable[CampaignId]) -> None:
+        """Keep others from taking until the transaction ends."""
+        self._add(dict.fromkeys(campaign_ids, 0))
+
+    def take(self, campaign_ids: Iterable[CampaignId]) -> None:
+        """A message each, queued for these campaigns."""
+        self._changes.update(campaign_ids)
+
+    def give_back(self, campaign_ids: Iterable[CampaignId]) -> None:
+        """A message each that was freed."""
+        self._changes.subtract(campaign_ids)
+
+    def settle(self) -> None:
+        """Write what this transaction changes, as the last before its commit. Overtaken where others have taken
+        meanwhile what it took for its own.
+        """
+        changes = {key: count for key, count in self._changes.items() if count}
+        self._changes.clear()
+        for key, used in self._add(changes).items():
+            if changes[key] > 0 and used > self._limits.get(key, used):
+                raise Overtaken("a budget was used up by others meanwhile")
+
+    def _add(self, changes: Mapping[CampaignId, int]) -> dict[CampaignId, int]:
+        if not changes:
+            return {}
+        statement = insert_into(self._connection, campaign_budget)
+        added = statement.on_conflict_do_update(
+            index_elements=["tenant_id", "campaign_id"],
+            set_={"used": campaign_budget.c.used + statement.excluded.used},
+        ).returning(campaign_budget.c.campaign_id, campaign_budget.c.used)
+        rows = [
+            {"tenant_id": self._tenant, "campaign_id": key, "used": count} for key, count in sorted(changes.items())
+        ]
+        return {CampaignId(row.campaign_id): row.used for row in self._connection.execute(added, rows)}
