@@ -3,6 +3,9 @@
 from datetime import datetime
 from threading import Event
 
+import pytest
+from sqlalchemy import text
+
 from nearcast.domain.ids import TenantId
 from nearcast.domain.message import Message
 from nearcast.services.intake import Intake
@@ -72,6 +75,44 @@ def test_what_a_slow_dispatcher_does_not_come_to_within_its_lease_is_sent_by_ano
     other.dispatch_some(slow.at, slow.now)
     assert slow.heard.customers == names(6)
     assert {status for (status,) in messages(store, tenant).values()} == {"accepted"}
+
+
+class Stumbling(SlowClock):
+    """Answers at once, but for one message, which takes ten seconds."""
+
+    def send(self, message: Message) -> SendOutcome:
+        self.send_s = 10 if len(self.heard.messages) == 10 else 0
+        return super().send(message)
+
+
+def test_a_channel_that_becomes_slow_gives_back_what_was_marked_and_had_not_left(store: SqlStore) -> None:
+    stumbling, tenant = Stumbling(send_s=0), queued(store, 20)
+    live = Live(store, tenant, stumbling)
+    live.dispatch_some(NOON, stumbling.now)  # one, two, four, and three of eight
+    live.dispatch_some(NOON, stumbling.now)
+    told = [status for (status,) in messages(store, tenant).values()]
+    assert len(stumbling.heard.messages) == told.count("accepted")
+    assert told.count("queued") == 20 - told.count("accepted") > 0
+    while live.dispatch_some(stumbling.at, stumbling.now):
+        pass
+    assert stumbling.heard.customers == names(20)
+    assert {status for (status,) in messages(store, tenant).values()} == {"accepted"}
+
+
+def test_what_has_left_is_written_down_though_the_next_cannot_be_marked(store: SqlStore) -> None:
+    tenant = queued(store, 3)
+
+    class Closing(Heard):
+        def send(self, message: Message) -> SendOutcome:
+            with store.engine.begin() as connection:  # the next are marked after this
+                connection.execute(text("UPDATE customer SET doc = '[' WHERE id <> :id"), {"id": message.customer_id})
+            return super().send(message)
+
+    closing = Closing()
+    with pytest.raises(ValueError, match="Expecting"):
+        Live(store, tenant, closing).dispatch_some(NOON)
+    assert sorted(status for (status,) in messages(store, tenant).values()) == ["accepted", "claimed", "claimed"]
+    assert len(closing.messages) == 1
 
 
 def test_each_message_is_decided_when_its_turn_comes(store: SqlStore) -> None:

@@ -34,3 +34,25 @@ def statements_of_a_step(store: SqlStore, count: int) -> int:
 def test_a_step_has_as_many_statements_for_many_customers_as_for_one(store: SqlStore) -> None:
     counts = {count: statements_of_a_step(store, count) for count in (1, 10, 200)}
     assert len(set(counts.values())) == 1, counts
+
+
+def statements_of_a_dispatch(store: SqlStore, count: int) -> list[str]:
+    """What is said to send so many messages, of which the channel takes as many in a moment."""
+    customers = names(count + 100)
+    here = open_corner(store, ANOTHER, customers=customers, settings=RULES)
+    live, intake = Live(store, here, Heard()), Intake(store, lambda: None)
+
+    intake.accept(here, seen(customers[count:], NOON), NOON)
+    live.work_pings(NOON)
+    live.dispatch_due(NOON)
+    intake.accept(here, seen(customers[:count], later(1)), later(1))
+    live.work_pings(later(1))
+    with recorded(store) as said:
+        live.dispatch_due(later(1))
+    return [each.text for each in said]
+
+
+def test_a_message_costs_less_than_a_statement_where_the_channel_answers_at_once(store: SqlStore) -> None:
+    said = statements_of_a_dispatch(store, 100)
+    assert said.count(COMMIT) == 4, "a claim, two halves that also write what came of those before, the last outcomes"
+    assert len(said) < 60

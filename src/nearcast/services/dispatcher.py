@@ -1,19 +1,29 @@
-"""Queued messages are claimed, decided again and sent, one at a time; who does not come back loses the claim."""
+"""Queued messages are claimed, decided again and sent; who does not come back loses the claim.
+
+A few messages at a time are decided and marked in one transaction, and then sent one after the other: as many as the
+channel takes in a moment. More would be cheaper; but a withdrawal that comes within that moment comes too late, and all
+that are marked when a process dies are unknown, though some had not left. What a slow channel does not come to within
+the moment goes back, and is decided again.
+"""
 
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.services.delivery import decide_again, settled
-from nearcast.services.ports import Channel, Claim, SendOutcome
+from nearcast.services.ports import Channel, Claim, SendOutcome, UnitOfWork
 from nearcast.services.steps import Steps
 from nearcast.services.working_set import WorkingSet
 
-_MESSAGES_AT_ONCE = 10  # what a slow channel takes within a lease
+_CLAIMED_AT_FIRST = 10  # what a slow channel takes within a lease
+_CLAIMED_AT_MOST, _MARKED_AT_MOST = 200, 50
+_MOMENT = timedelta(seconds=0.1)
+_FRESH = timedelta(seconds=0.5)  # for so long a mark holds
 _log = logging.getLogger(__name__)
 Present: TypeAlias = Callable[[], datetime]
 """Tells the present instant."""
@@ -25,6 +35,7 @@ class Dispatcher:
     def __init__(self, steps: Steps, channel: Channel, *, owner: str, lease_s: float) -> None:
         self._steps, self._channel = steps, channel
         self._owner, self._lease_s = owner, lease_s
+        self._pace = 1  # how many messages the channel takes in a moment, by what it took last
 
     def dispatch_some(self, now: datetime, present: Present) -> int:
         """Claim some of what may go at `now`, and deal with each when its turn comes, at the instant that it is then.
@@ -34,17 +45,20 @@ class Dispatcher:
         """
         if not self._is_due(now):
             return 0
+        limit = min(max(_CLAIMED_AT_FIRST, 4 * self._pace), _CLAIMED_AT_MOST)
         with self._steps.writing() as uow:
-            claims = uow.outbox.claim_due(now, owner=self._owner, lease_s=self._lease_s, limit=_MESSAGES_AT_ONCE)
+            claims = uow.outbox.claim_due(now, owner=self._owner, lease_s=self._lease_s, limit=limit)
             uow.commit()
         failed: list[Exception] = []
-        for claim in claims:
-            try:
-                self._deliver(claim, now, present)
-            except StoreUnavailable:
-                raise
-            except Exception as error:
-                failed.append(error)
+        left, tried = deque(claims), list[Claim]()
+        try:
+            while left:
+                some = [left.popleft() for _ in range(min(self._pace, len(left)))]
+                self._deliver(some, tried, lambda: max(now, present()), failed)
+        finally:  # what has left is written down, whatever went wrong after it
+            if tried:
+                with self._steps.writing() as uow:
+                    self._record(uow, tried)
         if failed:
             raise failed[0]
         return len(claims)
@@ -60,29 +74,69 @@ class Dispatcher:
             due_at = uow.outbox.next_due()
         return due_at is not None and due_at <= now
 
-    def _deliver(self, claim: Claim, claimed_at: datetime, present: Present) -> None:
-        """Decided again in one transaction, sent outside any, recorded in another."""
-        now = max(claimed_at, present())
-        if now >= claim.until:  # the messages before it took long: it goes back to the queue, or has gone already
+    def _deliver(self, claims: Sequence[Claim], tried: list[Claim], present: Present, failed: list[Exception]) -> None:
+        """Decided again in one transaction, which also writes what came of those `tried` before; sent outside any."""
+        decided_at = present()
+        # the messages before them may have taken long: they go back to the queue, or have gone already
+        ours = [claim for claim in claims if decided_at < claim.until]
+        if not ours:
             return
+        try:
+            marked = self._mark(ours, tried, decided_at, failed)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if len(ours) == 1:
+                failed.append(error)
+            for claim in ours if len(ours) > 1 else ():  # one of them cannot be decided: not the others' fault
+                self._deliver([claim], tried, present, failed)
+            return
+        began = present()
+        for claim in marked:
+            tried.append(self._tried(claim, began, present))
+        self._keep_pace(len(marked), present() - began)
+
+    def _mark(self, claims: Sequence[Claim], tried: list[Claim], now: datetime, failed: list[Exception]) -> list[Claim]:
+        """Those of the claims whose messages are to be sent, and are marked so from now on."""
         with self._steps.writing() as uow:
-            working = WorkingSet(uow, self._steps.catalogue, [claim.message.customer_id], now)
-            message = working.world.messages.get(claim.message.id)
-            if message is None or message.status is not MessageStatus.CLAIMED:
-                return
-            ready = decide_again(working.world, message, now)
-            if ready.status is MessageStatus.SENDING:
-                if not uow.outbox.start([replace(claim, message=ready)]):
-                    return
-            elif not uow.outbox.finish([replace(claim, message=ready)]):
-                return
-            uow.commit()
-        if ready.status is MessageStatus.SENDING:
-            outcome = self._send(ready)
-            sent = settled(ready, outcome, max(now, present()))
-            with self._steps.writing() as uow:
-                uow.outbox.finish([replace(claim, message=sent)])
-                uow.commit()
+            customer_ids = [claim.message.customer_id for claim in claims]
+            world = WorkingSet(uow, self._steps.catalogue, customer_ids, now).world
+            leaving, staying = list[Claim](), list[Claim]()
+            for claim in claims:
+                message = world.messages.get(claim.message.id)
+                if message is None or message.status is not MessageStatus.CLAIMED:
+                    continue
+                try:
+                    ready = decide_again(world, message, now)
+                except Exception as error:
+                    failed.append(error)
+                    continue
+                world.keep(ready)
+                (leaving if ready.status is MessageStatus.SENDING else staying).append(replace(claim, message=ready))
+            uow.outbox.finish(staying)
+            marked = uow.outbox.start(leaving)
+            self._record(uow, tried)
+        return [claim for claim in leaving if claim.message.id in marked]
+
+    def _record(self, uow: UnitOfWork, tried: list[Claim]) -> None:
+        """Write what came of those that were tried, and commit."""
+        uow.outbox.finish(tried)
+        uow.commit()
+        tried.clear()
+
+    def _tried(self, claim: Claim, marked_at: datetime, present: Present) -> Claim:
+        """A claim with its message as it is after an attempt, or back in the queue where its turn came too late."""
+        message, now = claim.message, present()
+        if now - marked_at > _FRESH or now >= message.expires_at:
+            return replace(claim, message=message.to(MessageStatus.QUEUED))
+        outcome = self._send(message)
+        return replace(claim, message=settled(message, outcome, present()))
+
+    def _keep_pace(self, count: int, took: timedelta) -> None:
+        if took > _MOMENT:
+            self._pace = max(1, int(count * (_MOMENT / took)))
+        elif count == self._pace:
+            self._pace = min(2 * count, _MARKED_AT_MOST)
 
     def _send(self, message: Message) -> SendOutcome:
         try:
