@@ -21,6 +21,7 @@ from nearcast.geo.matcher import get_ready
 from nearcast.services.access import Access
 from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
+from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.consents import Consents
 from nearcast.services.cursors import Cursors
@@ -155,6 +156,7 @@ def application(
         clock=clock,
         vault=vault,
         access=Access(store),
+        audit=Audit(store, cursors),
         once=Once(store),
         tenants=Tenants(store),
         shops=Shops(store),
@@ -251,6 +253,7 @@ def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: 
     from nearcast import serving
     from nearcast.console.demo import demo_pages
     from nearcast.services.access import Role
+    from nearcast.services.audit_ports import SYSTEM
     from nearcast.services.demo.city import TENANT, build_demo_city
     from nearcast.services.demo.demo import Demo
     from nearcast.services.demo.seed import seed
@@ -266,6 +269,6 @@ def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: 
     url = serving.url_of(listening)
     say(f"{url} shows it at {speed:g} times the speed of life; its keys, of tenant {TENANT}:")
     for role in Role:
-        say(f"  {role.value:<9} {made.access.create(TENANT, role, 'demo', clock.now()).key}")
+        say(f"  {role.value:<9} {made.access.create(TENANT, role, 'demo', clock.now(), by=SYSTEM).key}")
     say(f"why each message was sent or not: curl -H 'Authorization: Bearer KEY' {url}/v1/match-log")
     serving.run(made, serving.ROLES, listening, say, pages=[demo_pages(shown)], beside=[shown])

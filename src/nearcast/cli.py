@@ -10,6 +10,7 @@ import typer
 
 from nearcast import __version__
 from nearcast.bench.commands import bench
+from nearcast.commands.audit import audit
 from nearcast.commands.export import export
 from nearcast.commands.keys import keys
 from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service, note
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Geo-targeted proximity campaigns: consent first, silence by default, every message explained.",
 )
+app.command()(audit)
 app.add_typer(export, name="export")
 app.add_typer(keys, name="keys")
 app.add_typer(bench, name="bench")

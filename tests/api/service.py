@@ -17,6 +17,7 @@ from nearcast.bootstrap import application
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from nearcast.services.application import Application
+from nearcast.services.audit_ports import SYSTEM
 from nearcast.serving import listen, url_of
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
@@ -68,7 +69,9 @@ class Service:
         """A new key of a tenant, which is made where it is new."""
         self.app.tenants.ensure(TenantId(tenant), self.clock.now(), timezone="Europe/Berlin")
         shop_ids = None if shops is None else [ShopId(shop) for shop in shops]
-        return self.app.access.create(TenantId(tenant), role, "test", self.clock.now(), shop_ids=shop_ids).key
+        return self.app.access.create(
+            TenantId(tenant), role, "test", self.clock.now(), by=SYSTEM, shop_ids=shop_ids
+        ).key
 
     def client(self, role: Role = Role.OPERATOR, tenant: str = "t1", shops: list[str] | None = None) -> httpx.Client:
         """Somebody with a key of that role."""

@@ -36,8 +36,62 @@ def test_a_key_is_made_used_and_revoked(service: Service):
         "role": "owner",
         "shop_ids": None,
         "created_at": "2026-06-02T10:00:00Z",
+        "expires_at": None,
+        "last_used_at": "2026-06-02T10:00:00Z",
+        "previous_until": None,
         "revoked_at": "2026-06-02T10:00:00Z",
     }
+
+
+def test_a_key_ends_when_it_expires(service: Service):
+    operator = service.client()
+    answer = operator.post("/v1/keys", json={"name": "fair", "role": "owner", "expires_in_days": 3})
+    made = answer.json()
+    assert made["expires_at"] == "2026-06-05T10:00:00Z"
+    service.clock.step(days=3, microseconds=-1)
+    assert _asks(service, made["key"]) == 200
+    service.clock.step(microseconds=1)
+    assert _asks(service, made["key"]) == 401
+    assert operator.post(f"/v1/keys/{made['id']}/rotate", json={}).status_code == 404
+
+
+def test_both_secrets_of_a_rotated_key_open_it_until_the_old_one_ends(service: Service):
+    operator = service.client()
+    made = operator.post("/v1/keys", json={"name": "till", "role": "owner"}).json()
+    answer = operator.post(f"/v1/keys/{made['id']}/rotate", json={"overlap_s": 3600})
+    new = answer.json()
+    assert (answer.status_code, new["id"], new["role"]) == (200, made["id"], "owner")
+    assert new["previous_until"] == "2026-06-02T11:00:00Z"
+    assert new["key"] != made["key"]
+    assert (_asks(service, made["key"]), _asks(service, new["key"])) == (200, 200)
+    service.clock.step(hours=1)
+    assert (_asks(service, made["key"]), _asks(service, new["key"])) == (401, 200)
+
+
+def test_a_secret_that_got_out_is_ended_by_rotating_without_an_overlap(sqlite_service: Service):
+    operator = sqlite_service.client()
+    made = operator.post("/v1/keys", json={"name": "till", "role": "owner"}).json()
+    new = operator.post(f"/v1/keys/{made['id']}/rotate", json={"overlap_s": 0}).json()
+    assert (_asks(sqlite_service, made["key"]), _asks(sqlite_service, new["key"])) == (401, 200)
+    operator.delete(f"/v1/keys/{made['id']}")
+    assert _asks(sqlite_service, new["key"]) == 401
+    refused = operator.post(f"/v1/keys/{made['id']}/rotate", json={})
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+
+
+def test_the_last_use_is_noted_once_an_hour(service: Service):
+    def noted() -> str:
+        found: str = next(key["last_used_at"] for key in operator.get("/v1/keys").json()["items"] if key["id"] == id_)
+        return found
+
+    operator = service.client()
+    made = operator.post("/v1/keys", json={"name": "till", "role": "owner"}).json()
+    id_ = made["id"]
+    assert noted() is None
+    for minutes, said in ((0, "10:00"), (59, "10:00"), (1, "11:00"), (59, "11:00")):
+        service.clock.step(minutes=minutes)
+        _asks(service, made["key"])
+        assert noted() == f"2026-06-02T{said}:00Z"
 
 
 def test_a_key_for_one_shop_sees_that_shop_alone(service: Service):
@@ -80,6 +134,8 @@ def test_a_key_is_not_made_under_an_idempotency_key_which_would_keep_its_secret(
         ({"name": "a\nb", "role": "owner"}, "name", "a\nb"),
         ({"role": "owner"}, "name", None),
         ({"name": "x", "role": "owner", "shop_ids": ["cafe", "nowhere"]}, "shop_ids[1]", "nowhere"),
+        ({"name": "x", "role": "owner", "expires_in_days": 0}, "expires_in_days", 0),
+        ({"name": "x", "role": "owner", "expires_in_days": 1e9}, "expires_in_days", 1e9),
         ({"name": "x", "role": "owner", "shop_ids": []}, "shop_ids", None),
         ({"name": "x", "role": "analyst", "shop_ids": ["cafe"]}, "shop_ids", None),
         ({"name": "x", "role": "operator", "shop_ids": ["cafe"]}, "shop_ids", None),
@@ -101,6 +157,7 @@ def test_a_key_of_another_tenant_can_neither_be_seen_nor_revoked(sqlite_service:
     stranger = sqlite_service.client(tenant="t2")
     assert made["id"] not in stranger.get("/v1/keys").text
     assert stranger.delete(f"/v1/keys/{made['id']}").status_code == 404
+    assert stranger.post(f"/v1/keys/{made['id']}/rotate", json={}).status_code == 404
     assert _asks(sqlite_service, made["key"]) == 200
 
 

@@ -12,6 +12,7 @@ import pytest
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
+from nearcast.services.audit_ports import SYSTEM
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
@@ -59,7 +60,7 @@ def test_a_key_with_another_secret_is_none(service: Service):
 
 def test_a_revoked_key_is_none(service: Service):
     owner = service.client(Role.OWNER)
-    service.app.access.revoke(TenantId("t1"), _key_id(owner), service.clock.now())
+    service.app.access.revoke(TenantId("t1"), _key_id(owner), service.clock.now(), by=SYSTEM)
     assert owner.get("/v1/shops").status_code == 401
 
 
@@ -258,7 +259,7 @@ def test_a_write_that_failed_can_be_tried_again_under_its_key(sqlite_service: Se
 
 def _running(service: Service, owner: httpx.Client) -> Request:
     """The write of SHOP under k1 has begun in a process that has not answered."""
-    asker = service.app.access.authenticate(owner.headers["Authorization"].removeprefix("Bearer "))
+    asker = service.app.access.authenticate(owner.headers["Authorization"].removeprefix("Bearer "), service.clock.now())
     assert asker is not None
     body = httpx.Request("PUT", "http://x", json=SHOP).content
     route = "PUT /v1/shops/cafe?"

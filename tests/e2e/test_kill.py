@@ -24,6 +24,7 @@ import pytest
 from nearcast.bootstrap import application, open_store
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
+from nearcast.services.audit_ports import SYSTEM
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
 from tests.loopback import LOOPBACK
@@ -154,7 +155,7 @@ def _city(database_url: str) -> Iterator[tuple[SqlStore, str]]:
         app = application(Settings(database_url=database_url), store)
         now = app.clock.now()
         app.tenants.ensure(TENANT, now)
-        key = app.access.create(TENANT, Role.OPERATOR, "test", now).key
+        key = app.access.create(TENANT, Role.OPERATOR, "test", now, by=SYSTEM).key
         yield store, key
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from nearcast.domain.errors import StoreUnavailable
+from nearcast.domain.ids import TenantId
 from nearcast.services.doctor import Check, examine
+from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
 
 NOW = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
@@ -48,10 +50,23 @@ class Patient:
 
     @contextmanager
     def reading(self, tenant_id: str) -> Iterator[Any]:
-        keys = [SimpleNamespace(revoked_at=ended) for ended in self.keys[tenant_id]]
+        keys = [_key(ended) for ended in self.keys[tenant_id]]
         yield SimpleNamespace(
             pings=SimpleNamespace(waiting=lambda: self.waiting), keys=SimpleNamespace(all=lambda: keys)
         )
+
+
+def _key(expires_at: datetime | None) -> ApiKey:
+    return ApiKey(
+        id="k",
+        tenant_id=TenantId("a"),
+        name="k",
+        role="owner",
+        key_hash="h",
+        shop_ids=None,
+        created_at=NOW,
+        expires_at=expires_at,
+    )
 
 
 def examined(patient: Any, *data_keys: str) -> list[Check]:

@@ -69,7 +69,8 @@ def catalogue(url: str) -> set[tuple[object, ...]]:
 
 
 def _parts(sql: str | None) -> list[str]:
-    return [re.sub(r"\s+", " ", line).strip(" ,") for line in (sql or "").splitlines()]
+    said = (sql or "").replace('"', "")  # around the name of a table that was altered by copying it
+    return [re.sub(r"\s+", " ", line).strip(" ,") for line in said.splitlines()]
 
 
 def test_the_migrations_make_what_the_code_expects(empty_urls: list[str]) -> None:

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from nearcast import __version__
 from nearcast.api import (
+    audit,
     campaigns,
     consents,
     customers,
@@ -39,6 +40,7 @@ _ROUTERS = (
     consents.router,
     settings.router,
     keys.router,
+    audit.router,
     pings.router,
     match_log.router,
     explain.router,

@@ -1,5 +1,6 @@
 """/v1/keys: who may ask what."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
@@ -10,14 +11,30 @@ from nearcast.api.pages import answered, example, shows
 from nearcast.api.problems import Refusal
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.domain.ids import ShopId
-from nearcast.services.access import Role
+from nearcast.services.access import OVERLAP, NewKey, Role
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.scenario import Id, Shape
 from nearcast.services.texts import ShortText
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=KeyedRoute)
-_EXAMPLE: dict[str, Any] = {"name": "the café's till", "role": "owner", "shop_ids": ["cafe-central"]}
-_SHOWN = {"id": "6d1f0c9a2b3e4d5f", **_EXAMPLE, "created_at": "2026-06-02T10:00:00Z", "revoked_at": None}
+_EXAMPLE: dict[str, Any] = {
+    "name": "the café's till",
+    "role": "owner",
+    "shop_ids": ["cafe-central"],
+    "expires_in_days": 90,
+}
+_SHOWN = {
+    "id": "6d1f0c9a2b3e4d5f",
+    "name": "the café's till",
+    "role": "owner",
+    "shop_ids": ["cafe-central"],
+    "created_at": "2026-06-02T10:00:00Z",
+    "expires_at": "2026-08-31T10:00:00Z",
+    "last_used_at": "2026-06-02T10:00:00Z",
+    "previous_until": None,
+    "revoked_at": None,
+}
+_NEW = {"id": "6d1f0c9a2b3e4d5f", "key": "nc_6d1f0c9a2b3e4d5f_…", "role": "owner", "expires_at": "2026-08-31T10:00:00Z"}
 NoOnce = Annotated[
     str | None,
     Header(alias="Idempotency-Key", description="Refused here: the answer holds a secret, which is kept nowhere."),
@@ -25,11 +42,20 @@ NoOnce = Annotated[
 
 
 class NewKeyShape(Shape):
-    """A key: `shop_ids` bind an owner to these shops; without them a key is for the whole tenant."""
+    """A key: `shop_ids` bind an owner to these shops; without them a key is for the whole tenant. Without
+    `expires_in_days` it ends when it is revoked.
+    """
 
     name: ShortText
     role: Annotated[Role, Field(strict=False)]
     shop_ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
+    expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class Rotation(Shape):
+    """For how many seconds the secret before goes on opening the key: a day by default, 0 ends it at once."""
+
+    overlap_s: Annotated[int, Field(ge=0, le=2_592_000)] = round(OVERLAP.total_seconds())
 
 
 @router.get(
@@ -48,19 +74,33 @@ def list_keys(app: App, asker: Asker) -> JSONResponse:
     status_code=201,
     summary="Create an API key",
     openapi_extra={**open_to(), **example(NewKeyShape, _EXAMPLE)},
-    responses=shows(
-        "The key, shown this once.",
-        {"id": "6d1f0c9a2b3e4d5f", "key": "nc_6d1f0c9a2b3e4d5f_…", "role": "owner"},
-        status=201,
-    ),
+    responses=shows("The key, shown this once.", _NEW, status=201),
 )
 def create_key(app: App, asker: Asker, new: NewKeyShape, once: NoOnce = None) -> JSONResponse:
-    """It is kept as a hash: whoever loses it revokes it and creates another. Takes no Idempotency-Key."""
-    if once is not None:
-        raise Refusal(400, "this route takes no Idempotency-Key: its answer holds a secret, which is kept nowhere")
+    """It is kept as a hash: whoever loses it rotates it. Takes no Idempotency-Key."""
+    _refuse_once(once)
     shop_ids = None if new.shop_ids is None else [ShopId(key) for key in new.shop_ids]
-    made = app.access.create(asker.tenant_id, new.role, new.name, app.clock.now(), shop_ids=shop_ids)
-    return answered({"id": made.id, "key": made.key, "role": made.role.value}, 201)
+    expires_in = None if new.expires_in_days is None else timedelta(days=new.expires_in_days)
+    made = app.access.create(
+        asker.tenant_id, new.role, new.name, app.clock.now(), by=asker.actor, shop_ids=shop_ids, expires_in=expires_in
+    )
+    return answered(_new(made), 201)
+
+
+@router.post(
+    "/{key_id}/rotate",
+    summary="Replace the secret of an API key",
+    openapi_extra={**open_to(), **example(Rotation, {"overlap_s": 3600})},
+    responses=shows(
+        "The key with its new secret, shown this once.", {**_NEW, "previous_until": "2026-06-02T11:00:00Z"}
+    ),
+)
+def rotate_key(app: App, asker: Asker, key_id: str, said: Rotation | None = None, once: NoOnce = None) -> JSONResponse:
+    """Both secrets open it until `previous_until`. 404 where there is no key that is neither revoked nor expired."""
+    _refuse_once(once)
+    overlap = timedelta(seconds=(said or Rotation()).overlap_s)
+    made = app.access.rotate(asker.tenant_id, key_id, app.clock.now(), by=asker.actor, overlap=overlap)
+    return answered({**_new(made), "previous_until": made.previous_until})
 
 
 @router.delete(
@@ -68,9 +108,18 @@ def create_key(app: App, asker: Asker, new: NewKeyShape, once: NoOnce = None) ->
 )
 def revoke_key(app: App, asker: Asker, key_id: str) -> Response:
     """From its next request on it is refused. 404 where there is none that has not been revoked."""
-    app.access.revoke(asker.tenant_id, key_id, app.clock.now())
+    app.access.revoke(asker.tenant_id, key_id, app.clock.now(), by=asker.actor)
     return Response(status_code=204)
 
 
+def _refuse_once(once: str | None) -> None:
+    if once is not None:
+        raise Refusal(400, "this route takes no Idempotency-Key: its answer holds a secret, which is kept nowhere")
+
+
+def _new(made: NewKey) -> dict[str, Any]:
+    return {"id": made.id, "key": made.key, "role": made.role.value, "expires_at": made.expires_at}
+
+
 def _shown(key: ApiKey) -> dict[str, Any]:
-    return {name: getattr(key, name) for name in ("id", "name", "role", "shop_ids", "created_at", "revoked_at")}
+    return {name: getattr(key, name) for name in _SHOWN}

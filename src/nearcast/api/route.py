@@ -15,7 +15,7 @@ from fastapi.security import HTTPBearer
 from nearcast.api.address import with_slashes
 from nearcast.api.body import MIB, parse_json, read_body
 from nearcast.api.problems import Refusal
-from nearcast.domain.errors import StoreUnavailable
+from nearcast.domain.errors import NotAllowed, OutOfSight, StoreUnavailable
 from nearcast.services.access import Principal, Role
 from nearcast.services.application import Application
 from nearcast.services.once import Answer
@@ -47,6 +47,14 @@ class KeyedRoute(APIRoute):
         async def answer(request: Request) -> Response:
             application: Application = request.app.state.application
             asker = await _asker(application, request)
+            try:
+                return await answer_to(asker, application, request)
+            except (NotAllowed, OutOfSight) as error:
+                route = f"{request.method} {request.scope['route'].path}"
+                await run_in_threadpool(application.audit.denied, asker, error, route, application.clock.now())
+                raise
+
+        async def answer_to(asker: Principal, application: Application, request: Request) -> Response:
             asker.require(roles)
             request.scope["path_params"] = {k: with_slashes(v) for k, v in request.path_params.items()}
             if "\0" in request.scope["path"] or any("\0" in value for value in request.query_params.values()):
@@ -96,7 +104,7 @@ class _Read(Request):
 async def _asker(application: Application, request: Request) -> Principal:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
-        found = await run_in_threadpool(application.access.authenticate, token.strip())
+        found = await run_in_threadpool(application.access.authenticate, token.strip(), application.clock.now())
         if found is not None:
             return found
     raise Refusal(401, "send an API key: Authorization: Bearer nc_…", {"WWW-Authenticate": "Bearer"})

@@ -45,5 +45,6 @@ def put_settings(app: App, asker: Asker, settings: SettingsShape, if_match: IfMa
     their next step on, and decide queued messages again by it before they send them.
     """
     expected = expected_revision(if_match)
-    written = app.tenants.put_settings(asker.tenant_id, settings, app.clock.now(), expected=expected)
+    now, by = app.clock.now(), asker.actor
+    written = app.tenants.put_settings(asker.tenant_id, settings, now, by=by, expected=expected)
     return answered(written.doc, headers=etag(written))

@@ -1,5 +1,6 @@
 """`nearcast keys`: who may ask the service."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -7,8 +8,9 @@ import typer
 from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import ShopId, TenantId
+from nearcast.services.audit_ports import COMMAND_LINE
 
-keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list, rotate and revoke API keys.")
 
 
 @keys.command("create")
@@ -18,6 +20,9 @@ def create_key(
     tenant: Tenant = "default",
     shop: Annotated[list[str] | None, typer.Option(help="An owner's shops; all by default.")] = None,
     timezone: Annotated[str, typer.Option(help="The zone of a tenant that is new.")] = "UTC",
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="When it ends by itself; never by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an API key, and its tenant where that is new. The key is shown once."""
@@ -30,8 +35,11 @@ def create_key(
         tenant_id, now = TenantId(tenant), live.clock.now()
         live.tenants.ensure(tenant_id, now, timezone=timezone)
         shop_ids = [ShopId(each) for each in shop] if shop else None
+        expires_in = None if expires_in_days is None else timedelta(days=expires_in_days)
         try:
-            made = live.access.create(tenant_id, Role(role), name or role, now, shop_ids=shop_ids)
+            made = live.access.create(
+                tenant_id, Role(role), name or role, now, by=COMMAND_LINE, shop_ids=shop_ids, expires_in=expires_in
+            )
         except InvalidInput as error:
             raise InvalidInput(error.message, place="--shop") from None
     print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
@@ -44,8 +52,27 @@ def list_keys(tenant: Tenant = "default") -> None:
 
     with live_service() as live:
         for key in live.access.all(known_tenant(live, tenant)):
-            ended = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else "live"
+            ended = "live" if key.is_live(live.clock.now()) else "expired"
+            ended = f"revoked {rfc3339(key.revoked_at)}" if key.revoked_at else ended
             print(f"{key.id}  {key.role:<9} {rfc3339(key.created_at)}  {ended}  {key.name}")
+
+
+@keys.command("rotate")
+def rotate_key(
+    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")],
+    tenant: Tenant = "default",
+    overlap_s: Annotated[
+        int, typer.Option(min=0, max=2_592_000, help="For how long the secret before goes on.")
+    ] = 86_400,
+    as_json: AsJson = False,
+) -> None:
+    """Give a key another secret. It is shown once; the one before goes on for a day, or as long as you say."""
+    from nearcast.services.report import as_json as dumped
+
+    with live_service() as live:
+        tenant_id, overlap = known_tenant(live, tenant), timedelta(seconds=overlap_s)
+        made = live.access.rotate(tenant_id, key_id, live.clock.now(), by=COMMAND_LINE, overlap=overlap)
+    print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
 
 
 @keys.command("revoke")
@@ -54,5 +81,5 @@ def revoke_key(
 ) -> None:
     """End a key at once."""
     with live_service() as live:
-        live.access.revoke(known_tenant(live, tenant), key_id, live.clock.now())
+        live.access.revoke(known_tenant(live, tenant), key_id, live.clock.now(), by=COMMAND_LINE)
     print("revoked")

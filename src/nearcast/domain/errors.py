@@ -4,6 +4,7 @@ NearcastError
 ├─ InvalidInput       what was handed in cannot be right: names the thing, the place in it and the value
 │  └─ InvalidGeofence a geofence that has no inside
 ├─ NotFound           a name that nothing here bears, or nothing that the asker may know of
+│  └─ OutOfSight      it is there, and not the asker's to see
 ├─ NotAllowed         the asker may know of it and not do this
 ├─ Conflict           right in itself, and not possible as things stand
 │  ├─ AlreadyExists   the id is taken
@@ -53,6 +54,15 @@ class NotFound(NearcastError):
     """A customer, campaign or file that does not exist, or belongs to somebody else."""
 
     code = "not_found"
+
+
+class OutOfSight(NotFound):
+    """Something of a shop that is not the asker's: told as if it were not there, and written into the audit trail."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"there is no {kind} {key!r}")
+        self.kind = kind
+        self.key = key
 
 
 class NotAllowed(NearcastError):

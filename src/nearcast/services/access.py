@@ -6,17 +6,23 @@ The secret has 256 random bits, which nobody guesses: a plain SHA-256 of it is a
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
+from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound, StoreUnavailable
 from nearcast.domain.ids import ShopId, TenantId
+from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import Store
 
+OVERLAP = timedelta(hours=24)
+"""For how long the secret before opens a key whose secret was replaced."""
+
 _PREFIX = "nc"
+_USE_IS_NOTED_EVERY = timedelta(hours=1)
 
 
 class Role(StrEnum):
@@ -37,6 +43,11 @@ class Principal:
     role: Role
     shop_ids: frozenset[ShopId] | None = None
 
+    @property
+    def actor(self) -> Actor:
+        """As the audit trail names them."""
+        return Actor(self.key_id, self.role.value)
+
     def may_see(self, shop_id: str | None) -> bool:
         """Whether something of that shop, or of none, is theirs to see."""
         return self.shop_ids is None or shop_id in self.shop_ids
@@ -54,6 +65,8 @@ class NewKey:
     id: str
     key: str
     role: Role
+    expires_at: datetime | None = None
+    previous_until: datetime | None = None
 
 
 class Access:
@@ -69,7 +82,9 @@ class Access:
         name: str,
         now: datetime,
         *,
+        by: Actor,
         shop_ids: Sequence[ShopId] | None = None,
+        expires_in: timedelta | None = None,
     ) -> NewKey:
         """Make a key and keep its hash. InvalidInput for shops that are not there, or for a role that has none."""
         if shop_ids is not None and role is not Role.OWNER:
@@ -83,44 +98,83 @@ class Access:
             key_hash=_hash(secret),
             shop_ids=shop_ids,
             created_at=now,
+            expires_at=None if expires_in is None else now + expires_in,
         )
         with self._store.writing(tenant_id) as uow:
             for n, shop_id in enumerate(shop_ids or ()):
                 if uow.catalogue.shops.get(shop_id) is None:
                     raise InvalidInput(f"there is no shop {shop_id!r}", place=f"shop_ids[{n}]")
             uow.keys.insert(kept)
+            said = {"role": kept.role, "shop_ids": shop_ids, "expires_at": kept.expires_at}
+            uow.audit.append(_entry(by, "created", key_id, now, said))
             uow.commit()
-        return NewKey(key_id, f"{_PREFIX}_{key_id}_{secret}", role)
+        return NewKey(key_id, _shown(key_id, secret), role, kept.expires_at)
+
+    def rotate(
+        self, tenant_id: TenantId, key_id: str, now: datetime, *, by: Actor, overlap: timedelta = OVERLAP
+    ) -> NewKey:
+        """Give a key another secret; the one before opens it for as long as they overlap. NotFound where there is no
+        live key.
+        """
+        secret, until = secrets.token_urlsafe(32), now + overlap
+        with self._store.writing(tenant_id) as uow:
+            kept = uow.keys.rotate(key_id, _hash(secret), now, previous_until=until)
+            if kept is None:
+                raise NotFound(f"there is no live key {key_id!r}")
+            uow.audit.append(_entry(by, "rotated", key_id, now, {"previous_until": until}))
+            uow.commit()
+        return NewKey(key_id, _shown(key_id, secret), Role(kept.role), kept.expires_at, until)
 
     def all(self, tenant_id: TenantId) -> list[ApiKey]:
-        """All keys of a tenant, revoked ones too, oldest first."""
+        """All keys of a tenant, revoked and expired ones too, oldest first."""
         with self._store.reading(tenant_id) as uow:
             return uow.keys.all()
 
-    def revoke(self, tenant_id: TenantId, key_id: str, now: datetime) -> None:
-        """End a key at once; NotFound where there is none that has not ended."""
+    def revoke(self, tenant_id: TenantId, key_id: str, now: datetime, *, by: Actor) -> None:
+        """End a key at once; NotFound where there is none that has not been revoked."""
         with self._store.writing(tenant_id) as uow:
             if not uow.keys.revoke(key_id, now):
                 raise NotFound(f"there is no live key {key_id!r}")
+            uow.audit.append(_entry(by, "revoked", key_id, now))
             uow.commit()
 
-    def authenticate(self, token: str) -> Principal | None:
-        """Whose key that is; None for one that is unknown, wrong or revoked."""
+    def authenticate(self, token: str, now: datetime) -> Principal | None:
+        """Whose key that is; None for one that is unknown, wrong, revoked or expired."""
         prefix, _, rest = token.partition("_")
         key_id, _, secret = rest.partition("_")
         if prefix != _PREFIX or not key_id or not token.isascii():
             return None
         kept = self._store.find_key(key_id)
         # compared even for a key that is not there, so that time does not tell which ids exist
-        right = hmac.compare_digest(_hash(secret), kept.key_hash if kept else _hash(""))
-        if kept is None or not right or kept.revoked_at is not None:
+        said, good = _hash(secret), kept.hashes(now) if kept else [_hash("")]
+        is_right = sum(hmac.compare_digest(said, each) for each in good) > 0
+        if kept is None or not is_right or not kept.is_live(now):
             return None
+        self._note_use(kept, now)
         return Principal(
             tenant_id=kept.tenant_id,
             key_id=kept.id,
             role=Role(kept.role),
             shop_ids=None if kept.shop_ids is None else frozenset(kept.shop_ids),
         )
+
+    def _note_use(self, kept: ApiKey, now: datetime) -> None:
+        if kept.last_used_at is not None and now - kept.last_used_at < _USE_IS_NOTED_EVERY:
+            return
+        # who only reads need not wait until something can be written
+        with suppress(StoreUnavailable), self._store.writing(kept.tenant_id) as uow:
+            uow.keys.touch(kept.id, now, not_since=now - _USE_IS_NOTED_EVERY)
+            uow.commit()
+
+
+def _entry(
+    by: Actor, action: str, key_id: str, now: datetime, detail: Mapping[str, object] | None = None
+) -> AuditEntry:
+    return AuditEntry(actor=by, action=action, kind="key", id=key_id, at=now, detail=detail)
+
+
+def _shown(key_id: str, secret: str) -> str:
+    return f"{_PREFIX}_{key_id}_{secret}"
 
 
 def _hash(secret: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from nearcast.services.access import Access
+from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.consents import Consents
 from nearcast.services.customers import Customers
@@ -40,6 +41,7 @@ class Application:
     clock: Clock
     vault: Vault
     access: Access
+    audit: Audit
     once: Once
     tenants: Tenants
     shops: Shops

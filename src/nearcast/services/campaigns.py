@@ -8,6 +8,7 @@ from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import Conflict, InvalidInput
 from nearcast.domain.ids import CampaignId
 from nearcast.services.access import Principal
+from nearcast.services.audit_ports import AuditEntry
 from nearcast.services.catalogue import assembled
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Run, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
@@ -47,6 +48,7 @@ class Campaigns(Register):
             _check_geofences(uow, asker, campaign)
             state = _state(campaign, standing)
             written = uow.catalogue.campaigns.put_campaign(campaign.id, doc, now, state=state)
+            self.note_edit(uow, asker, campaign.id, now, before=standing, after=doc)
             check_catalogue(uow, asker.tenant_id, self.plural, campaign.id)
             uow.commit()
         return written
@@ -64,6 +66,8 @@ class Campaigns(Register):
             if state is campaign.state:
                 return standing
             written = uow.catalogue.campaigns.put_campaign(key, standing.doc, now, state=state)
+            said = {"state": state.value, "was": standing.state}
+            uow.audit.append(AuditEntry(actor=asker.actor, action=action, kind=self.noun, id=key, at=now, detail=said))
             uow.commit()
         return written
 

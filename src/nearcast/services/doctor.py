@@ -46,7 +46,7 @@ def examine(
         ("index", "", _index),
         ("backlog", "schema", lambda: _backlog(store)),
         ("channels", "", lambda: (True, channels)),
-        ("keys", "schema", lambda: _keys(store)),
+        ("keys", "schema", lambda: _keys(store, now)),
         ("addresses", "schema", lambda: _addresses(store, data_keys, now)),
     )
     failed: set[str] = set()
@@ -98,11 +98,11 @@ def _backlog(store: Store) -> Answer:
     return is_short, said if is_short else f"{said}: is one running? nearcast serve --role worker,scheduler"
 
 
-def _keys(store: Store) -> Answer:
+def _keys(store: Store, now: datetime) -> Answer:
     tenants = store.tenants()
     if not tenants:
         return False, "nobody can ask the service anything yet: nearcast keys create --role operator"
-    keyless = [tenant_id for tenant_id in tenants if not _has_key(store, tenant_id)]
+    keyless = [tenant_id for tenant_id in tenants if not _has_key(store, tenant_id, now)]
     if keyless:
         return False, f"no live key for {', '.join(keyless)}: nearcast keys create --tenant {keyless[0]}"
     return True, f"{len(tenants)} {'tenant has a live key' if len(tenants) == 1 else 'tenants, each with a live key'}"
@@ -115,9 +115,9 @@ def _addresses(store: Store, data_keys: Sequence[str], now: datetime) -> Answer:
     return True, "sealed with a key that is kept beside them, which protects little: set NEARCAST_DATA_KEY"
 
 
-def _has_key(store: Store, tenant_id: TenantId) -> bool:
+def _has_key(store: Store, tenant_id: TenantId, now: datetime) -> bool:
     with store.reading(tenant_id) as uow:
-        return any(key.revoked_at is None for key in uow.keys.all())
+        return any(key.is_live(now) for key in uow.keys.all())
 
 
 def _time_zones() -> Answer:

@@ -71,10 +71,11 @@ class Fences(Register):
         key = found.geofence.id
 
         def may(uow: UnitOfWork) -> None:
-            self.may_write(uow, asker, key, found.feature, is_new=is_new, expected=expected)
+            standing = self.may_write(uow, asker, key, found.feature, is_new=is_new, expected=expected)
             shop_id = found.geofence.shop_id
             if shop_id is not None and uow.catalogue.shops.get(shop_id) is None:
                 raise _no_shop(shop_id)
+            self.note_edit(uow, asker, key, now, before=standing, after=found.feature)
 
         with self._engines.of(asker.tenant_id) as engine:
             engine.put_geofence(found.feature, now, place="", may=may)
@@ -98,7 +99,9 @@ class Fences(Register):
 
         def may(uow: UnitOfWork) -> None:
             uow.catalogue.hold()
-            check_revision(self.seen(uow, asker, key), expected)
+            standing = self.seen(uow, asker, key)
+            check_revision(standing, expected)
+            self.note_edit(uow, asker, key, now, before=standing, after=None)
 
         with self._engines.of(asker.tenant_id) as engine:
             engine.delete_geofence(GeofenceId(key), now, may=may)

@@ -1,21 +1,23 @@
 """Files of shops and of geofences. Rows are written together where they can be: each is an edit of one catalogue."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import assemble
+from nearcast.services.audit_ports import COMMAND_LINE, AuditEntry
+from nearcast.services.auditing import edit_entry
 from nearcast.services.catalogue import CATALOGUE, CatalogueCache
 from nearcast.services.engines import Engines
 from nearcast.services.import_report import Taken
 from nearcast.services.import_rows import checked
-from nearcast.services.ports import Store
+from nearcast.services.ports import Revision, Store
 from nearcast.services.registers import check_catalogue
 from nearcast.services.rows import Row, readable
 from nearcast.services.scenario import PresenceShape, ScenarioShape, ShopShape
@@ -57,7 +59,7 @@ def _read_shop(row: Row) -> tuple[str, ShopShape]:
 
 
 def _write_shops(store: Store, tenant_id: TenantId, batch: _Shops, now: datetime) -> Counter[str]:
-    counts = Counter(dict.fromkeys(_BECAME, 0))
+    counts, edits = Counter(dict.fromkeys(_BECAME, 0)), list[AuditEntry]()
     with store.writing(tenant_id) as uow:
         uow.catalogue.hold()
         for _, shop in batch:
@@ -65,7 +67,9 @@ def _write_shops(store: Store, tenant_id: TenantId, batch: _Shops, now: datetime
             standing = uow.catalogue.shops.get(shop.id)
             if standing is None or standing.doc != doc:
                 uow.catalogue.shops.put(shop.id, doc, now)
+                edits.append(_edit("shop", shop.id, standing, doc, now))
             counts[_became(standing is not None, standing is None or standing.doc != doc)] += 1
+        uow.audit.append(*edits)
         check_catalogue(uow, tenant_id, Shops.plural, batch[0][1].id)
         uow.commit()
     return counts
@@ -103,7 +107,7 @@ def _write_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, batch:
         try:
             with engine.store.writing(tenant_id) as uow:
                 uow.catalogue.hold()
-                edited: set[CustomerId] = set()
+                edited, edits = set[CustomerId](), list[AuditEntry]()
                 for row, geofence in batch:
                     shop_id = shop_of_document(row.value)
                     if shop_id is not None and uow.catalogue.shops.get(shop_id) is None:
@@ -112,8 +116,10 @@ def _write_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, batch:
                     standing = uow.catalogue.geofences.get(geofence.id)
                     if standing is None or standing.doc != row.value:
                         uow.catalogue.geofences.put_geofence(geofence, row.value, now)
+                        edits.append(_edit("geofence", geofence.id, standing, row.value, now))
                         edited.update(uow.tracks.visiting(geofence.id))
                     counts[_became(standing is not None, standing is None or standing.doc != row.value)] += 1
+                uow.audit.append(*edits)
                 working = WorkingSet(uow, engine.catalogue, edited)
                 working.save_tracks(key for key in working.customer_ids if key in working.world.tracks)
                 uow.commit()
@@ -123,6 +129,10 @@ def _write_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, batch:
     taken.counts.update(counts)
     for row, fault in bad:
         taken.refuse(row, fault)
+
+
+def _edit(kind: str, key: str, standing: Revision | None, doc: Mapping[str, Any], now: datetime) -> AuditEntry:
+    return edit_entry(COMMAND_LINE, kind, key, now, before=None if standing is None else standing.doc, after=doc)
 
 
 def _became(was_there: bool, is_changed: bool) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from nearcast.domain.decision import Outcome
-from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
+from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound, OutOfSight
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, ShopId
 from nearcast.domain.reason import Reason
 from nearcast.services.access import Principal
@@ -119,8 +119,10 @@ class Decisions:
 
 def _seen(uow: UnitOfWork, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
     row = uow.match_log.get(decision_id)
-    if row is None or not asker.may_see(row["shop_id"]):
+    if row is None:
         raise NotFound(f"there is no decision {decision_id!r}")
+    if not asker.may_see(row["shop_id"]):
+        raise OutOfSight("decision", decision_id)
     return row
 
 
@@ -134,10 +136,14 @@ def _strangers(uow: UnitOfWork, asker: Principal, rows: Iterable[Mapping[str, An
 
 
 def shops_seen(asker: Principal, shop_id: ShopId | None) -> list[ShopId] | None:
-    """The shops that an asker who names one, or none, is shown; None for all of the tenant."""
+    """The shops that an asker who names one, or none, is shown; None for all of the tenant. OutOfSight for a shop that
+    is not theirs, be it there or not.
+    """
     if shop_id is None:
         return None if asker.shop_ids is None else sorted(asker.shop_ids)
-    return [shop_id] if asker.may_see(shop_id) else []
+    if not asker.may_see(shop_id):
+        raise OutOfSight("shop", shop_id)
+    return [shop_id]
 
 
 def check_customer_filter(asker: Principal, customer_id: CustomerId | None) -> None:

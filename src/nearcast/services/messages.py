@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nearcast.domain.errors import NotFound
+from nearcast.domain.errors import NotFound, OutOfSight
 from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.services.access import Principal
@@ -53,8 +53,10 @@ class Messages:
         with self._store.reading(asker.tenant_id) as uow:
             message = uow.outbox.get(message_id)
             provider_ids = uow.outbox.provider_ids([message_id])
-        if message is None or not asker.may_see(message.shop_id):
+        if message is None:
             raise NotFound(f"there is no message {message_id!r}")
+        if not asker.may_see(message.shop_id):
+            raise OutOfSight("message", message_id)
         return self._shown(asker, message, provider_ids)
 
     def _shown(self, asker: Principal, message: Message, provider_ids: Mapping[MessageId, str]) -> dict[str, Any]:

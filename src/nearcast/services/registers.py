@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from nearcast.domain.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, RevisionChanged
+from nearcast.domain.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, OutOfSight, RevisionChanged
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Principal
+from nearcast.services.auditing import edit_entry
 from nearcast.services.catalogue import CATALOGUE, assembled
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Store, UnitOfWork
 from nearcast.services.texts import check_id
@@ -57,9 +58,25 @@ class Register(ABC):
     def seen(self, uow: UnitOfWork, asker: Principal, key: str) -> Revision:
         """As `get`, in a transaction that is under way."""
         found = self.documents(uow.catalogue).get(key)
-        if found is None or not asker.may_see(self.shop_of(found.id, found.doc)):
+        if found is None:
             raise NotFound(f"there is no {self.noun} {key!r}")
+        if not asker.may_see(self.shop_of(found.id, found.doc)):
+            raise OutOfSight(self.noun, key)
         return found
+
+    def note_edit(
+        self,
+        uow: UnitOfWork,
+        asker: Principal,
+        key: str,
+        now: datetime,
+        *,
+        before: Revision | None,
+        after: Mapping[str, Any] | None,
+    ) -> None:
+        """Write an edit into the audit trail, in the transaction that makes it."""
+        standing = None if before is None else before.doc
+        uow.audit.append(edit_entry(asker.actor, self.noun, key, now, before=standing, after=after))
 
     def may_write(
         self, uow: UnitOfWork, asker: Principal, key: str, doc: Mapping[str, Any], *, is_new: bool, expected: int | None
@@ -96,6 +113,7 @@ class Register(ABC):
             check_revision(standing, expected)
             may_go(uow, standing)
             self.documents(uow.catalogue).delete(key, now)
+            self.note_edit(uow, asker, key, now, before=standing, after=None)
             check_catalogue(uow, asker.tenant_id, self.plural, key)
             uow.commit()
 

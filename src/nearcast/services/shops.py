@@ -28,8 +28,9 @@ class Shops(Register):
         """Write a shop, new or changed."""
         doc = shop.model_dump(mode="json", by_alias=True, exclude_unset=True)
         with self._store.writing(asker.tenant_id) as uow:
-            self.may_write(uow, asker, shop.id, doc, is_new=is_new, expected=expected)
+            standing = self.may_write(uow, asker, shop.id, doc, is_new=is_new, expected=expected)
             written = uow.catalogue.shops.put(shop.id, doc, now)
+            self.note_edit(uow, asker, shop.id, now, before=standing, after=doc)
             check_catalogue(uow, asker.tenant_id, self.plural, shop.id)
             uow.commit()
         return written

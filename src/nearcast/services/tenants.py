@@ -6,10 +6,13 @@ from typing import Any
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import TenantId
 from nearcast.domain.local_time import zone
+from nearcast.services.audit_ports import SYSTEM, Actor
+from nearcast.services.auditing import edit_entry
 from nearcast.services.ports import Revision, Store
 from nearcast.services.registers import check_catalogue, check_revision
 from nearcast.services.scenario import SettingsShape, placed
 
+_KIND = "settings"
 SAFE_DEFAULTS: dict[str, Any] = {
     "presence": {
         "profile": "robust",
@@ -56,7 +59,9 @@ class Tenants:
             uow.catalogue.hold()
             if uow.catalogue.settings() is not None:
                 return False
-            uow.catalogue.put_settings({"tenant": {"timezone": timezone}, **SAFE_DEFAULTS}, now)
+            doc = {"tenant": {"timezone": timezone}, **SAFE_DEFAULTS}
+            uow.catalogue.put_settings(doc, now)
+            uow.audit.append(edit_entry(SYSTEM, _KIND, tenant_id, now, before=None, after=doc))
             uow.commit()
         return True
 
@@ -69,7 +74,7 @@ class Tenants:
         return found
 
     def put_settings(
-        self, tenant_id: TenantId, settings: SettingsShape, now: datetime, *, expected: int | None = None
+        self, tenant_id: TenantId, settings: SettingsShape, now: datetime, *, by: Actor, expected: int | None = None
     ) -> Revision:
         """Put other rules into force, whole: what is left out does not hold any more."""
         if "id" in settings.tenant.model_fields_set and settings.tenant.id != tenant_id:
@@ -77,8 +82,11 @@ class Tenants:
         doc = settings.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"tenant": {"id"}})
         with self._store.writing(tenant_id) as uow:
             uow.catalogue.hold()
-            check_revision(uow.catalogue.settings(), expected)
+            standing = uow.catalogue.settings()
+            check_revision(standing, expected)
             written = uow.catalogue.put_settings(doc, now)
+            before = None if standing is None else standing.doc
+            uow.audit.append(edit_entry(by, _KIND, tenant_id, now, before=before, after=doc))
             check_catalogue(uow, tenant_id, "settings", "settings")
             uow.commit()
         return written

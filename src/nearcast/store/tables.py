@@ -359,6 +359,8 @@ api_key = Table(
     Column("shop_ids", JsonText),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    *(Column(name, UtcDateTime) for name in ("expires_at", "previous_until", "last_used_at")),
+    Column("previous_hash", String),
     Index(None, "tenant_id"),
 )
 idempotency = Table(

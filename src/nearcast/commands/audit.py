@@ -1,0 +1,33 @@
+"""`nearcast audit`: who did what."""
+
+from typing import Annotated
+
+import typer
+
+from nearcast.commands.live import Tenant, known_tenant, live_service
+from nearcast.domain.errors import InvalidInput
+
+
+def audit(
+    tenant: Tenant = "default",
+    actor: Annotated[str | None, typer.Option(help="The id of a key, or who else it was.")] = None,
+    kind: Annotated[str | None, typer.Option(help="shop, geofence, campaign, settings, key, customer …")] = None,
+    key: Annotated[str | None, typer.Option("--id", help="What it was done to.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="From that instant on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before that instant.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 100,
+) -> None:
+    """Tell who did what, the last first, one JSON object a line."""
+    from nearcast.services.audit import entry_row
+    from nearcast.services.audit_ports import AuditFilter
+    from nearcast.services.report import as_json
+    from nearcast.services.scenario import parse_instant
+
+    try:
+        bounds = [None if said is None else parse_instant(said) for said in (since, until)]
+    except ValueError as error:
+        raise InvalidInput(str(error), place="--from or --until") from None
+    wanted = AuditFilter(actor=actor, kind=kind, id=key, since=bounds[0], until=bounds[1])
+    with live_service() as live:
+        for entry in live.audit.page(known_tenant(live, tenant), wanted, limit=limit).items:
+            print(as_json(entry_row(entry)))
