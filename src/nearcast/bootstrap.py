@@ -23,6 +23,7 @@ from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
 from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
+from nearcast.services.compliance import Compliance
 from nearcast.services.consents import Consents
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
@@ -157,6 +158,7 @@ def application(
         vault=vault,
         access=Access(store),
         audit=Audit(store, cursors),
+        compliance=Compliance(store, has_data_key=bool(settings.data_keys)),
         once=Once(store),
         tenants=Tenants(store),
         shops=Shops(store),

@@ -31,6 +31,7 @@ STORY = """
     POST /v1/customers/{customer_id}/consents · GET /v1/customers/{customer_id}/consents
     POST /v1/customers/{customer_id}/suppressions · POST /v1/customers/{customer_id}/sends
     POST /v1/keys · GET /v1/keys · POST /v1/keys/{key_id}/rotate · DELETE /v1/keys/{key_id} · GET /v1/audit
+    GET /v1/compliance/record-of-processing · GET /v1/compliance/dpia
     POST /v1/pings
     GET /v1/match-log · GET /v1/match-log/{decision_id} · GET /v1/explain
     GET /v1/messages · GET /v1/messages/{message_id}

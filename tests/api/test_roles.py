@@ -23,6 +23,7 @@ MAY: dict[str, set[Role]] = {
     "settings": set(),
     "keys": set(),
     "audit": set(),
+    "compliance": set(),
 }
 """Besides operators, who may everything."""
 
@@ -45,7 +46,13 @@ def test_each_role_may_do_its_own_and_nothing_else(sqlite_service: Service, role
 
 
 NEVER = "never-was"
-OF_EVERY_TENANT = ("/v1/settings", "/v1/keys", "/v1/audit")
+OF_EVERY_TENANT = (
+    "/v1/settings",
+    "/v1/keys",
+    "/v1/audit",
+    "/v1/compliance/record-of-processing",
+    "/v1/compliance/dpia",
+)
 
 
 def _told(client: Any, each: Operation, names: dict[str, str]) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from nearcast import __version__
 from nearcast.api import (
     audit,
     campaigns,
+    compliance,
     consents,
     customers,
     explain,
@@ -41,6 +42,7 @@ _ROUTERS = (
     settings.router,
     keys.router,
     audit.router,
+    compliance.router,
     pings.router,
     match_log.router,
     explain.router,

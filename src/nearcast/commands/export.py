@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nearcast.commands.live import Tenant, live_service, note
+from nearcast.commands.live import Tenant, known_tenant, live_service, note
 from nearcast.domain.ids import TenantId
 
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the service has into files.")
@@ -25,3 +25,24 @@ def export_geofences(
     with live_service() as live:
         count = live.exporting.geofences(out, TenantId(tenant), note)
     print(f"{count:,} geofences written to {out}")
+
+
+Printed = Annotated[Path, typer.Option(help="By its ending: .json, .md or .html.")]
+
+
+@export.command("record-of-processing")
+def export_record_of_processing(out: Printed, tenant: Tenant = "default") -> None:
+    """Write the record of processing activities (Art. 30 GDPR) from the live configuration."""
+    _write("record-of-processing", out, tenant)
+
+
+@export.command("dpia")
+def export_dpia(out: Printed, tenant: Tenant = "default") -> None:
+    """Write the data protection impact assessment (Art. 35 GDPR), filled in from the live configuration."""
+    _write("dpia", out, tenant)
+
+
+def _write(name: str, out: Path, tenant: str) -> None:
+    with live_service() as live:
+        live.compliance.write(name, out, known_tenant(live, tenant), live.clock.now())
+    print(f"written to {out}")

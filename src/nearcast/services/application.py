@@ -7,6 +7,7 @@ from threading import Event
 from nearcast.services.access import Access
 from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
+from nearcast.services.compliance import Compliance
 from nearcast.services.consents import Consents
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
@@ -42,6 +43,7 @@ class Application:
     vault: Vault
     access: Access
     audit: Audit
+    compliance: Compliance
     once: Once
     tenants: Tenants
     shops: Shops

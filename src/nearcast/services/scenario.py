@@ -7,7 +7,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from nearcast.domain.campaign import CampaignClass, CampaignState, Trigger
 from nearcast.domain.consent import ConsentAction
@@ -49,10 +58,17 @@ def _text_of_number(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
 Id = Annotated[str, BeforeValidator(_text_of_number), StringConstraints(min_length=1)]
 Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 Day = Annotated[date, Field(strict=False)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
+Said = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_printable)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -280,6 +296,17 @@ class DispatchShape(Shape):
     delay_s: Seconds = 0.0
 
 
+class ControllerShape(Shape):
+    """Who answers for the data of a tenant's customers, and their data protection officer, for the record of processing
+    and the impact assessment. What is left out is not stated there.
+    """
+
+    name: Said | None = None
+    address: Said | None = None
+    contact: Said | None = None
+    dpo: Said | None = None
+
+
 class SettingsShape(Shape):
     """The rules of one tenant."""
 
@@ -288,6 +315,7 @@ class SettingsShape(Shape):
     ping_rules: PingRulesShape = PingRulesShape()
     policy: PolicyShape = PolicyShape()
     dispatch: DispatchShape = DispatchShape()
+    controller: ControllerShape = ControllerShape()
 
 
 class ScenarioShape(SettingsShape):
