@@ -18,6 +18,7 @@ settings.load_profile("nearcast")
 WANT_OF_SERVICE = "needs a service: "
 WHOLE_THINGS = ("store", "sim", "live", "worker", "api")  # databases and cities: right, but not within a minute
 _wanting: list[str] = []
+_figures: list[str] = []
 
 
 def pytest_configure() -> None:
@@ -38,6 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and WANT_OF_SERVICE in str(report.longrepr):
         _wanting.append(report.nodeid)
+    if report.when == "teardown":
+        _figures.extend(f"{report.nodeid}\n{text}" for name, text in report.user_properties if name == "figures")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -46,6 +49,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for figures in _figures:
+        terminalreporter.write_line(figures)
     if _wanting and os.environ.get("CI") == "true":
         terminalreporter.write_line(f"skipped for want of a service: {', '.join(_wanting)}", red=True)
 

@@ -37,14 +37,18 @@ acts = st.one_of(
     st.tuples(st.sampled_from(sorted(WORK)), workers),
     st.tuples(st.just("ping"), offices, somebody, places),
     st.tuples(st.just("say"), offices, customers, said, shifts, lasts),
-    st.tuples(st.just("suppress"), offices, customers),
+    st.tuples(st.just("suppress"), offices, st.just(CUSTOMERS[-1])),
     st.tuples(st.just("put_fence"), offices, st.sampled_from(sorted(FENCES)), st.sampled_from([60, 100])),
     st.tuples(st.just("delete_fence"), offices, st.sampled_from(sorted(FENCES))),
     st.tuples(st.just("change"), offices, st.sampled_from(sorted(CAMPAIGNS)), st.sampled_from(["pause", "activate"])),
     st.tuples(st.just("tick"), offices, seconds),
 )
-mostly_nothing = st.sampled_from([Fate.LIVES] * 4 + list(Fate))
-fates: st.SearchStrategy[list[Any]] = st.just([]) | st.lists(mostly_nothing | acts, max_size=4)
+commits = st.integers(0, 3)
+fates: st.SearchStrategy[list[Any]] = st.one_of(
+    st.just([]),
+    st.builds(lambda n, fate: [Fate.LIVES] * n + [fate], commits, st.sampled_from([*Fate])),
+    st.builds(lambda n, act: [Fate.LIVES] * n + [act], commits, acts),
+)
 answers: st.SearchStrategy[list[Any]] = st.just([]) | st.lists(
     st.sampled_from([*SendOutcome, SendOutcome.ACCEPTED, Fate.KILLED_AFTER, None]) | acts, max_size=2
 )

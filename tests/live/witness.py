@@ -20,11 +20,8 @@ from nearcast.store.tables import (
     match_log,
     message,
     other_send,
-    ping_log,
-    run,
     suppression,
     track,
-    transition,
     visiting,
 )
 from tests.live.script import ScriptedChannel, ScriptedClock, ScriptedStore, Sent
@@ -75,15 +72,14 @@ class Witness:
     ) -> None:
         self._store, self._tenant, self._terms = store, tenant, terms
         self._channel, self._clock = channel, clock
-        self._entered: set[str] = set()
-        self._ledger: list[Any] = []
+        self.entered: set[str] = set()
 
     def glance(self) -> None:
         """Each message that began to be sent with this commit may be sent."""
-        sending = [row for row in self._rows(message, status="sending") if row.id not in self._entered]
+        sending = [row for row in self._rows(message, status="sending") if row.id not in self.entered]
         assert len({row.customer_id for row in sending}) == len(sending)
         for row in sending:
-            self._entered.add(row.id)
+            self.entered.add(row.id)
             assert self.agrees(row.customer_id, "location.matching"), "located without consent"
             assert self.agrees(row.customer_id, "marketing.nearby", row.channel), "sent without consent"
             assert not self._is_suppressed(row.customer_id, row.channel), "sent to a suppressed address"
@@ -126,28 +122,17 @@ class Witness:
     def unknown(self) -> set[str]:
         return {row.id for row in self._rows(message, status="unknown")}
 
-    def pings(self) -> Counter[str]:
-        """How many pings of each customer the log holds."""
-        return Counter(row.customer_id for row in self._rows(ping_log))
-
-    def enters(self, customer_id: str) -> list[Row[Any]]:
-        """The customer's entries as they stand."""
-        return [row for row in self._rows(transition, customer_id=customer_id) if row.kind == "enter"]
-
     def decided(self, customer_id: str) -> Counter[tuple[str, str]]:
         """How often each campaign was decided at each geofence for a customer who came in."""
         rows = self._rows(match_log, customer_id=customer_id)
         return Counter((row.campaign_id, row.geofence_id) for row in rows if row.trigger == "enter")
-
-    def runs(self) -> list[Row[Any]]:
-        return self._rows(run)
 
     def _check_sends(self) -> None:
         sent = self._channel.sent
         assert max(Counter(each.message.id for each in sent).values(), default=0) <= 1, "sent twice"
         counted = defaultdict(list)
         for each in sent:
-            assert each.message.id in self._entered, "sent without being written down before"
+            assert each.message.id in self.entered, "sent without being written down before"
             if each.outcome is not SendOutcome.FAILED:
                 counted[each.message.customer_id].append(each)
         for customer_id, sends in counted.items():
