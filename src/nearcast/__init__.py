@@ -3,7 +3,7 @@
 The house, from the door inwards; each floor knows only those below it:
 
 cli         thin commands, each one call into bootstrap, an Application or the Workbench
-commands    those of the live service that come in groups: keys, export
+commands    those of the live service that come in groups: keys, export, ledger
 bench       how fast the parts are against what a user would pick instead
 bootstrap   the composition root: which database, readers, channels and clock; one Application for all who use it
 serving     one process of the service: its socket, its loops, its signals, its log

@@ -35,6 +35,7 @@ from nearcast.services.fences import Fences
 from nearcast.services.health import Health
 from nearcast.services.importing import Importing
 from nearcast.services.intake import Intake
+from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.live import Live
 from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
@@ -166,6 +167,7 @@ def application(
         campaigns=Campaigns(store),
         customers=Customers(store, engines),
         consents=Consents(store, engines),
+        ledger_proof=LedgerProof(store),
         intake=intake,
         importing=Importing(
             store, engines, intake, read_rows=read_rows, read_features=_read_features, read_pings=_read_ping_rows

@@ -13,6 +13,7 @@ from nearcast.bench.commands import bench
 from nearcast.commands.audit import audit
 from nearcast.commands.export import export
 from nearcast.commands.keys import keys
+from nearcast.commands.ledger import ledger
 from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service, note
 from nearcast.domain.errors import InvalidInput, NearcastError, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, TenantId
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command()(audit)
 app.add_typer(export, name="export")
 app.add_typer(keys, name="keys")
+app.add_typer(ledger, name="ledger")
 app.add_typer(bench, name="bench")
 
 Repair = Annotated[bool, typer.Option("--repair", help="Mend invalid geofences and say so, instead of refusing them.")]

@@ -17,6 +17,7 @@ from nearcast.services.fences import Fences
 from nearcast.services.health import Health, WorkerStatus, no_worker
 from nearcast.services.importing import Importing
 from nearcast.services.intake import Intake
+from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.once import Once
@@ -51,6 +52,7 @@ class Application:
     campaigns: Campaigns
     customers: Customers
     consents: Consents
+    ledger_proof: LedgerProof
     intake: Intake
     importing: Importing
     exporting: Exporting

@@ -1,27 +1,47 @@
 """What the use cases ask of whoever keeps the consent ledger."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from nearcast.domain.chain import Head, Link
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.ids import CustomerId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLine:
-    """A consent event with its evidence: when we took it down, what the customer was shown, where it came from."""
+    """A consent event with its evidence: when we took it down, what the customer was shown, where it came from.
+
+    `proof` holds what else is known of it, by name; `address_index` is the address that it is about, as a keyed hash.
+    `link` is its place in the chain, once it stands there.
+    """
 
     event: ConsentEvent
     recorded_at: datetime
     notice: Mapping[str, Any] | None = None
     source: str | None = None
+    proof: Mapping[str, Any] | None = None
+    address_index: str | None = None
+    link: Link | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A subject's lines by position, and where the chain ends by its own record."""
+
+    subject: str
+    links: list[Link]
+    head: Head | None
 
 
 class Consents(Protocol):
     def append(self, line: LedgerLine) -> bool: ...
+    def append_all(self, lines: Iterable[LedgerLine]) -> set[str]: ...
     def lines(self, customer_id: CustomerId) -> list[LedgerLine]: ...
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[ConsentEvent]]: ...
+    def chains(self, subject: str | None = None) -> Iterator[Chain]: ...
+    def heads(self) -> Iterator[tuple[str, Head]]: ...
     def changing(self, after: datetime, until: datetime) -> list[CustomerId]: ...
     def next_change(self, after: datetime) -> datetime | None: ...

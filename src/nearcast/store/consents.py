@@ -1,60 +1,65 @@
-"""The consent ledger: lines are added, and never changed or taken out."""
+"""The consent ledger: lines are added to their customer's chain, and never changed or taken out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, func, insert, or_, select
 
+from nearcast.domain.chain import NOTHING, Head, Link, link_hash
 from nearcast.domain.consent import ConsentAction, ConsentEvent, in_ledger_order
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.services.ledger_ports import LedgerLine
-from nearcast.store.dialect import insert_new
+from nearcast.services.ledger_ports import Chain, LedgerLine
+from nearcast.services.report import rfc3339
+from nearcast.store.dialect import upsert
 from nearcast.store.page import chunks
-from nearcast.store.tables import consent_event, customer
+from nearcast.store.tables import consent_event, customer, ledger_head
+
+_CHAINED = ("seq", "position", "prev_hash", "row_hash")
+_ROWS_AT_ONCE = 1000
 
 
 class Consents:
-    """One tenant's ledger."""
+    """One tenant's ledger. It knows customers by their subjects, and keeps the lines of those who are no more."""
 
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
-        self._customers = select(customer.c.subject).where(customer.c.tenant_id == tenant)
-        of_customer = (consent_event.c.tenant_id == customer.c.tenant_id) & (
-            consent_event.c.subject == customer.c.subject
-        )
-        whose = customer.c.id.label("customer_id")
-        self._lines = (
-            select(consent_event, whose)
-            .join_from(consent_event, customer, of_customer)
-            .where(customer.c.tenant_id == tenant)
-        )
+        line = consent_event.c
+        of_customer = (line.tenant_id == customer.c.tenant_id) & (line.subject == customer.c.subject)
+        with_owner = select(consent_event, customer.c.id.label("customer_id"))
+        with_owner = with_owner.join_from(customer, consent_event, of_customer)
+        self._lines = with_owner.where(customer.c.tenant_id == tenant)
 
     def append(self, line: LedgerLine) -> bool:
-        """Add a line; False where one with its event id stands already, which is left as it is.
-
-        NotFound for a customer that does not exist.
+        """Add a line to its customer's chain; False where one with its event id stands already, which is left as it
+        is. NotFound for a customer that does not exist.
         """
-        event = line.event
-        subject = self._connection.scalar(self._customers.where(customer.c.id == event.customer_id))
-        if subject is None:
-            raise NotFound(f"there is no customer {event.customer_id!r}")
-        row = {
-            "tenant_id": self._tenant,
-            "event_id": event.event_id,
-            "subject": subject,
-            "purpose": event.purpose,
-            "channel": event.channel,
-            "sender": event.sender,
-            "action": event.action.value,
-            "at": event.at,
-            "valid_until": event.valid_until,
-            "recorded_at": line.recorded_at,
-            "notice": line.notice,
-            "source": line.source,
-        }
-        return insert_new(self._connection, consent_event, row)
+        return bool(self.append_all([line]))
+
+    def append_all(self, lines: Iterable[LedgerLine]) -> set[str]:
+        """As `append`, many lines in their order; the event ids of those that are new. Holds their customers: two
+        writers never add to one chain at the same place.
+        """
+        wanted = {line.event.event_id: line for line in reversed(list(lines))}
+        subjects = self._held({line.event.customer_id for line in wanted.values()})
+        standing, heads = self._standing(wanted), self._heads(subjects.values())
+        rows = []
+        for event_id, line in reversed(wanted.items()):
+            if event_id in standing:
+                continue
+            subject = subjects[line.event.customer_id]
+            head = heads.get(subject, NOTHING)
+            row = {"tenant_id": self._tenant, "subject": subject, **_columns(line)}
+            position = head.count + 1
+            row_hash = link_hash(_content(row), position, head.hash)
+            rows.append({**row, "position": position, "prev_hash": head.hash, "row_hash": row_hash})
+            heads[subject] = Head(position, row_hash)
+        if rows:
+            self._connection.execute(insert(consent_event), rows)
+            self._put_heads({row["subject"]: heads[row["subject"]] for row in rows})
+        return {row["event_id"] for row in rows}
 
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[ConsentEvent]]:
         """The events of customers in ledger order; those without any are left out."""
@@ -67,11 +72,38 @@ class Consents:
 
     def lines(self, customer_id: CustomerId) -> list[LedgerLine]:
         """The lines of a customer with their evidence, in the order in which they were added."""
-        mine = self._lines.where(customer.c.id == customer_id).order_by(consent_event.c.seq)
+        mine = self._lines.where(customer.c.id == customer_id).order_by(consent_event.c.position)
         return [
-            LedgerLine(event=_event(row), recorded_at=row.recorded_at, notice=row.notice, source=row.source)
+            LedgerLine(
+                event=_event(row),
+                recorded_at=row.recorded_at,
+                notice=row.notice,
+                source=row.source,
+                proof=row.proof,
+                address_index=row.address_index,
+                link=_link(row),
+            )
             for row in self._connection.execute(mine)
         ]
+
+    def chains(self, subject: str | None = None) -> Iterator[Chain]:
+        """Every chain, or one, by subject, with as much of it as there is; read in portions."""
+        line = consent_event.c
+        heads = {key: end for key, end in self.heads() if subject in (None, key)}
+        mine = select(consent_event).where(line.tenant_id == self._tenant).order_by(line.subject, line.position)
+        if subject is not None:
+            mine = mine.where(line.subject == subject)
+        rows = self._connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(mine)
+        for key, found in groupby(rows, key=lambda row: str(row.subject)):
+            yield Chain(key, [_link(row) for row in found], heads.pop(key, None))
+        for key, end in heads.items():
+            yield Chain(key, [], end)
+
+    def heads(self) -> Iterator[tuple[str, Head]]:
+        """Where every chain ends, by subject."""
+        mine = select(ledger_head).where(ledger_head.c.tenant_id == self._tenant).order_by(ledger_head.c.subject)
+        for row in self._connection.execute(mine):
+            yield row.subject, Head(row.lines, row.hash)
 
     def changing(self, after: datetime, until: datetime) -> list[CustomerId]:
         """Customers with an event dated in (after, until], or a consent that ends there, by id."""
@@ -87,6 +119,74 @@ class Consents:
             mine = select(func.min(column)).where(consent_event.c.tenant_id == self._tenant, column > after)
             found.append(self._connection.scalar(mine))
         return min((at for at in found if at is not None), default=None)
+
+    def _held(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, str]:
+        """The subjects of customers, who are held in id order; NotFound where one does not exist."""
+        asked, found = sorted(set(customer_ids)), dict[CustomerId, str]()
+        for ids in chunks(asked):
+            mine = select(customer.c.id, customer.c.subject).where(customer.c.tenant_id == self._tenant)
+            mine = mine.where(customer.c.id.in_(ids)).order_by(customer.c.id).with_for_update()
+            found |= {CustomerId(row.id): row.subject for row in self._connection.execute(mine)}
+        for key in asked:
+            if key not in found:
+                raise NotFound(f"there is no customer {key!r}")
+        return found
+
+    def _standing(self, event_ids: Iterable[str]) -> set[str]:
+        line, found = consent_event.c, set[str]()
+        for ids in chunks(sorted(event_ids)):
+            mine = select(line.event_id).where(line.tenant_id == self._tenant, line.event_id.in_(ids))
+            found |= set(self._connection.scalars(mine))
+        return found
+
+    def _heads(self, subjects: Iterable[str]) -> dict[str, Head]:
+        head, found = ledger_head.c, dict[str, Head]()
+        for some in chunks(sorted(subjects)):
+            mine = select(ledger_head).where(head.tenant_id == self._tenant, head.subject.in_(some))
+            found |= {row.subject: Head(row.lines, row.hash) for row in self._connection.execute(mine)}
+        return found
+
+    def _put_heads(self, heads: Mapping[str, Head]) -> None:
+        rows = [
+            {"tenant_id": self._tenant, "subject": subject, "lines": head.count, "hash": head.hash}
+            for subject, head in heads.items()
+        ]
+        upsert(self._connection, ledger_head, rows)
+
+
+def _columns(line: LedgerLine) -> dict[str, Any]:
+    event = line.event
+    return {
+        "event_id": event.event_id,
+        "purpose": event.purpose,
+        "channel": event.channel,
+        "sender": event.sender,
+        "action": event.action.value,
+        "at": event.at,
+        "valid_until": event.valid_until,
+        "recorded_at": line.recorded_at,
+        "notice": line.notice,
+        "source": line.source,
+        "proof": line.proof,
+        "address_index": line.address_index,
+    }
+
+
+def _content(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the hash of a line covers, as it is read again: instants as text."""
+    said = {key: value for key, value in row.items() if key not in _CHAINED}
+    return {key: rfc3339(value) if isinstance(value, datetime) else value for key, value in said.items()}
+
+
+def _link(row: Row[Any]) -> Link:
+    content = {column.name: getattr(row, column.name) for column in consent_event.columns}
+    return Link(
+        name=row.event_id,
+        position=row.position,
+        content=_content(content),
+        prev_hash=row.prev_hash,
+        row_hash=row.row_hash,
+    )
 
 
 def _event(row: Row[Any]) -> ConsentEvent:

@@ -133,10 +133,36 @@ consent_event = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("notice", JsonText),
     Column("source", Text),
+    Column("proof", JsonText),
+    Column("address_index", String),
+    Column("position", Integer, nullable=False),
+    Column("prev_hash", String, nullable=False),
+    Column("row_hash", String, nullable=False),
     UniqueConstraint("tenant_id", "event_id"),
-    Index(None, "tenant_id", "subject"),
+    UniqueConstraint("tenant_id", "subject", "position"),
     Index(None, "tenant_id", "at"),
     Index(None, "tenant_id", "valid_until"),
+)
+keep_rows(consent_event)
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("subject", Id, primary_key=True),
+    Column("lines", Integer, nullable=False),
+    Column("hash", String, nullable=False),
+)
+confirmation = Table(
+    "confirmation",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("token_sha256", String, primary_key=True),
+    Column("subject", Id, nullable=False),
+    Column("event_id", Id, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("clicked_at", UtcDateTime),
+    Index(None, "tenant_id", "expires_at"),
 )
 
 
@@ -243,6 +269,7 @@ message = Table(
     Column("attempt", Integer, nullable=False),
     Column("provider_id", String),
     Column("freed_at", UtcDateTime),
+    Column("consent_event_ids", JsonText),
     UniqueConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "campaign_id", "status"),

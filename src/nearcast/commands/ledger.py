@@ -1,0 +1,58 @@
+"""The consent ledger from the command line: prove that nobody touched it, and what a customer agreed to."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service
+from nearcast.domain.ids import CustomerId
+
+ledger = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prove the consent ledger.")
+
+
+@ledger.command()
+def verify(
+    tenant: Tenant = "default",
+    customer: Annotated[str | None, typer.Option(help="One customer's chain alone.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="A file that `ledger root --out` wrote earlier, kept out of reach.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute every chain of the consent ledger.
+
+    Exit 1 where a line was changed, taken out, put in or moved.
+    """
+    from nearcast.services.report import as_json as dumped
+
+    with live_service() as live:
+        whose = None if customer is None else CustomerId(customer)
+        found = live.ledger_proof.verify(known_tenant(live, tenant), whose, against=against)
+    if as_json:
+        print(dumped(found.summary()))
+    else:
+        for line in found.told():
+            print(line)
+    if found.flaws:
+        raise typer.Exit(1)
+
+
+@ledger.command()
+def root(
+    tenant: Tenant = "default",
+    out: Annotated[
+        Path | None, typer.Option(help="Where every chain's end goes, for `ledger verify --against`.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print one hash that stands for the whole ledger as it is now.
+
+    Kept where nobody who can write to the database can write, it proves later that nothing was taken back.
+    """
+    from nearcast.services.report import as_json as dumped
+
+    with live_service() as live:
+        found = live.ledger_proof.root(known_tenant(live, tenant), out=out)
+    said = {"chains": found.chains, "lines": found.lines, "root": found.root}
+    print(dumped(said) if as_json else f"{found.root}  {found.lines:,} lines of {found.chains:,} customers")
