@@ -11,8 +11,8 @@ from nearcast.services.report import rfc3339
 from nearcast.store.insert_only import keep_rows_of
 from nearcast.store.types import Id, JsonText, Serial, UtcDateTime
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
