@@ -262,6 +262,49 @@ def test_a_key_is_shown_once_listed_without_itself_and_ends(alone: Run) -> None:
     alone("keys", "revoke", made["id"]).refuses(made["id"])
 
 
+def test_a_key_expires_and_its_secret_is_replaced(alone: Run) -> None:
+    made = json.loads(alone("keys", "create", "--role", "owner", "--expires-in-days", "3", "--json").out)
+    new = alone("keys", "rotate", made["id"], "--overlap-s", "60").out.strip()
+    assert new.startswith(f"nc_{made['id']}_")
+    assert new != made["key"]
+    alone("keys", "rotate", "nothing").refuses("there is no live key 'nothing'")
+    told = [json.loads(line) for line in alone("audit", "--kind", "key").out.splitlines()]
+    assert [(each["action"], each["id"], each["actor"]) for each in told] == [
+        (did, made["id"], "operator at the command line") for did in ("rotated", "created")
+    ]
+    assert made["key"].split("_")[2] not in str(told)
+    until = datetime.fromisoformat(told[1]["detail"]["expires_at"])
+    assert timedelta(days=3, minutes=-5) < until - datetime.now(UTC) < timedelta(days=3)
+
+
+# --- who did what, and what a tenant has to show
+
+
+def test_the_command_line_tells_what_it_did_itself(alone: Run, tmp_path: Path) -> None:
+    alone("keys", "create", "--role", "operator")
+    shops = write_json(tmp_path / "shops.json", {"shops": [{"id": "cafe"}, {"id": "bar"}]})
+    alone("import", "shops", shops)
+    alone("import", "shops", shops)
+    told = [json.loads(line) for line in alone("audit", "--kind", "shop").out.splitlines()]
+    assert [(each["action"], each["id"]) for each in told] == [("created", "bar"), ("created", "cafe")]
+    assert alone("audit", "--id", "cafe", "--until", "2000-01-01T00:00:00Z").out == ""
+    alone("audit", "--from", "yesterday").refuses("'yesterday' is not an instant")
+    alone("audit", "--tenant", "nobody").refuses("there is no tenant 'nobody'")
+
+
+@pytest.mark.parametrize("name", ["record-of-processing", "dpia"])
+def test_what_a_tenant_has_to_show_is_written_into_a_file(alone: Run, tmp_path: Path, name: str) -> None:
+    alone("keys", "create", "--role", "operator")
+    for ending, start in ((".json", "{"), (".md", "# "), (".html", "<!doctype html>")):
+        out = tmp_path / f"shown{ending}"
+        assert alone("export", name, "--out", out).out == f"written to {out}\n"
+        text = out.read_text(encoding="utf-8")
+        assert text.startswith(start)
+        assert "not stated" in text
+    alone("export", name, "--out", tmp_path / "shown.pdf").refuses("ends with none of .json, .md, .html")
+    alone("export", name, "--out", tmp_path).refuses("ends with none of")
+
+
 def test_keys_of_what_is_not_there_are_refused_by_name(alone: Run) -> None:
     alone("keys", "create", "--role", "owner", "--shop", "nowhere").refuses("--shop: there is no shop 'nowhere'")
     alone("keys", "create", "--role", "cook").refuses("--role: 'cook' is none of owner")
@@ -287,7 +330,18 @@ def test_the_doctor_finds_a_good_database_good(run: Run) -> None:
     checks = json.loads(answer.out)
     assert (answer.code, [check for check in checks if not check["ok"]]) == (0, [])
     names = [check["name"] for check in checks]
-    assert names == ["database", "schema", "clock", "time zones", "index", "backlog", "channels", "keys", "addresses"]
+    assert names == [
+        "database",
+        "schema",
+        "clock",
+        "tenants",
+        "time zones",
+        "index",
+        "backlog",
+        "channels",
+        "keys",
+        "addresses",
+    ]
 
 
 def failed(answer: Answer) -> dict[str, str]:
@@ -306,6 +360,7 @@ def test_the_doctor_names_what_is_wrong(sqlite: str, run: Run, database: str) ->
     set_revision(database, "0000")
     assert failed(run("doctor")) == {
         "schema": f"at revision 0000, and this nearcast needs {head_revision()}: nearcast migrate",
+        "tenants": "not known before the schema is right",
         "backlog": "not known before the schema is right",
         "keys": "not known before the schema is right",
         "addresses": "not known before the schema is right",
@@ -319,6 +374,7 @@ def test_the_doctor_sees_that_the_database_is_away_and_says_it_once(tmp_path: Pa
     assert found == {
         "schema": "not known before the database is right",
         "clock": "not known before the database is right",
+        "tenants": "not known before the schema is right",
         "backlog": "not known before the schema is right",
         "keys": "not known before the schema is right",
         "addresses": "not known before the schema is right",

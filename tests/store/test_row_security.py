@@ -5,7 +5,7 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, insert, make_url, select, text
+from sqlalchemy import Connection, event, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from nearcast.domain.errors import NearcastError
@@ -161,6 +161,25 @@ def test_the_role_and_the_tenant_end_with_the_transaction(whole: SqlStore, mine:
             assert later.connection.scalar(text("SELECT pg_backend_pid()")) == first
             assert later.connection.scalar(text("SELECT current_user")) != "nearcast_api"
             assert later.connection.scalar(text("SELECT current_setting('nearcast.tenant', true)")) == ""
+
+
+def test_being_narrow_costs_one_statement_for_each_transaction(whole: SqlStore, mine: TenantId) -> None:
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        said.append(statement)
+
+    event.listen(whole.engine, "before_cursor_execute", note)
+    counts = []
+    for store in (whole, whole.for_api()):
+        said.clear()
+        with store.writing(mine) as uow:
+            uow.catalogue.shops.put("s2", {}, NOON)
+            uow.customers.get(ANNA)
+            uow.commit()
+        counts.append(len(said))
+    event.remove(whole.engine, "before_cursor_execute", note)
+    assert counts[1] == counts[0] + 1
 
 
 def test_a_worker_sees_every_tenant(whole: SqlStore, mine: TenantId, theirs: TenantId) -> None:
