@@ -24,6 +24,7 @@ from nearcast.services.application import Application
 from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.compliance import Compliance
+from nearcast.services.confirmations import Confirmations
 from nearcast.services.consents import Consents
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
@@ -167,6 +168,7 @@ def application(
         campaigns=Campaigns(store),
         customers=Customers(store, engines),
         consents=Consents(store, engines),
+        confirmations=Confirmations(store, engines),
         ledger_proof=LedgerProof(store),
         intake=intake,
         importing=Importing(

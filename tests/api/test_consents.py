@@ -1,10 +1,12 @@
 """The consent ledger over HTTP."""
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from nearcast.domain.ids import TenantId
 from nearcast.domain.reason import Reason
 from nearcast.services.report import rfc3339
 from tests.api.people import (
@@ -29,15 +31,68 @@ def test_what_a_customer_said_becomes_a_line_with_its_proof(service: Service):
     operator = known(service)
     told = operator.post(PATH, json=NEARBY)
     line = told.json()
-    recorded = {"sender": "t1", "valid_until": None, "recorded_at": "2026-06-02T10:00:00Z"}
+    recorded = {"sender": "t1", "valid_until": None, "recorded_at": "2026-06-02T10:00:00Z", "state_after": "live"}
+    chained = {"position": 1, "prev_hash": "0" * 64}
+    ours = {key: line[key] for key in ("event_id", "actor_id", "row_hash")}
     assert told.status_code == 201
-    assert line == {**NEARBY, **recorded, "event_id": line["event_id"]}
+    assert line == {**NEARBY, **recorded, **chained, **ours}
+    assert ours["actor_id"] in {key.id for key in service.app.access.all(TenantId("t1"))}
     state = {"purpose": "marketing.nearby", "channel": "console", "sender": "t1", "status": "live"}
     assert operator.get(PATH).json() == {
         "items": [line],
         "next_cursor": None,
         "state": [{**state, "since": NEARBY["at"], "valid_until": None}],
     }
+
+
+PROOF: dict[str, Any] = {
+    "notice": {"id": "nearby-sign-up", **NOTICE, "text": "Wir schreiben dir, wenn du in der Nähe bist."},
+    "purpose_version": "3",
+    "jurisdiction": "DE-BE",
+    "lawful_basis": "consent",
+    "ui_context": "web sign-up, build 4711",
+    "capture_method": "paper_scan",
+    "actor": "agent",
+    "evidence": {
+        "double_opt_in": {"token_id": "t-1", "sent_at": "2026-05-01T09:00:00Z", "clicked_at": "2026-05-01T09:05:00Z"},
+        "inbound_message_id": "m-1",
+        "file_sha256": "ab" * 32,
+    },
+    "controller": "Café Central GmbH, Berlin",
+    "recipients": ["SMS gateway"],
+    "withdrawal_method": "reply STOP",
+}
+PROOF["notice"]["text_sha256"] = hashlib.sha256(PROOF["notice"]["text"].encode()).hexdigest()
+
+
+def test_everything_that_an_auditor_asks_for_is_kept_with_the_line(service: Service):
+    operator = known(service)
+    told = operator.post(PATH, json={**NEARBY, **PROOF})
+    assert told.status_code == 201, told.text
+    (line,) = operator.get(PATH).json()["items"]
+    assert line == told.json()
+    assert {key: line[key] for key in PROOF} == PROOF
+    assert operator.post(PATH, json={**NEARBY, **PROOF}).status_code == 200
+    assert operator.post(PATH, json={**NEARBY, **PROOF, "jurisdiction": "FR"}).status_code == 201
+    assert service.app.ledger_proof.verify(TenantId("t1")).flaws == []
+
+
+def test_an_import_over_http_without_its_proof_is_no_confirmation(sqlite_service: Service):
+    operator = known(sqlite_service)
+    claim = {key: value for key, value in NEARBY.items() if key != "notice"} | {"capture_method": "api_import"}
+    assert operator.post(PATH, json=claim).json()["action"] == "granted"
+    refused = operator.post(PATH, json={**claim, "purpose": "location.matching", "channel": None})
+    assert (refused.status_code, refused.json()["path"]) == (422, "notice")
+    assert [state["status"] for state in operator.get(PATH).json()["state"]] == ["unconfirmed"]
+    operator.post(PATH, json={**NEARBY, "capture_method": "api_import"})
+    assert [state["status"] for state in operator.get(PATH).json()["state"]] == ["live"]
+
+
+def test_visits_are_analysed_once_that_is_granted(sqlite_service: Service):
+    operator = known(sqlite_service)
+    assert operator.post(PATH, json={"purpose": "analytics.visits", "action": "granted"}).status_code == 201
+    (state,) = operator.get(PATH).json()["state"]
+    assert (state["purpose"], state["channel"], state["status"]) == ("analytics.visits", None, "live")
 
 
 def test_the_same_again_is_the_line_that_stands(service: Service):
@@ -132,6 +187,9 @@ REFUSED: list[tuple[dict[str, Any], str, Any]] = [
     ({"notice": {"version": "1", "language": "de"}}, "notice.text_sha256", None),
     ({"notice": {**NOTICE, "language": "german text"}}, "notice.language", "german text"),
     ({"source": "a\tb"}, "source", "a\tb"),
+    ({"jurisdiction": "Germany"}, "jurisdiction", "Germany"),
+    ({"lawful_basis": "habit"}, "lawful_basis", "habit"),
+    ({"evidence": {"double_opt_in": {"sent_at": "2026-05-01T09:00:00Z"}}}, "evidence.double_opt_in.clicked_at", None),
     ({"customer_id": "anna"}, "customer_id", "anna"),
 ]
 
@@ -145,6 +203,11 @@ def test_what_cannot_be_agreed_to_is_not_written_down(
     said = refused.json()
     assert (refused.status_code, said["code"], said["path"], said.get("value")) == (422, "invalid_input", path, value)
     assert operator.get(PATH).json() == {"items": [], "next_cursor": None, "state": []}
+
+
+def test_a_text_has_the_hash_that_is_said_of_it(sqlite_service: Service):
+    refused = known(sqlite_service).post(PATH, json={**NEARBY, "notice": {**NOTICE, "text": "another"}})
+    assert (refused.status_code, refused.json()["path"]) == (422, "notice")
 
 
 def test_nothing_is_written_down_of_somebody_unknown(service: Service):

@@ -11,7 +11,7 @@ from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
 
 pytestmark = pytest.mark.enable_socket
-OPEN = ("/healthz", "/readyz")
+OPEN = ("/healthz", "/readyz", "/v1/confirmations/{token}")
 PROBLEM = "application/problem+json"
 NAMES = {
     "shop_id": "cafe-central",
@@ -29,6 +29,7 @@ STORY = """
     POST /v1/campaigns · PUT /v1/campaigns/{campaign_id} · GET /v1/campaigns/{campaign_id} · GET /v1/campaigns
     POST /v1/customers · PUT /v1/customers/{customer_id} · GET /v1/customers/{customer_id} · GET /v1/customers
     POST /v1/customers/{customer_id}/consents · GET /v1/customers/{customer_id}/consents
+    POST /v1/customers/{customer_id}/consents/{event_id}/confirmation · POST /v1/confirmations/{token}
     POST /v1/customers/{customer_id}/suppressions · POST /v1/customers/{customer_id}/sends
     POST /v1/keys · GET /v1/keys · POST /v1/keys/{key_id}/rotate · DELETE /v1/keys/{key_id} · GET /v1/audit
     GET /v1/compliance/record-of-processing · GET /v1/compliance/dpia
@@ -56,7 +57,7 @@ def test_every_operation_says_what_it_is_who_may_and_what_can_go_wrong(sqlite_se
         else:
             assert said["security"] == [{"HTTPBearer": []}], each
             assert "operator" in each.roles, each
-        if each.method in ("POST", "PUT", "DELETE"):
+        if each.method in ("POST", "PUT", "DELETE") and each.path not in OPEN:
             assert "Idempotency-Key" in each.parameters["header"], each
         names.append(said["operationId"])
     assert len(set(names)) == len(names)
@@ -86,11 +87,14 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             names["campaign_id"] = operator.get("/v1/campaigns").json()["items"][-1]["id"]
         if name == "DELETE /v1/shops/{shop_id}":
             names["shop_id"] = operator.post("/v1/shops", json={"name": "without campaigns"}).json()["id"]
+        if name == "POST /v1/customers/{customer_id}/consents/{event_id}/confirmation":
+            names["event_id"] = _waiting_grant(operator, names["customer_id"])
         answer = _ask(operator, told[name], names)
         status, shown = told[name].answer
         assert answer.status_code == status, f"{name}: {answer.text}"
         if shown is not None:
             _check_keys(name, answer.json(), shown)
+        names |= {key: answer.json()["token"] for key in ("token",) if name.endswith("/confirmation")}
         if name == "POST /v1/keys":
             names["key_id"] = answer.json()["id"]
 
@@ -105,6 +109,12 @@ def _ask(client: Any, operation: Operation, names: dict[str, str], *, nameless: 
         sent = {"content": body} if isinstance(body, str) else {"json": body}
         answer = client.request(operation.method, path, headers={"Content-Type": media}, **sent)
     return answer
+
+
+def _waiting_grant(client: Any, customer_id: str) -> str:
+    said = {"purpose": "marketing.news", "channel": "sms", "action": "granted"}
+    event_id: str = client.post(f"/v1/customers/{customer_id}/consents", json=said).json()["event_id"]
+    return event_id
 
 
 def _check_keys(name: str, answered: dict[str, Any], shown: dict[str, Any]) -> None:

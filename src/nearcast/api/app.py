@@ -11,6 +11,7 @@ from nearcast.api import (
     audit,
     campaigns,
     compliance,
+    confirmations,
     consents,
     customers,
     explain,
@@ -39,6 +40,7 @@ _ROUTERS = (
     campaigns.router,
     customers.router,
     consents.router,
+    confirmations.router,
     settings.router,
     keys.router,
     audit.router,
@@ -48,6 +50,7 @@ _ROUTERS = (
     explain.router,
     messages.router,
 )
+_OPEN_ROUTERS = (confirmations.links, health.router)
 
 
 def create_app(application: Application, *, pages: Sequence[APIRouter] = (), public_url: str | None = None) -> FastAPI:
@@ -69,7 +72,8 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     app.add_middleware(Addresses)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(bearer)])
-    app.include_router(health.router)
+    for open_router in _OPEN_ROUTERS:
+        app.include_router(open_router)
     for page in pages:
         app.include_router(page)
     for route in app.router.routes:  # else they are made at the first request
@@ -101,7 +105,7 @@ def _describe(app: FastAPI) -> None:
 
 def _restore_nulls(document: dict[str, Any]) -> None:
     """The examples of answers as they were written: FastAPI leaves out what is null in them."""
-    for router in (*_ROUTERS, health.router):
+    for router in (*_ROUTERS, *_OPEN_ROUTERS):
         for route in router.routes:
             if isinstance(route, APIRoute):
                 for method in route.methods or ():

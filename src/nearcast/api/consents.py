@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from nearcast.api.pages import answered, example, shows
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
-from nearcast.services.consents import ConsentDocument, line_row
+from nearcast.services.consent_lines import ConsentDocument, line_row
 
 router = APIRouter(prefix="/v1/customers/{customer_id}/consents", tags=["consents"], route_class=KeyedRoute)
 _EXAMPLE: dict[str, Any] = {
@@ -24,6 +24,11 @@ _LINE = {
     **_EXAMPLE,
     "valid_until": None,
     "recorded_at": "2026-05-01T09:05:01Z",
+    "actor_id": "0c5f8e1b2a3d4f60",
+    "state_after": "live",
+    "position": 3,
+    "prev_hash": "5d" * 32,
+    "row_hash": "c1" * 32,
 }
 _STATE = {
     "purpose": "marketing.nearby",

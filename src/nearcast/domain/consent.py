@@ -1,8 +1,9 @@
 """Consent as a fold over ledger events, per purpose, channel and sender. Unknown means no.
 
-`location.matching` is live once granted; every other purpose once confirmed (double opt-in). A confirmation counts
-directly after a grant, or as the first event (an imported proof). After a withdrawal both are needed again.
-Source of the rules: CONTRACT, "Consent"; GDPR Art. 7; § 7 UWG.
+`location.matching` and `analytics.visits` are live once granted; every other purpose once confirmed (double opt-in).
+A confirmation counts directly after a grant, or as the first event (an imported proof). After a withdrawal both are
+needed again. A reminder changes nothing but when the customer was last told of what stands.
+Source of the rules: CONTRACT, "Consent"; GDPR Art. 7; § 7 UWG; WP29 Opinion 13/2011 (a reminder once a year).
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +16,14 @@ from nearcast.domain.ids import CustomerId
 
 LOCATION = "location.matching"
 NEARBY = "marketing.nearby"
+VISITS = "analytics.visits"
+_LIVE_ONCE_GRANTED = frozenset({LOCATION, VISITS})
 
 
 class ConsentAction(StrEnum):
     GRANTED = "granted"
     CONFIRMED = "confirmed"
+    REMINDED = "reminded"
     WITHDRAWN = "withdrawn"
 
 
@@ -33,7 +37,7 @@ class ConsentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentEvent:
-    """One line of the ledger. A withdrawal without channel or sender covers all of them.
+    """One line of the ledger. A withdrawal or a reminder without channel or sender covers all of them.
 
     `valid_until` is the first instant at which the consent no longer holds.
     """
@@ -48,17 +52,22 @@ class ConsentEvent:
     valid_until: datetime | None = None
 
     def __post_init__(self) -> None:
-        if self.action is ConsentAction.WITHDRAWN:
+        if self.may_cover_all:
             return
         if self.sender is None:
             raise InvalidInput(f"a consent that is {self.action.value} needs a sender")
-        if self.purpose != LOCATION and self.channel is None:
+        if needs_channel(self.purpose) and self.channel is None:
             raise InvalidInput(f"a consent to {self.purpose} that is {self.action.value} needs a channel")
+
+    @property
+    def may_cover_all(self) -> bool:
+        """Whether it speaks of every channel or sender where it names none."""
+        return self.action in (ConsentAction.WITHDRAWN, ConsentAction.REMINDED)
 
     def covers(self, purpose: str, channel: str | None, sender: str | None) -> bool:
         """Whether this event speaks of that consent; None asks for any channel or sender."""
         return self.purpose == purpose and all(
-            asked is None or mine == asked or (mine is None and self.action is ConsentAction.WITHDRAWN)
+            asked is None or mine == asked or (mine is None and self.may_cover_all)
             for mine, asked in ((self.channel, channel), (self.sender, sender))
         )
 
@@ -67,7 +76,8 @@ class ConsentEvent:
 class ConsentState:
     """What the ledger says at one instant; `event_ids` are the lines it rests on, `since` when it became live.
 
-    `renewal` is a grant given while live, which a confirmation directly after it would make the new consent.
+    `renewal` is a grant given while live, which a confirmation directly after it would make the new consent. `told_at`
+    is when the customer last gave, confirmed or was reminded of it.
     """
 
     status: ConsentStatus
@@ -75,6 +85,7 @@ class ConsentState:
     valid_until: datetime | None = None
     since: datetime | None = None
     renewal: ConsentEvent | None = None
+    told_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:
@@ -82,6 +93,11 @@ class ConsentState:
 
 
 NO_CONSENT = ConsentState(ConsentStatus.MISSING)
+
+
+def needs_channel(purpose: str) -> bool:
+    """Whether consent to it is given for one channel at a time."""
+    return purpose not in _LIVE_ONCE_GRANTED
 
 
 def in_ledger_order(events: Iterable[ConsentEvent]) -> list[ConsentEvent]:
@@ -114,26 +130,44 @@ def _expired(state: ConsentState, at: datetime) -> ConsentState:
         return state
     if state.renewal is not None:
         return _expired(_unconfirmed(state.renewal), at)
-    return ConsentState(ConsentStatus.EXPIRED, state.event_ids, ends)
+    return ConsentState(ConsentStatus.EXPIRED, state.event_ids, ends, told_at=state.told_at)
 
 
 def _unconfirmed(grant: ConsentEvent) -> ConsentState:
-    return ConsentState(ConsentStatus.UNCONFIRMED, (grant.event_id,), grant.valid_until)
+    return ConsentState(ConsentStatus.UNCONFIRMED, (grant.event_id,), grant.valid_until, told_at=grant.at)
 
 
 def _after(state: ConsentState, event: ConsentEvent) -> ConsentState:
-    if event.action is ConsentAction.WITHDRAWN:
-        return ConsentState(ConsentStatus.WITHDRAWN, (event.event_id,))
-    if event.action is ConsentAction.CONFIRMED:
-        if state.status is ConsentStatus.MISSING:
-            return ConsentState(ConsentStatus.LIVE, (event.event_id,), event.valid_until, event.at)
-        if state.is_live and state.renewal is None and event.purpose != LOCATION:
-            return state  # no grant directly before it
-        if state.status in (ConsentStatus.UNCONFIRMED, ConsentStatus.LIVE):
-            granted = _unconfirmed(state.renewal) if state.renewal else state
-            ends = event.valid_until or granted.valid_until
-            return ConsentState(ConsentStatus.LIVE, (*granted.event_ids, event.event_id), ends, state.since or event.at)
-        return state
-    if event.purpose == LOCATION:
-        return ConsentState(ConsentStatus.LIVE, (event.event_id,), event.valid_until, state.since or event.at)
-    return replace(state, renewal=event) if state.is_live else _unconfirmed(event)
+    match event.action:
+        case ConsentAction.WITHDRAWN:
+            return ConsentState(ConsentStatus.WITHDRAWN, (event.event_id,))
+        case ConsentAction.REMINDED:
+            return replace(state, told_at=event.at) if state.told_at is not None else state
+        case ConsentAction.CONFIRMED:
+            return _confirmed(state, event)
+        case ConsentAction.GRANTED:
+            return _granted(state, event)
+
+
+def _granted(state: ConsentState, event: ConsentEvent) -> ConsentState:
+    if event.purpose in _LIVE_ONCE_GRANTED:
+        return _live((event.event_id,), event, event.valid_until, state.since)
+    return replace(state, renewal=event, told_at=event.at) if state.is_live else _unconfirmed(event)
+
+
+def _confirmed(state: ConsentState, event: ConsentEvent) -> ConsentState:
+    if state.status is ConsentStatus.MISSING:
+        return _live((event.event_id,), event, event.valid_until)
+    if state.is_live and state.renewal is None and event.purpose not in _LIVE_ONCE_GRANTED:
+        return state  # no grant directly before it
+    if state.status in (ConsentStatus.UNCONFIRMED, ConsentStatus.LIVE):
+        granted = _unconfirmed(state.renewal) if state.renewal else state
+        ends = event.valid_until or granted.valid_until
+        return _live((*granted.event_ids, event.event_id), event, ends, state.since)
+    return state
+
+
+def _live(
+    event_ids: tuple[str, ...], event: ConsentEvent, valid_until: datetime | None, since: datetime | None = None
+) -> ConsentState:
+    return ConsentState(ConsentStatus.LIVE, event_ids, valid_until, since or event.at, told_at=event.at)

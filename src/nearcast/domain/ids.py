@@ -55,6 +55,8 @@ def message_id(
     return MessageId(_uuid5("message", tenant, campaign, customer, opportunity, channel))
 
 
-def consent_event_id(tenant: TenantId, customer: CustomerId, content: str) -> str:
-    """One line of the ledger for what a customer said, however often it is handed in; `content` is all of it."""
-    return _uuid5("consent", tenant, customer, content)
+def consent_event_id(tenant: TenantId, subject: str, content: str) -> str:
+    """One line of the ledger for what a customer said, however often it is handed in; `content` is all of it. Nothing
+    in it leads back to a customer who is no more.
+    """
+    return _uuid5("consent", tenant, subject, content)

@@ -8,6 +8,7 @@ from nearcast.services.access import Access
 from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.compliance import Compliance
+from nearcast.services.confirmations import Confirmations
 from nearcast.services.consents import Consents
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
@@ -52,6 +53,7 @@ class Application:
     campaigns: Campaigns
     customers: Customers
     consents: Consents
+    confirmations: Confirmations
     ledger_proof: LedgerProof
     intake: Intake
     importing: Importing

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.services.consents import ledger_line
+from nearcast.services.consent_lines import ledger_line, named, with_state
 from nearcast.services.customers import CustomerDocument, whole
 from nearcast.services.engine import take_consent
 from nearcast.services.engines import Engines
@@ -19,8 +20,19 @@ from nearcast.services.rows import Row, readable
 from nearcast.services.suppressing import suppress
 from nearcast.services.working_set import WorkingSet
 
-_Said: TypeAlias = tuple[CustomerDocument, dict[str, Any], list[LedgerLine]]
 BATCH = 500
+_ACTOR = "file import"
+_CLAIMED = "was kept as unconfirmed: nothing shows that it was confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A row: the customer, and what they said. `claims` are the places of confirmations without a proof."""
+
+    customer: CustomerDocument
+    doc: dict[str, Any]
+    lines: list[LedgerLine]
+    claims: list[str]
 
 
 def import_customers(
@@ -35,7 +47,11 @@ def import_customers(
             place = column_of(fault.place, row.value) if is_csv else fault.place
             raise InvalidInput(fault.message, place=place) from fault
 
-    good = [said for _, said in taken.good(rows, read)]
+    found = taken.good(rows, read)
+    for row, said in found:
+        for place in said.claims:
+            taken.note(row, place, _CLAIMED)
+    good = [said for _, said in found]
     for start in range(0, len(good), BATCH):
         taken.counts.update(_write(engines, tenant_id, good[start : start + BATCH], now))
 
@@ -47,29 +63,46 @@ def _read(row: Row, tenant_id: TenantId, now: datetime) -> tuple[str, _Said]:
         consents = said.get("consents", [])
         said = {key: value for key, value in said.items() if key != "consents"}
     customer = checked(CustomerDocument, said)
-    lines = [
-        ledger_line(tenant_id, CustomerId(customer.id), consent, now, place=place)
-        for place, consent in checked_consents(customer.id, consents)
-    ]
-    return customer.id, (customer, customer.document(), lines)
+    lines, claims = [], []
+    for place, consent in checked_consents(customer.id, consents):
+        if consent.is_claim:
+            claims.append(f"{place}.{consent.lacks_proof}")
+        lines.append(ledger_line(tenant_id, CustomerId(customer.id), consent.provable(), now, place=place))
+    return customer.id, _Said(customer, customer.document(), lines, claims)
 
 
 def _write(engines: Engines, tenant_id: TenantId, batch: Sequence[_Said], now: datetime) -> Counter[str]:
-    docs = {CustomerId(customer.id): doc for customer, doc, _ in batch}
+    docs = {CustomerId(said.customer.id): said.doc for said in batch}
     with engines.of(tenant_id) as engine, engine.store.writing(tenant_id) as uow:
         counts = _write_documents(uow, docs, now)
-        speaking = [customer.id for customer, _, lines in batch if lines or customer.suppressed]
+        speaking = [said.customer.id for said in batch if said.lines or said.customer.suppressed]
         working = WorkingSet(uow, engine.catalogue, map(CustomerId, speaking))
-        for customer, _, lines in batch:
-            for line in lines:
-                if uow.consents.append(line):
-                    take_consent(working.world, line.event, now)
-                    counts["consents"] += 1
-            for channel in customer.suppressed:
-                suppress(uow, working, CustomerId(customer.id), channel, now)
+        counts["consents"] += _write_lines(
+            uow, working, tenant_id, [line for said in batch for line in said.lines], now
+        )
+        for said in batch:
+            for channel in said.customer.suppressed:
+                suppress(uow, working, CustomerId(said.customer.id), channel, now)
         working.save()
         uow.commit()
     return counts
+
+
+def _write_lines(
+    uow: UnitOfWork, working: WorkingSet, tenant_id: TenantId, lines: Sequence[LedgerLine], now: datetime
+) -> int:
+    """Add lines to the ledgers of the working set, and do what follows from them; how many were new."""
+    subjects = uow.customers.subjects(line.event.customer_id for line in lines)
+    standing = {key: list(working.world.consents.get(key, ())) for key in subjects}
+    wanted: list[LedgerLine] = []
+    for line in lines:
+        key = line.event.customer_id
+        wanted.append(with_state(named(line, tenant_id, subjects[key], actor_id=_ACTOR), standing[key], now))
+        standing[key].append(wanted[-1].event)
+    new = uow.consents.append_all(wanted)
+    for line in {line.event.event_id: line for line in wanted if line.event.event_id in new}.values():
+        take_consent(working.world, line.event, now)
+    return len(new)
 
 
 def _write_documents(uow: UnitOfWork, docs: Mapping[CustomerId, Mapping[str, Any]], now: datetime) -> Counter[str]:

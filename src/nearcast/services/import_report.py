@@ -16,7 +16,7 @@ _MOST_REASONS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
-    """Why a row, counted from 1, was not kept; `path` leads to the fault inside it."""
+    """Why a row, counted from 1, was not kept, or not as it stands; `path` leads to the place inside it."""
 
     row: int
     id: str | None
@@ -26,16 +26,24 @@ class BadRow:
 
 @dataclass(slots=True, kw_only=True)
 class Taken:
-    """What became of a file. `counts` are of rows, by what became of them; each of `bad` has a line in `report`."""
+    """What became of a file. `counts` are of rows, by what became of them; each of `bad`, and of `noted`, which were
+    kept otherwise than they stand, has a line in `report`.
+    """
 
     kind: str
     rows: int
     counts: Counter[str] = field(default_factory=Counter)
     bad: list[BadRow] = field(default_factory=list)
+    noted: list[BadRow] = field(default_factory=list)
     report: Path | None = None
 
     def refuse(self, row: Row, fault: InvalidInput) -> None:
         self.bad.append(BadRow(row=row.number, id=named(row), path=fault.place, message=fault.message))
+
+    def note(self, row: Row, path: str, message: str) -> None:
+        """Report a row that is kept."""
+        self.noted.append(BadRow(row=row.number, id=named(row), path=path, message=message))
+        self.counts["unconfirmed"] += 1
 
     def good(self, rows: Iterable[Row], read: Callable[[Row], tuple[str, T]]) -> list[tuple[Row, T]]:
         """The rows that `read` can read, with what it makes of them. What it refuses, and an id that is there for the
@@ -72,10 +80,11 @@ class Taken:
         return f"{self.rows:,} rows of {self.kind}: {', '.join([*became, f'{len(self.bad):,} bad'])}{listed}"
 
     def write_report(self, path: Path) -> None:
-        """A line of JSON for each bad row, in their order; no file where there is none."""
-        if not self.bad:
+        """A line of JSON for each row that is bad or noted, in their order; no file where there is none."""
+        listed = sorted([*self.bad, *self.noted], key=lambda row: row.row)
+        if not listed:
             return
-        lines = [as_json(asdict(bad)) + "\n" for bad in sorted(self.bad, key=lambda bad: bad.row)]
+        lines = [as_json(asdict(row)) + "\n" for row in listed]
         try:
             path.write_text("".join(lines), encoding="utf-8", newline="\n")
         except OSError as error:

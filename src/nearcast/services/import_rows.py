@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from nearcast.domain.consent import ConsentAction
 from nearcast.domain.errors import InvalidInput
-from nearcast.services.consents import ConsentDocument
+from nearcast.services.consent_lines import ConsentDocument
 from nearcast.services.documents import read_document
 from nearcast.services.rows import Row, RowReader
 from nearcast.services.scenario import dotted
@@ -110,8 +109,8 @@ def checked(model: type[M], document: object, place: str = "") -> M:
 
 
 def checked_consents(key: str, said: object) -> Iterable[tuple[str, ConsentDocument]]:
-    """The consents of a customer's row, each with its place. An import must say when and by which proof: without it
-    nothing would tell it from a claim.
+    """The consents of a customer's row, each with its place. An import must say when it was given, and by which proof
+    whatever is live once it is granted: nothing else would tell it from a claim.
     """
     if not isinstance(said, list):
         raise InvalidInput("is not a list", place="consents")
@@ -123,9 +122,10 @@ def checked_consents(key: str, said: object) -> Iterable[tuple[str, ConsentDocum
         found = checked(ConsentDocument, mine, place)
         if found.at is None:
             raise InvalidInput("is missing", place=f"{place}.at")
-        for proof in ("notice", "source"):
-            if getattr(found, proof) is None and found.action is not ConsentAction.WITHDRAWN:
-                raise InvalidInput("is missing: without a proof nothing is agreed to", place=f"{place}.{proof}")
+        try:
+            found.provable()
+        except InvalidInput as fault:
+            raise InvalidInput(fault.message, place=f"{place}.{fault.place}") from None
         yield place, found
 
 

@@ -36,6 +36,24 @@ class Chain:
     head: Head | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A request to confirm a grant: `event_id` is its line. `expires_at` is the first instant that is too late."""
+
+    token_sha256: str
+    subject: str
+    event_id: str
+    sent_at: datetime
+    expires_at: datetime
+    clicked_at: datetime | None = None
+
+
+class Confirmations(Protocol):
+    def insert(self, asked: Confirmation) -> None: ...
+    def get(self, token_sha256: str) -> Confirmation | None: ...
+    def click(self, token_sha256: str, at: datetime) -> None: ...
+
+
 class Consents(Protocol):
     def append(self, line: LedgerLine) -> bool: ...
     def append_all(self, lines: Iterable[LedgerLine]) -> set[str]: ...

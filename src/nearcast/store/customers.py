@@ -67,6 +67,12 @@ class Customers:
             found |= {CustomerId(row.id): row.subject for row in self._connection.execute(self._where(ids))}
         return found
 
+    def with_subject(self, subject: str) -> CustomerId | None:
+        """Whom the ledger knows by that subject; None for a customer who is no more."""
+        mine = (customer.c.tenant_id == self._tenant) & (customer.c.subject == subject)
+        found: CustomerId | None = self._connection.scalar(select(customer.c.id).where(mine))
+        return found
+
     def changed_at(self, customer_id: CustomerId) -> datetime | None:
         """When the document or the suppression of a customer was last written: what stood before is not kept. None for
         one that does not exist.

@@ -99,6 +99,7 @@ class Tracks:
             (line.c.tenant_id == self._tenant)
             & (line.c.subject == customer.c.subject)
             & (line.c.purpose == LOCATION)
+            & (line.c.action != ConsentAction.REMINDED.value)
             & (line.c.at <= now)
             for line in (given, after)
         ]

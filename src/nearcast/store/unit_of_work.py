@@ -9,6 +9,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.store.audit import AuditTrail
 from nearcast.store.budgets import Budgets
 from nearcast.store.catalogue import Catalogue
+from nearcast.store.confirmations import Confirmations
 from nearcast.store.consents import Consents
 from nearcast.store.counters import Counters
 from nearcast.store.customers import Customers
@@ -34,6 +35,7 @@ class SqlUnitOfWork(Transaction):
     catalogue: Catalogue
     customers: Customers
     consents: Consents
+    confirmations: Confirmations
     tracks: Tracks
     transitions: Transitions
     match_log: MatchLog
@@ -59,6 +61,7 @@ class SqlUnitOfWork(Transaction):
         self.catalogue = Catalogue(connection, tenant_id)
         self.customers = Customers(connection, tenant_id)
         self.consents = Consents(connection, tenant_id)
+        self.confirmations = Confirmations(connection, tenant_id)
         self.tracks = Tracks(connection, tenant_id)
         self.transitions = Transitions(connection, tenant_id)
         self.match_log = MatchLog(connection, tenant_id)

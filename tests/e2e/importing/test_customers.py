@@ -129,14 +129,31 @@ def test_consents_come_with_their_customers_and_are_live_with_their_proof(any_to
     assert [(line.notice, line.source, line.recorded_at) for line in ledger.lines] == [(NOTICE, "paper form", NOW)] * 2
 
 
-@pytest.mark.parametrize("gone", ["notice", "source", "at"])
-@pytest.mark.parametrize("said", [LOCATED, NEARBY])
+@pytest.mark.parametrize(("said", "gone"), [(LOCATED, "notice"), (LOCATED, "source"), (LOCATED, "at"), (NEARBY, "at")])
 def test_an_agreement_without_its_proof_is_none_and_its_row_is_bad(town: Town, said: dict[str, Any], gone: str):
     claimed = {key: value for key, value in said.items() if key != gone}
     rows = [{"id": "anna", "consents": [said, claimed]}, {"id": "bob", "consents": [said]}]
     taken = town.take("customers", write_ndjson(town.folder / "p.ndjson", rows))
     assert [(bad["row"], bad["id"], bad["path"]) for bad in report_of(taken)] == [(1, "anna", f"consents[1].{gone}")]
     assert town.ids("customers") == ["bob"]
+
+
+@pytest.mark.parametrize("gone", ["notice", "source"])
+def test_a_confirmation_that_nothing_shows_stays_unconfirmed_and_is_reported(any_town: Town, gone: str):
+    claimed = {key: value for key, value in NEARBY.items() if key != gone}
+    rows = [
+        {"id": "anna", "consents": [LOCATED, claimed]},
+        {"id": "bob", "consents": [{**NEARBY, "action": "granted"}]},
+    ]
+    taken = any_town.take("customers", write_ndjson(any_town.folder / "p.ndjson", rows))
+    (noted,) = report_of(taken)
+    assert (noted["row"], noted["id"], noted["path"]) == (1, "anna", f"consents[1].{gone}")
+    assert (taken.counts["new"], taken.counts["consents"], taken.counts["unconfirmed"]) == (2, 3, 1)
+    assert (len(taken.bad), "1 unconfirmed" in taken.told()) == (0, True)
+    for key, line in (("anna", 1), ("bob", 0)):
+        ledger = any_town.app.consents.ledger(any_town.operator, key, NOW)
+        assert (ledger.lines[line].event.action, ledger.state[-1]["status"]) == ("granted", "unconfirmed")
+    assert any_town.app.ledger_proof.verify(any_town.tenant).flaws == []
 
 
 def test_a_withdrawal_needs_no_proof(town: Town):

@@ -1,0 +1,149 @@
+"""Double opt-in: a customer who granted something is asked to confirm it, and does so by a link of their own.
+
+A token is `<tenant>.<secret>`: the secret has 256 random bits, which nobody guesses; only its hash is kept.
+"""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from nearcast.domain.consent import ConsentAction, ConsentState, consent_state, in_ledger_order, needs_channel
+from nearcast.domain.errors import Conflict, NotFound
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.access import Principal
+from nearcast.services.consent_lines import named
+from nearcast.services.customers import known
+from nearcast.services.engines import Engines
+from nearcast.services.ledger_ports import Confirmation, LedgerLine
+from nearcast.services.ports import Store, UnitOfWork
+from nearcast.services.report import rfc3339
+
+_VALID_FOR = timedelta(days=7)
+_ACTOR = "confirmation link"
+_NOT_INHERITED = ("actor_id", "state_after", "evidence", "ui_context")
+
+
+@dataclass(frozen=True, slots=True)
+class NewConfirmation:
+    """A token as it is shown once, for the message that asks for the confirmation."""
+
+    token: str
+    sent_at: datetime
+    expires_at: datetime
+
+
+class Confirmations:
+    """Asks for confirmations and takes them."""
+
+    def __init__(self, store: Store, engines: Engines) -> None:
+        self._store, self._engines = store, engines
+
+    def ask(self, asker: Principal, key: str, event_id: str, now: datetime) -> NewConfirmation:
+        """A token for a grant that waits to be confirmed; it counts as sent now. NotFound for an unknown customer or
+        line, Conflict where that line waits for nothing.
+        """
+        secret = secrets.token_urlsafe(32)
+        with self._store.writing(asker.tenant_id) as uow:
+            customer_id = known(uow, key).id
+            line, state = _standing(uow, customer_id, event_id, now)
+            if not _waits(line, state):
+                raise Conflict("this line is no grant that waits to be confirmed")
+            asked = Confirmation(
+                token_sha256=_hash(secret),
+                subject=uow.customers.subjects([customer_id])[customer_id],
+                event_id=event_id,
+                sent_at=now,
+                expires_at=now + _VALID_FOR,
+            )
+            uow.confirmations.insert(asked)
+            uow.commit()
+        tenant = urlsafe_b64encode(asker.tenant_id.encode()).decode().rstrip("=")
+        return NewConfirmation(f"{tenant}.{secret}", asked.sent_at, asked.expires_at)
+
+    def confirm(self, token: str, now: datetime) -> dict[str, Any]:
+        """What was confirmed and when; answered again it is the same. NotFound where nothing waits for that token: it
+        is unknown or too old, or the customer has withdrawn meanwhile.
+        """
+        tenant_id, hashed = _read(token)
+        with self._store.reading(tenant_id) as uow:
+            asked = uow.confirmations.get(hashed)
+            customer_id = None if asked is None else uow.customers.with_subject(asked.subject)
+            if asked is None or customer_id is None:
+                raise _nothing_waits()
+            granted, state = _standing(uow, customer_id, asked.event_id, now)
+        if asked.clicked_at is None and (now >= asked.expires_at or not _waits(granted, state)):
+            raise _nothing_waits()
+        at = asked.clicked_at or self._clicked(tenant_id, hashed, now)
+        line = named(_confirmed(granted, asked, at), tenant_id, asked.subject, actor_id=_ACTOR)
+        with self._engines.of(tenant_id) as engine:
+            engine.take_consent(line, now)  # the same line where an answer was broken off behind the click
+        event = line.event
+        return {"purpose": event.purpose, "channel": event.channel, "sender": event.sender, "confirmed_at": at}
+
+    def _clicked(self, tenant_id: TenantId, hashed: str, now: datetime) -> datetime:
+        """When the link was used first."""
+        with self._store.writing(tenant_id) as uow:
+            uow.confirmations.click(hashed, now)
+            asked = uow.confirmations.get(hashed)
+            uow.commit()
+        return now if asked is None or asked.clicked_at is None else asked.clicked_at
+
+
+def _read(token: str) -> tuple[TenantId, str]:
+    """The tenant and the hash of a token; NotFound for what cannot be one."""
+    tenant, _, secret = token.partition(".")
+    try:
+        named_by = urlsafe_b64decode(tenant + "=" * (-len(tenant) % 4)).decode()
+        hashed = _hash(secret)
+    except ValueError:
+        raise _nothing_waits() from None
+    if not named_by.isprintable():
+        raise _nothing_waits()
+    return TenantId(named_by), hashed
+
+
+def _standing(
+    uow: UnitOfWork, customer_id: CustomerId, event_id: str, now: datetime
+) -> tuple[LedgerLine, ConsentState]:
+    lines = uow.consents.lines(customer_id)
+    line = next((each for each in lines if each.event.event_id == event_id), None)
+    if line is None:
+        raise NotFound(f"there is no line {event_id!r} in this ledger")
+    events, event = in_ledger_order(each.event for each in lines), line.event
+    return line, consent_state(events, event.purpose, channel=event.channel, sender=event.sender, now=now)
+
+
+def _waits(line: LedgerLine, state: ConsentState) -> bool:
+    """Whether a confirmation now would be that of this line."""
+    event = line.event
+    if event.action is not ConsentAction.GRANTED or not needs_channel(event.purpose):
+        return False
+    if state.is_live:
+        return state.renewal is not None and state.renewal.event_id == event.event_id
+    return state.event_ids == (event.event_id,)
+
+
+def _confirmed(granted: LedgerLine, asked: Confirmation, at: datetime) -> LedgerLine:
+    event = replace(granted.event, event_id="", action=ConsentAction.CONFIRMED, at=at, valid_until=None)
+    inherited = {key: value for key, value in (granted.proof or {}).items() if key not in _NOT_INHERITED}
+    steps = {"token_id": asked.token_sha256[:16], "sent_at": rfc3339(asked.sent_at), "clicked_at": rfc3339(at)}
+    own = {"capture_method": "double_opt_in", "actor": "self", "evidence": {"double_opt_in": steps}}
+    return LedgerLine(
+        event=event,
+        recorded_at=at,
+        notice=granted.notice,
+        source="double opt-in by link",
+        proof={**inherited, **own},
+        address_index=granted.address_index,
+    )
+
+
+def _nothing_waits() -> NotFound:
+    return NotFound("nothing waits to be confirmed by this link: it is unknown, or too old, or was withdrawn")
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,42 @@
+"""Requests to confirm a consent: the token itself is nowhere, only its hash."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from nearcast.domain.ids import TenantId
+from nearcast.services.ledger_ports import Confirmation
+from nearcast.store.tables import confirmation
+
+
+class Confirmations:
+    """One tenant's requests, answered or not."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def insert(self, asked: Confirmation) -> None:
+        """Add a request."""
+        self._connection.execute(insert(confirmation), {"tenant_id": self._tenant, **asdict(asked)})
+
+    def get(self, token_sha256: str) -> Confirmation | None:
+        """A request by the hash of its token."""
+        mine = (confirmation.c.tenant_id == self._tenant) & (confirmation.c.token_sha256 == token_sha256)
+        row = self._connection.execute(select(confirmation).where(mine)).one_or_none()
+        if row is None:
+            return None
+        return Confirmation(
+            token_sha256=row.token_sha256,
+            subject=row.subject,
+            event_id=row.event_id,
+            sent_at=row.sent_at,
+            expires_at=row.expires_at,
+            clicked_at=row.clicked_at,
+        )
+
+    def click(self, token_sha256: str, at: datetime) -> None:
+        """Write when a request was answered, unless it was before."""
+        mine = (confirmation.c.tenant_id == self._tenant) & (confirmation.c.token_sha256 == token_sha256)
+        first = update(confirmation).where(mine, confirmation.c.clicked_at.is_(None))
+        self._connection.execute(first.values(clicked_at=at))
