@@ -289,3 +289,23 @@ def test_the_order_in_which_events_arrive_does_not_matter(
 @given(ledgers, instants)
 def test_events_to_come_do_not_count_yet(events: list[ConsentEvent], now: datetime) -> None:
     assert marketing(events, now) == marketing([event for event in events if event.at <= now], now)
+
+
+def test_a_reminder_says_when_a_consent_was_told_of_last_and_changes_nothing_else() -> None:
+    given = ledger("gc")
+    reminded = [*given, on(30, ConsentAction.REMINDED)]
+    before, after = marketing(given), marketing(reminded)
+    assert (before.told_at, after.told_at) == (day(2), day(30))
+    assert (after.status, after.event_ids, after.since) == (before.status, before.event_ids, before.since)
+    assert marketing([on(30, ConsentAction.REMINDED)]) == NO_CONSENT
+    assert marketing([*ledger("gcw"), on(30, ConsentAction.REMINDED)]).status is TAKEN_BACK
+
+
+def test_a_reminder_between_a_grant_and_its_confirmation_does_not_part_them() -> None:
+    assert marketing([*ledger("g.c"), on(2, ConsentAction.REMINDED)]).is_live
+
+
+def test_a_reminder_without_a_channel_is_of_all_of_them() -> None:
+    everywhere = consent(ConsentAction.REMINDED, day(30), channel=None, sender=None)
+    assert marketing([*ledger("gc"), everywhere]).told_at == day(30)
+    assert location([location_consent(GRANTED, day(1)), everywhere]).told_at == day(1)

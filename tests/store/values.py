@@ -211,6 +211,7 @@ messages = st.builds(
     is_deferred=st.booleans(),
     sent_at=st.none() | instants,
     reason=st.none() | texts,
+    consent_event_ids=st.lists(texts, max_size=2).map(tuple),
 )
 
 

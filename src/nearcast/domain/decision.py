@@ -52,6 +52,11 @@ class Verdict:
         return [finding.reason for finding in self.findings if finding.reason is not None]
 
     @property
+    def consent_event_ids(self) -> tuple[str, ...]:
+        """The lines of the ledger that it rests on: location first."""
+        return tuple(key for finding in self.findings for key in finding.detail.get("event_ids", ()))
+
+    @property
     def detail(self) -> dict[str, Any]:
         """What each rule saw, with the reason where it refused or held."""
         return {f.rule: {**f.detail, **({"reason": f.reason} if f.reason else {})} for f in self.findings}

@@ -39,6 +39,7 @@ _NEXT = {
 class Message:
     """One offer to one customer. It takes up caps and budget from `queued_at` until it is cancelled, expires, or fails
     before a channel accepted it; that instant is `freed_at`. `not_before` is when the dispatcher may take it.
+    `consent_event_ids` are the lines of the ledger that it rested on when it was last decided.
     """
 
     id: MessageId
@@ -58,6 +59,7 @@ class Message:
     sent_at: datetime | None = None
     freed_at: datetime | None = None
     reason: str | None = None
+    consent_event_ids: tuple[str, ...] = ()
 
     def to(
         self,
@@ -67,6 +69,7 @@ class Message:
         sent_at: datetime | None = None,
         not_before: datetime | None = None,
         freed_at: datetime | None = None,
+        consent_event_ids: tuple[str, ...] | None = None,
     ) -> "Message":
         """The message in its next status; InvalidInput for a step that its state machine does not have."""
         if status not in _NEXT.get(self.status, ()):
@@ -79,6 +82,7 @@ class Message:
             not_before=not_before or self.not_before,
             freed_at=freed_at,
             is_deferred=self.is_deferred or not_before is not None,
+            consent_event_ids=self.consent_event_ids if consent_event_ids is None else consent_event_ids,
         )
 
     @property

@@ -128,6 +128,24 @@ class PingRules:
     max_future_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class ConsentReminder:
+    """How long after a customer gave, confirmed or was reminded of a consent they have to be reminded of it again, and
+    whether nothing is sent until then. Source: WP29 Opinion 13/2011, at least once a year.
+    """
+
+    every: timedelta
+    blocks: bool = False
+
+    def __post_init__(self) -> None:
+        if self.every <= timedelta(0):
+            raise InvalidInput("a reminder needs more than 0 days between two")
+
+    def due_at(self, told_at: datetime) -> datetime:
+        """The first instant at which the customer should have been reminded."""
+        return told_at + self.every
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What an operator sets for all campaigns; the empty policy limits nothing."""
@@ -136,3 +154,4 @@ class Policy:
     caps: tuple[FrequencyCap, ...] = ()
     holdout: Holdout | None = None
     ping_rules: PingRules = field(default_factory=PingRules)
+    consent_reminder: ConsentReminder | None = None

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from nearcast.domain.campaign import CampaignState, Trigger, WhenHeld
 from nearcast.domain.case import Candidate, Case, Finding, Gate, Send
-from nearcast.domain.consent import LOCATION, NEARBY, ConsentStatus, consent_state
+from nearcast.domain.consent import LOCATION, NEARBY, ConsentState, ConsentStatus, consent_state
 from nearcast.domain.policy import CapKind, CapScope, FrequencyCap
 from nearcast.domain.reason import Reason
 
@@ -28,7 +28,9 @@ def location_consent(case: Case) -> Iterator[Finding]:
     state = consent_state(case.facts.consents, LOCATION, now=case.now)
     reasons = {ConsentStatus.LIVE: None, ConsentStatus.EXPIRED: Reason.CONSENT_LOCATION_EXPIRED}
     reason = reasons.get(state.status, Reason.CONSENT_LOCATION_MISSING)
-    yield Finding("location_consent", {"status": state.status, "event_ids": state.event_ids}, reason)
+    seen, overdue = _reminder(case, state, Reason.CONSENT_LOCATION_EXPIRED)
+    detail = {"status": state.status, "event_ids": state.event_ids, **seen}
+    yield Finding("location_consent", detail, reason or overdue)
 
 
 def ping_quality(case: Case) -> Iterator[Finding]:
@@ -99,14 +101,25 @@ def marketing_consent(case: Case) -> Iterator[Finding]:
         ConsentStatus.WITHDRAWN: Reason.CONSENT_WITHDRAWN,
         ConsentStatus.LIVE: None,
     }[state.status]
+    seen, overdue = _reminder(case, state, Reason.CONSENT_MARKETING_EXPIRED)
     detail = {
         "status": state.status,
         "channel": campaign.channel,
         "sender": campaign.sender,
         "event_ids": state.event_ids,
         "valid_until": state.valid_until,
+        **seen,
     }
-    yield Finding("marketing_consent", detail, reason)
+    yield Finding("marketing_consent", detail, reason or overdue)
+
+
+def _reminder(case: Case, state: ConsentState, expired: Reason) -> tuple[dict[str, Any], Reason | None]:
+    """When the customer is due to be reminded of a live consent, and the reason where that is over and blocks."""
+    rule = case.policy.consent_reminder
+    if rule is None or not state.is_live or state.told_at is None:
+        return {}, None
+    due_at = rule.due_at(state.told_at)
+    return {"reminder_due_at": due_at}, expired if rule.blocks and case.now >= due_at else None
 
 
 def address(case: Case) -> Iterator[Finding]:

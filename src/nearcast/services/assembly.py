@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
 from nearcast.domain.local_time import NEVER, WEEKDAYS, LocalHours, LocalWindow, zone
 from nearcast.domain.opening_hours import OpeningHours
-from nearcast.domain.policy import CapScope, FrequencyCap, Holdout, PingRules, Policy
+from nearcast.domain.policy import CapScope, ConsentReminder, FrequencyCap, Holdout, PingRules, Policy
 from nearcast.domain.position import Position
 from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from nearcast.geo.validate import geofences_from_collection
@@ -26,6 +27,7 @@ from nearcast.services.scenario import (
     ConsentShape,
     HoldoutShape,
     PresenceShape,
+    ReminderShape,
     ScenarioShape,
     WindowShape,
     placed,
@@ -81,6 +83,7 @@ class _Assembly:
             ping_rules=PingRules(
                 max_age_s=rules.max_age_s, max_accuracy_m=rules.max_accuracy_m, max_future_s=rules.max_future_s
             ),
+            consent_reminder=_reminder(shape.consent_reminder),
         )
         tenant = Tenant(
             id=TenantId(shape.tenant.id),
@@ -263,6 +266,10 @@ def _cap(shape: CapShape, default_scope: CapScope) -> FrequencyCap:
 def _holdout(shape: HoldoutShape | None, place: str) -> Holdout | None:
     found: Holdout | None = placed(place, lambda: Holdout(shape.percent, shape.salt)) if shape else None
     return found
+
+
+def _reminder(shape: ReminderShape | None) -> ConsentReminder | None:
+    return None if shape is None else ConsentReminder(timedelta(days=shape.every_days), shape.blocks)
 
 
 def _presence(shape: PresenceShape) -> PresenceRules:

@@ -139,6 +139,7 @@ def _message(world: World, customer_id: CustomerId, verdict: Verdict, now: datet
         not_before=max(verdict.not_before or now, reached_at),
         expires_at=verdict.expires_at,
         is_deferred=deferred,
+        consent_event_ids=verdict.consent_event_ids,
     )
 
 

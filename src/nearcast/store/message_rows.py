@@ -35,6 +35,7 @@ def message_changes(message: Message) -> dict[str, Any]:
         "sent_at": message.sent_at,
         "freed_at": message.freed_at,
         "reason": message.reason,
+        "consent_event_ids": list(message.consent_event_ids),
     }
 
 
@@ -57,4 +58,5 @@ def message_from_row(row: Row[Any]) -> Message:
         sent_at=row.sent_at,
         freed_at=row.freed_at,
         reason=row.reason,
+        consent_event_ids=tuple(row.consent_event_ids or ()),
     )
