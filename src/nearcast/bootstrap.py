@@ -30,6 +30,7 @@ from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
+from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
@@ -45,6 +46,7 @@ from nearcast.services.partitions import Partitions
 from nearcast.services.ports import Channel, Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.refusals import Refusals
+from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
@@ -170,6 +172,8 @@ def application(
         consents=Consents(store, engines),
         confirmations=Confirmations(store, engines),
         ledger_proof=LedgerProof(store),
+        evidence=Evidence(store),
+        reminders=Reminders(store),
         intake=intake,
         importing=Importing(
             store, engines, intake, read_rows=read_rows, read_features=_read_features, read_pings=_read_ping_rows

@@ -15,7 +15,7 @@ from nearcast.domain.reason import Reason
 from nearcast.geo.batch import PingBatch
 from nearcast.services.access import Principal, Role
 from nearcast.services.application import Application
-from nearcast.services.consents import ConsentDocument
+from nearcast.services.consent_lines import ConsentDocument
 from nearcast.services.live import Live
 from nearcast.services.retention import Keep, Retention
 from nearcast.services.scenario import CampaignShape

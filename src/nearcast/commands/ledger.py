@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service
+from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service, note
 from nearcast.domain.ids import CustomerId
 
 ledger = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prove the consent ledger.")
@@ -56,3 +56,39 @@ def root(
         found = live.ledger_proof.root(known_tenant(live, tenant), out=out)
     said = {"chains": found.chains, "lines": found.lines, "root": found.root}
     print(dumped(said) if as_json else f"{found.root}  {found.lines:,} lines of {found.chains:,} customers")
+
+
+@ledger.command()
+def evidence(
+    customer: Annotated[str, typer.Option(help="The customer's id.")],
+    out: Annotated[Path, typer.Option(help="Where it goes: .html is a page to print, anything else JSON.")],
+    tenant: Tenant = "default",
+) -> None:
+    """Write what proves a customer's consent into a file."""
+    with live_service() as live:
+        live.evidence.write(known_tenant(live, tenant), CustomerId(customer), live.clock.now(), out)
+    print(f"written to {out}")
+
+
+@ledger.command()
+def reminders(tenant: Tenant = "default", as_json: AsJson = False) -> None:
+    """List the consents whose yearly reminder is due.
+
+    One a line; with --json each is an object. How many there are is said on stderr.
+    """
+    from nearcast.services.report import as_json as dumped
+    from nearcast.services.report import rfc3339
+
+    with live_service() as live:
+        tenant_id, now, cursor, count = known_tenant(live, tenant), live.clock.now(), None, 0
+        while True:
+            page = live.reminders.due(tenant_id, now, cursor=cursor, limit=1000)
+            for each in page.items:
+                said = (
+                    f"{rfc3339(each.due_at)}  {each.customer_id}  {each.purpose}  {each.channel or '-'}  {each.sender}"
+                )
+                print(dumped(each.row()) if as_json else said)
+            count, cursor = count + len(page.items), page.next_cursor
+            if cursor is None:
+                break
+    note(f"{count:,} reminders are due")

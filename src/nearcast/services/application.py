@@ -12,6 +12,7 @@ from nearcast.services.confirmations import Confirmations
 from nearcast.services.consents import Consents
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
+from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
@@ -26,6 +27,7 @@ from nearcast.services.partitions import Partitions
 from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
 from nearcast.services.refusals import Refusals
+from nearcast.services.reminders import Reminders
 from nearcast.services.retention import Retention
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
@@ -55,6 +57,8 @@ class Application:
     consents: Consents
     confirmations: Confirmations
     ledger_proof: LedgerProof
+    evidence: Evidence
+    reminders: Reminders
     intake: Intake
     importing: Importing
     exporting: Exporting

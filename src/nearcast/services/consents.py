@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from nearcast.domain.consent import ConsentEvent, consent_state, in_ledger_order, needs_channel
+from nearcast.domain.consent import ConsentEvent, ConsentState, consent_state, in_ledger_order, needs_channel
 from nearcast.services.access import Principal
 from nearcast.services.consent_lines import ConsentDocument, ledger_line, named
 from nearcast.services.customers import known
@@ -12,6 +12,8 @@ from nearcast.services.engines import Engines
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Store
 
+Consent: TypeAlias = tuple[str, str | None, str | None]
+"""Purpose, channel and sender."""
 _IMPORTS = ("api_import", "file_import")
 
 
@@ -54,28 +56,33 @@ class Consents:
             lines = uow.consents.lines(known(uow, key).id)
         events = in_ledger_order(line.event for line in lines)
         place = {event.event_id: n for n, event in enumerate(events)}
-        return Ledger(sorted(lines, key=lambda line: place[line.event.event_id]), _states(events, now))
+        return Ledger(sorted(lines, key=lambda line: place[line.event.event_id]), shown_states(events, now))
 
 
-def _states(events: list[ConsentEvent], now: datetime) -> list[dict[str, Any]]:
-    """What holds of each consent that the ledger names. A withdrawal of all of a purpose names none, unless nothing
-    else was said of it.
+def states_of(events: list[ConsentEvent], now: datetime) -> list[tuple[Consent, ConsentState]]:
+    """The state of each consent that the ledger names. A withdrawal of all of a purpose names none, unless nothing else
+    was said of it.
     """
-    named = {(event.purpose, event.channel, event.sender) for event in events}
-    particular = {key for key in named if key[2] is not None and (key[1] is not None or not needs_channel(key[0]))}
+    named_ones = {(event.purpose, event.channel, event.sender) for event in events}
+    particular = {key for key in named_ones if key[2] is not None and (key[1] is not None or not needs_channel(key[0]))}
     said_of = {purpose for purpose, _, _ in particular}
-    shown = particular | {(key[0], None, None) for key in named if key[0] not in said_of}
-    found = []
-    for purpose, channel, sender in sorted(shown, key=lambda key: [part or "" for part in key]):
-        state = consent_state(events, purpose, channel=channel, sender=sender, now=now)
-        found.append(
-            {
-                "purpose": purpose,
-                "channel": channel,
-                "sender": sender,
-                "status": state.status.value,
-                "since": state.since,
-                "valid_until": state.valid_until,
-            }
-        )
-    return found
+    shown = particular | {(key[0], None, None) for key in named_ones if key[0] not in said_of}
+    return [
+        (key, consent_state(events, key[0], channel=key[1], sender=key[2], now=now))
+        for key in sorted(shown, key=lambda key: [part or "" for part in key])
+    ]
+
+
+def shown_states(events: list[ConsentEvent], now: datetime) -> list[dict[str, Any]]:
+    """The states as the API shows them."""
+    return [
+        {
+            "purpose": purpose,
+            "channel": channel,
+            "sender": sender,
+            "status": state.status.value,
+            "since": state.since,
+            "valid_until": state.valid_until,
+        }
+        for (purpose, channel, sender), state in states_of(events, now)
+    ]

@@ -305,8 +305,11 @@ class ControllerShape(Shape):
     address: Said | None = None
     contact: Said | None = None
     dpo: Said | None = None
+
+
 class ReminderShape(Shape):
     """How often customers are reminded of what they agreed to, and whether an overdue reminder blocks messages."""
+
     every_days: Annotated[float, Field(gt=0, le=10_000)] = 365.0
     blocks: bool = False
 

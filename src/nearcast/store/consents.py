@@ -105,6 +105,17 @@ class Consents:
         for row in self._connection.execute(mine):
             yield row.subject, Head(row.lines, row.hash)
 
+    def told_by(self, at: datetime, *, after: str | None, limit: int) -> list[CustomerId]:
+        """Customers who gave or confirmed something by `at`, by id, beyond the id `after`: whoever was told of
+        something that long ago, and not since, is among them.
+        """
+        given = [ConsentAction.GRANTED.value, ConsentAction.CONFIRMED.value]
+        said = (consent_event.c.at <= at) & consent_event.c.action.in_(given)
+        found = self._lines.with_only_columns(customer.c.id).where(said).distinct().order_by(customer.c.id).limit(limit)
+        if after is not None:
+            found = found.where(customer.c.id > after)
+        return [CustomerId(key) for key in self._connection.scalars(found)]
+
     def changing(self, after: datetime, until: datetime) -> list[CustomerId]:
         """Customers with an event dated in (after, until], or a consent that ends there, by id."""
         at, ends = consent_event.c.at, consent_event.c.valid_until
