@@ -52,6 +52,8 @@ def protect(connection: Connection) -> None:
             _add_policy(connection, _KEY_POLICY, table.relname, f"id = {_KEY}", "FOR SELECT")
         if not table.relrowsecurity:
             connection.execute(text(f'ALTER TABLE "{table.relname}" ENABLE ROW LEVEL SECURITY'))
+        if table.is_insert_only:
+            connection.execute(text(f'REVOKE UPDATE, DELETE ON "{table.relname}" FROM {API_ROLE}'))
         may = "SELECT, INSERT" if table.is_insert_only else "SELECT, INSERT, UPDATE, DELETE"
         connection.execute(text(f'GRANT {may} ON "{table.relname}" TO {API_ROLE}'))
 
