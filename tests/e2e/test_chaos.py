@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from nearcast.bootstrap import application, open_store
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
+from nearcast.services.audit_ports import SYSTEM
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import log_position, match_log, message, run, transition
@@ -192,7 +193,5 @@ def test_no_promise_is_broken_while_workers_are_killed(
 
 
 def key_of(url: str, store: SqlStore, tenant: TenantId) -> str:
-    made: str = (
-        application(Settings(database_url=url), store).access.create(tenant, Role.OPERATOR, "chaos", LONG_AGO).key
-    )
-    return made
+    access = application(Settings(database_url=url), store).access
+    return access.create(tenant, Role.OPERATOR, "chaos", LONG_AGO, by=SYSTEM).key
