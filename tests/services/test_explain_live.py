@@ -230,6 +230,20 @@ def test_these_scenarios_leave_rows_of_many_kinds(tmp_path: Path) -> None:
     }
 
 
+def test_all_that_was_against_it_is_told_and_when_it_could_have_been_sent(tmp_path: Path, service: Service) -> None:
+    """At night, with the week's three messages sent: the first falls out of the week in the night after next."""
+    weekly = {"id": "G2", "scope": "customer", "kind": "rolling", "window_s": 604_800, "limit": 3}
+    sent = [prior_send(later(LATE, -days * 86_400)) for days in (5, 4, 3)]
+    night = bare(*sent, *arrive(LATE), the_end(later(LATE, 60)), policy={"quiet_hours": [NIGHT], "caps": [weekly]})
+    outcome = played(tmp_path, service, night)
+    for told in (only(of_the_store(service, LATE)), only(of_the_folder(outcome, LATE))):
+        assert (told["source"], told["outcome"]) == ("match_log", "suppress")
+        assert told["reason"] == "quiet_hours"
+        assert told["reasons"] == ["quiet_hours", "cap_rolling"]
+        assert [one["rule"] for one in told["rules"] if not one["passed"]] == ["quiet_hours", "cap G2"]
+        assert told["earliest_send"] == berlin("2026-06-05 08:00")
+
+
 # --- what stood then, where the store knows better than a folder
 
 

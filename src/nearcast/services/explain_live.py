@@ -5,7 +5,6 @@ known of it, and a caveat that says so.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ from nearcast.domain.message import Message
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import assemble
 from nearcast.services.explain import Passage, Slot, Standing, explain_instant, explain_row, plain, taken_up
-from nearcast.services.ports import Catalogue, Customers, MatchLogFilter, MessageFilter, Revision, UnitOfWork
+from nearcast.services.ports import Catalogue, Customers, MatchLogFilter, Outbox, Revision, UnitOfWork
 from nearcast.services.report import rfc3339
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World
@@ -38,6 +37,10 @@ class _PastCustomers(Customers, Protocol):
     def changed_at(self, customer_id: CustomerId) -> datetime | None: ...
 
 
+class _PastOutbox(Outbox, Protocol):
+    def taken_at(self, campaign_id: CampaignId, at: datetime) -> int: ...
+
+
 class Archive(UnitOfWork, Protocol):
     """A unit of work that knows what was, too."""
 
@@ -45,6 +48,8 @@ class Archive(UnitOfWork, Protocol):
     def catalogue(self) -> _PastCatalogue: ...
     @property
     def customers(self) -> _PastCustomers: ...
+    @property
+    def outbox(self) -> _PastOutbox: ...
 
 
 class Archives(Protocol):
@@ -130,26 +135,19 @@ class _Kept:
     ) -> tuple[list[Send], int]:
         """The customer's sends at that instant, and what the campaign's budget had lost, if it has one."""
         messages = self.uow.outbox.of([self.customer_id]).get(self.customer_id, [])
-        slots = map(_slot, chain(messages, self._messages_to_others() if has_budget else ()))
         who, campaign_id = self.customer_id, self.campaign_id
-        own, used = taken_up(slots, at, customer_id=who, campaign_id=campaign_id, without=without)
+        slots = list(map(_slot, messages))
+        own, _ = taken_up(slots, at, customer_id=who, campaign_id=campaign_id, without=without)
+        used = 0
         others = self.uow.sends.of([who]).get(who, [])
         if has_budget:
             mine = [send.at for send in others if send.campaign_id == campaign_id and not send.is_ghost]
             strangers = self.uow.sends.budget_used([campaign_id]).get(campaign_id, 0) - len(mine)
-            used += strangers + sum(sent_at <= at for sent_at in mine)
+            used = self.uow.outbox.taken_at(campaign_id, at) + strangers + sum(sent_at <= at for sent_at in mine)
+            used -= sum(slot.message_id == without and slot.as_of(at) is not None for slot in slots)
             if strangers:
                 caveats.append(f"messages of other systems that count in the budget, whenever sent: {strangers}")
         return [*(send for send in others if send.at <= at), *own], used
-
-    def _messages_to_others(self) -> Iterator[Message]:
-        wanted, cursor = MessageFilter(campaign_id=self.campaign_id), None
-        while True:
-            page = self.uow.outbox.page(wanted, cursor=cursor, limit=_ROWS_AT_ONCE)
-            yield from (message for message in page.items if message.customer_id != self.customer_id)
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
     def _customer(self, at: datetime, caveats: list[str]) -> Customer:
         if self.customer is None:

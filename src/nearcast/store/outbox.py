@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
-from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.services.ports import Claim, MessageFilter, Page
 from nearcast.store.budgets import Budgets
@@ -138,6 +138,13 @@ class Outbox:
             for item in self._messages(select(ranked).where(counts).order_by(ranked.c.seq)):
                 found.setdefault(item.customer_id, []).append(item)
         return found
+
+    def taken_at(self, campaign_id: CampaignId, at: datetime) -> int:
+        """How many messages took from a campaign's budget at that instant."""
+        c = message.c
+        counted = select(func.count()).where(c.tenant_id == self._tenant, c.campaign_id == campaign_id)
+        counted = counted.where(c.queued_at <= at, c.freed_at.is_(None) | (c.freed_at > at))
+        return self._connection.execute(counted).scalar_one()
 
     def get(self, message_id: MessageId) -> Message | None:
         return next(iter(self._messages(self._mine().where(message.c.id == message_id))), None)

@@ -272,7 +272,7 @@ message = Table(
     Column("consent_event_ids", JsonText),
     UniqueConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "customer_id"),
-    Index(None, "tenant_id", "campaign_id", "status"),
+    Index(None, "tenant_id", "campaign_id", "queued_at", "freed_at"),
 )
 _QUEUED, _LEASED = text("status = 'queued'"), text("lease_until IS NOT NULL")
 Index("ix_message_due", message.c.tenant_id, message.c.not_before, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
