@@ -45,10 +45,12 @@ from nearcast.services.once import Once
 from nearcast.services.partitions import Partitions
 from nearcast.services.ports import Channel, Clock
 from nearcast.services.pseudonyms import Pseudonyms
+from nearcast.services.quiet_hours import read_platform
 from nearcast.services.refusals import Refusals
 from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
+from nearcast.services.scenario import placed
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 from nearcast.services.vault_keys import open_vault
@@ -82,11 +84,10 @@ def settings() -> Settings:
     """The settings of this process; InvalidInput names the variable that is unknown or wrong."""
     try:
         said = read_settings()
-        make_engine(said.database_url).dispose()
     except SettingsError as error:
         raise InvalidInput(str(error)) from None
-    except InvalidInput as error:
-        raise error.within("NEARCAST_DATABASE_URL") from None
+    placed("NEARCAST_DATABASE_URL", lambda: make_engine(said.database_url).dispose())
+    placed("NEARCAST_QUIET_HOURS", lambda: read_platform(said.quiet_hours))
     return said
 
 
@@ -152,10 +153,14 @@ def application(
     vault = open_vault(store, settings.data_keys, clock.now())
     channel, pings_arrived = _channel(settings), Event()
 
-    def new_engines(owner: str, used: SqlStore = whole) -> Engines:
-        return Engines(lambda tenant_id: Live(used, tenant_id, channel, owner=owner, lease_s=settings.lease_s))
+    lease_s, platform = settings.lease_s, read_platform(settings.quiet_hours)
 
-    engines, explanations = new_engines("api", store), Explanations(store)
+    def new_engines(owner: str, used: SqlStore = whole) -> Engines:
+        return Engines(
+            lambda tenant_id: Live(used, tenant_id, channel, owner=owner, lease_s=lease_s, platform=platform)
+        )
+
+    engines, explanations = new_engines("api", store), Explanations(store, platform)
     intake = Intake(store, pings_arrived.set)
     return Application(
         clock=clock,

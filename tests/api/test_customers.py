@@ -13,7 +13,8 @@ from tests.api.service import Service
 from tests.api.town import open_shop, rows_of
 
 pytestmark = pytest.mark.enable_socket
-SHOWN = {**ANNA, "suppressed": []}
+OPEN: dict[str, Any] = {"suppressed": [], "quiet_hours": [], "paused_until": None}
+SHOWN = {**ANNA, **OPEN}
 
 
 def test_a_customer_is_made_read_and_changed(service: Service):
@@ -23,15 +24,15 @@ def test_a_customer_is_made_read_and_changed(service: Service):
     assert operator.get("/v1/customers/anna").json() == SHOWN
     moved = {**ANNA, "timezone": "Europe/Lisbon", "tags": []}
     changed = operator.put("/v1/customers/anna", json=moved)
-    assert (changed.status_code, changed.json()) == (200, {**moved, "suppressed": []})
-    assert operator.get("/v1/customers").json() == {"items": [{**moved, "suppressed": []}], "next_cursor": None}
+    assert (changed.status_code, changed.json()) == (200, {**moved, **OPEN})
+    assert operator.get("/v1/customers").json() == {"items": [{**moved, **OPEN}], "next_cursor": None}
 
 
 def test_what_is_left_out_of_a_change_is_forgotten(sqlite_service: Service):
     operator = known(sqlite_service)
     operator.put("/v1/customers/anna", json={"id": "anna"})
     nothing: dict[str, Any] = {"timezone": None, "language": None, "tags": [], "attributes": {}, "contacts": []}
-    assert operator.get("/v1/customers/anna").json() == {"id": "anna", **nothing, "suppressed": []}
+    assert operator.get("/v1/customers/anna").json() == {"id": "anna", **nothing, **OPEN}
 
 
 def test_a_customer_is_put_where_there_was_none(sqlite_service: Service):

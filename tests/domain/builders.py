@@ -18,6 +18,7 @@ from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, 
 from nearcast.domain.local_time import WEEKDAYS, LocalHours, LocalWindow
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.policy import CalendarUnit, CapKind, CapScope, FrequencyCap, Policy
+from nearcast.domain.quiet_hours import QuietHours, QuietRule, QuietSource
 
 BERLIN, TOKYO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
 NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)
@@ -59,6 +60,15 @@ def window(span: str, days: str = " ".join(WEEKDAYS)) -> LocalWindow:
 def hours(*spans: str | LocalWindow, closed_on: Iterable[date] = ()) -> LocalHours:
     windows = tuple(window(span) if isinstance(span, str) else span for span in spans)
     return LocalHours(windows, frozenset(closed_on))
+
+
+def quiet_rule(*spans: str | LocalWindow, source: QuietSource = QuietSource.TENANT, **more: Any) -> QuietRule:
+    return QuietRule(source=source, hours=hours(*spans), **more)
+
+
+def quiet(*spans: str | LocalWindow, **more: Any) -> QuietHours:
+    """What the tenant asks for, everywhere and on every channel."""
+    return QuietHours((quiet_rule(*spans, **more),))
 
 
 # --- consent

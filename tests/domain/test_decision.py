@@ -27,6 +27,7 @@ from tests.domain.builders import (
     hours_ago,
     later,
     location_consent,
+    quiet,
     rolling,
     send,
     shop,
@@ -52,7 +53,7 @@ FAILURES: dict[Reason, dict[str, dict[str, Any]]] = {
     Reason.NOT_IN_AUDIENCE: {"campaign": {"audience_any": frozenset({"vip"})}},
     Reason.FENCE_COOLDOWN: {"campaign": {"fence_cooldown_s": 7200.0}, "facts": {"sends": (MY_SEND,)}},
     Reason.RE_ELIGIBILITY: {"campaign": {"re_eligibility_s": 7200.0}, "facts": {"sends": (MY_SEND,)}},
-    Reason.QUIET_HOURS: {"policy": {"quiet_hours": hours("10:00-14:00")}},
+    Reason.QUIET_HOURS: {"policy": {"quiet_hours": quiet("10:00-14:00")}},
     Reason.CAP_ROLLING: {"policy": {"caps": (rolling(1, 86_400),)}, "facts": {"sends": (MY_SEND,)}},
     Reason.BUDGET_EXHAUSTED: {"campaign": {"budget_messages": 0}},
 }
@@ -99,7 +100,7 @@ def test_all_failures_are_listed_in_stage_order() -> None:
 
 def test_a_refusal_outweighs_what_could_wait() -> None:
     of = campaign(on_quiet=WhenHeld.DEFER, offer=replace(campaign().offer, expires_after_s=86_400))
-    noisy = Policy(quiet_hours=hours("10:00-14:00"))
+    noisy = Policy(quiet_hours=quiet("10:00-14:00"))
     (waits,) = decide([candidate(of)], facts(), noisy, NOON).verdicts
     (refused,) = decide([candidate(replace(of, budget_messages=0))], facts(), noisy, NOON).verdicts
     assert (waits.outcome, waits.reason, waits.not_before) == ("defer", "quiet_hours", later(7200))
@@ -111,7 +112,7 @@ def test_what_waits_for_two_rules_waits_for_the_later() -> None:
     of = campaign(
         on_quiet=WhenHeld.DEFER, on_cap=WhenHeld.DEFER, offer=replace(campaign().offer, expires_after_s=86_400)
     )
-    both = Policy(quiet_hours=hours("10:00-14:00"), caps=(rolling(1, 4 * 3600),))
+    both = Policy(quiet_hours=quiet("10:00-14:00"), caps=(rolling(1, 4 * 3600),))
     (verdict,) = decide([candidate(of)], facts(sends=(send(hours_ago(1)),)), both, NOON).verdicts
     assert (verdict.outcome, verdict.reason, verdict.not_before) == ("defer", "quiet_hours", later(3 * 3600))
 

@@ -1,6 +1,7 @@
 """What holds of every decision, whatever the campaigns, the limits and the past (properties P1, P2, P4)."""
 
 from dataclasses import replace
+from datetime import date
 from itertools import permutations
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from nearcast.domain.decision import Outcome, Verdict, decide, earliest_send, ju
 from nearcast.domain.local_time import LocalHours, LocalWindow
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import CapScope, FrequencyCap, Holdout, Policy
+from nearcast.domain.quiet_hours import QuietHours, QuietRule, QuietSource
 from tests.domain.builders import (
     BERLIN,
     NOON,
@@ -29,6 +31,7 @@ from tests.domain.builders import (
     later,
     local,
     min_gap,
+    quiet_rule,
     rolling,
     send,
     shop,
@@ -51,7 +54,18 @@ windows = st.builds(
     st.integers(0, 23),
     st.integers(1, 9),
 )
-quiet_hours = st.lists(windows, max_size=2).map(lambda found: LocalHours(tuple(found)))
+quiet_rules = st.builds(
+    lambda window, source, channels: quiet_rule(window, source=source, channels=channels),
+    windows,
+    st.sampled_from(QuietSource),
+    st.sampled_from([None, frozenset({"sms"}), frozenset({"email"})]),
+)
+quiet_hours = st.builds(
+    lambda everywhere, here, elsewhere: QuietHours(tuple(everywhere), {"Europe/Berlin": tuple(here)}, tuple(elsewhere)),
+    st.lists(quiet_rules, max_size=2),
+    st.lists(quiet_rules, max_size=1),
+    st.lists(quiet_rules, max_size=1),
+)
 holdouts = st.sampled_from([None, None, Holdout(100, "all"), Holdout(0, "none")])
 policies = st.builds(Policy, quiet_hours=quiet_hours, caps=cap_lists, holdout=holdouts)
 past_sends = st.builds(
@@ -190,12 +204,29 @@ def test_p2_another_cap_never_permits(
 
 
 @settings(max_examples=100)
-@given(candidates, knowledge, policies, windows, gates)
+@given(candidates, knowledge, policies, quiet_rules, st.sampled_from(["everywhere", "by_zone", "elsewhere"]), gates)
 def test_p2_another_quiet_window_never_permits(
-    of: Candidate, known: Facts, policy: Policy, quiet: LocalWindow, gate: Gate
+    of: Candidate, known: Facts, policy: Policy, rule: QuietRule, where: str, gate: Gate
 ) -> None:
-    stricter = replace(policy, quiet_hours=LocalHours((quiet, *policy.quiet_hours.windows)))
+    hours = policy.quiet_hours
+    by_zone = {zone: (*rules, rule) for zone, rules in hours.by_zone.items()}
+    longer: dict[str, Any] = {
+        "everywhere": {"everywhere": (rule, *hours.everywhere)},
+        "by_zone": {"by_zone": by_zone},
+        "elsewhere": {"elsewhere": (rule, *hours.elsewhere)},
+    }
+    stricter = replace(policy, quiet_hours=replace(hours, **longer[where]))
     assert permission(of, known, stricter, gate) <= permission(of, known, policy, gate)
+
+
+@settings(max_examples=100)
+@given(candidates, knowledge, policies, quiet_rules, st.dates(date(2026, 5, 25), date(2026, 6, 10)), gates)
+def test_p2_what_a_customer_asks_for_never_permits(
+    of: Candidate, known: Facts, policy: Policy, rule: QuietRule, paused_until: date, gate: Gate
+) -> None:
+    for asks in ({"quiet_hours": QuietHours((rule,))}, {"paused_until": paused_until}):
+        stricter = replace(known, customer=replace(known.customer, **asks))
+        assert permission(of, stricter, policy, gate) <= permission(of, known, policy, gate)
 
 
 @settings(max_examples=100)

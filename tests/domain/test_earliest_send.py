@@ -26,6 +26,7 @@ from tests.domain.builders import (
     local,
     location_consent,
     min_gap,
+    quiet,
     rolling,
     send,
     shop,
@@ -33,7 +34,7 @@ from tests.domain.builders import (
 )
 
 EVERYBODY = Holdout(100, "all")
-NIGHT = hours("21:00-08:00")
+NIGHT = quiet("21:00-08:00")
 WEEKDAYS = hours(window("10:00-20:00", "mon tue wed thu fri"))
 MONDAY_TO_SATURDAY = OpeningHours.parse("Mo-Sa 08:00-20:00")
 
@@ -57,7 +58,7 @@ def earliest(now: Any = NOON, *, policy: Policy | None = None, known: Any = None
         (
             "2026-06-06 20:00",
             {"shop": shop(opening_hours=MONDAY_TO_SATURDAY), "dayparts": hours("00:00-09:00", "18:00-24:00")},
-            Policy(quiet_hours=hours("20:00-08:30")),
+            Policy(quiet_hours=quiet("20:00-08:30")),
             "2026-06-08 08:30",
         ),
         # over a clock change
@@ -115,7 +116,7 @@ def test_where_the_ping_was_is_not() -> None:
         {"shop": shop(opening_hours=OpeningHours.parse("off"))},
         {"holdout": EVERYBODY},
         {"policy": Policy(holdout=EVERYBODY)},
-        {"policy": Policy(quiet_hours=hours("00:00-24:00"))},
+        {"policy": Policy(quiet_hours=quiet("00:00-24:00"))},
     ],
 )
 def test_some_things_take_somebodys_act(never: dict[str, Any]) -> None:

@@ -21,9 +21,9 @@ from tests.domain.builders import (
     customer,
     evidence,
     facts,
-    hours,
     hours_ago,
     later,
+    quiet,
     rolling,
     send,
 )
@@ -76,7 +76,7 @@ def test_a_budget_that_has_been_cut_is_met() -> None:
 
 def test_dispatch_does_not_mind_the_pings_age_and_accuracy_nor_its_zone() -> None:
     coarse = mine(ping=evidence(recorded_at=hours_ago(9), accuracy_m=900.0, zone=TOKYO))
-    tokyo_night = Policy(quiet_hours=hours("15:00-21:00"))  # noon in Berlin is 19:00 in Tokyo
+    tokyo_night = Policy(quiet_hours=quiet("15:00-21:00"))  # noon in Berlin is 19:00 in Tokyo
     assert dispatched(coarse, facts(), tokyo_night) == []
     (at_queue,) = decide([coarse], facts(), tokyo_night, NOON).verdicts
     assert at_queue.reasons == ["ping_stale", "ping_inaccurate", "quiet_hours"]

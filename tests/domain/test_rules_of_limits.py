@@ -22,12 +22,12 @@ from tests.domain.builders import (
     customer,
     evidence,
     facts,
-    hours,
     hours_ago,
     judged,
     later,
     local,
     min_gap,
+    quiet,
     rolling,
     said,
     send,
@@ -35,7 +35,7 @@ from tests.domain.builders import (
 )
 
 NEW_YORK = ZoneInfo("America/New_York")
-NIGHT = Policy(quiet_hours=hours("21:00-08:00"))
+NIGHT = Policy(quiet_hours=quiet("21:00-08:00"))
 
 
 # --- quiet hours and the zones they are read in

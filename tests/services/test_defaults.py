@@ -54,7 +54,8 @@ def campaign(**changes: Any) -> Campaign:
 def test_without_a_policy_nothing_is_limited(policy: dict[str, Any] | None) -> None:
     said = {} if policy is None else {"policy": policy}
     assert world(**said).tenant.policy == Policy()
-    assert Policy().quiet_hours.windows == () == Policy().caps
+    assert not Policy().quiet_hours
+    assert Policy().caps == ()
     assert Policy().holdout is None
 
 
@@ -206,7 +207,8 @@ def test_a_cap_counts_the_customers_messages_or_the_campaigns_own() -> None:
 
 
 def test_a_window_without_days_is_every_days() -> None:
-    (window,) = world(policy={"quiet_hours": [{"from": "21:00", "until": "08:00"}]}).tenant.policy.quiet_hours.windows
+    (rule,) = world(policy={"quiet_hours": [{"from": "21:00", "until": "08:00"}]}).tenant.policy.quiet_hours.everywhere
+    (window,) = rule.hours.windows
     assert window.days == frozenset(range(7))
 
 

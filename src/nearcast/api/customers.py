@@ -21,6 +21,8 @@ _EXAMPLE: dict[str, Any] = {
     "tags": ["vip"],
     "attributes": {"first_name": "Ada"},
     "contacts": [{"channel": "whatsapp", "address": "+4915112345678"}],
+    "quiet_hours": [{"days": ["sat", "sun"], "from": "20:00", "until": "10:00", "channels": ["whatsapp"]}],
+    "paused_until": "2026-06-08",
 }
 _SHOWN = {**_EXAMPLE, "suppressed": []}
 _SEND = {"campaign_id": "newsletter", "status": "delivered", "at": "2026-06-02T09:00:00Z", "channel": "whatsapp"}

@@ -9,13 +9,15 @@ from nearcast.domain.ids import CustomerId, ShopId
 from nearcast.domain.local_time import ALL_DAY, LocalHours
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.position import Position
+from nearcast.domain.quiet_hours import NO_QUIET_HOURS, QuietHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """Who may get messages. `suppressed` holds the channels on whose suppression list the address stands.
 
-    `reachable` holds the channels with an address; None where nobody asks for one, as in a replay.
+    `reachable` holds the channels with an address; None where nobody asks for one, as in a replay. `paused_until` is
+    the first local date on which they want to hear something again.
     """
 
     id: CustomerId
@@ -24,6 +26,8 @@ class Customer:
     attributes: Mapping[str, str] = field(default_factory=dict)
     suppressed: frozenset[str] = frozenset()
     reachable: frozenset[str] | None = None
+    quiet_hours: QuietHours = NO_QUIET_HOURS
+    paused_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

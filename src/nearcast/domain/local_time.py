@@ -6,7 +6,7 @@ for quiet hours is the quieter reading.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -17,6 +17,7 @@ from nearcast.domain.errors import InvalidInput
 DAY_S = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
+HOLIDAY = 7  # a day beside those of the week
 _SEARCH_DAYS = 400  # a rule that does not apply for over a year is taken not to apply
 _NOT_OF_IANA = ("localtime", "posixrules")  # files of a machine, which mean another zone on each
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -72,7 +73,10 @@ def local_day(at: datetime, zone: ZoneInfo) -> date:
 
 @dataclass(frozen=True, slots=True)
 class LocalWindow:
-    """[start, end) in wall-clock seconds of the days on which it starts; an end past 24:00 lies on the next day."""
+    """[start, end) in wall-clock seconds of the days on which it starts; an end past 24:00 lies on the next day.
+
+    `days` are 0 for Monday to 6 for Sunday, and HOLIDAY.
+    """
 
     start_s: int
     end_s: int
@@ -86,9 +90,9 @@ class LocalWindow:
             raise InvalidInput(f"{start}–{end} is no window; a whole day is 00:00–24:00")
         return cls(start_s, end_s if end_s > start_s else end_s + DAY_S, days)
 
-    def on(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+    def on(self, day: date, zone: ZoneInfo, *, is_holiday: bool = False) -> tuple[datetime, datetime] | None:
         """Its instants where it starts on that local day; None where it does not."""
-        if day.weekday() not in self.days:
+        if day.weekday() not in self.days and not (is_holiday and HOLIDAY in self.days):
             return None
         start, end = instant(day, self.start_s, zone), instant(day, self.end_s, zone, fold=1)
         return (start, end) if start < end else None
@@ -99,15 +103,25 @@ ALL_DAY = LocalWindow(0, DAY_S)
 
 @dataclass(frozen=True, slots=True)
 class LocalHours:
-    """A union of local windows, except those that start on a `closed_on` date."""
+    """A union of local windows, except those that start on a `closed_on` date. `holidays` are the dates on which
+    windows of HOLIDAY start as well.
+    """
 
     windows: tuple[LocalWindow, ...]
     closed_on: frozenset[date] = frozenset()
+    holidays: Container[date] = frozenset()
+
+    def on(self, day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+        """The instants of the windows that start on that local day, in order."""
+        if day in self.closed_on:
+            return []
+        is_holiday = day in self.holidays
+        spans = (window.on(day, zone, is_holiday=is_holiday) for window in self.windows)
+        return sorted(span for span in spans if span is not None)
 
     def _spans(self, first: date, days: int, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
         for day in (first + timedelta(days=n) for n in range(days)):
-            if day not in self.closed_on:
-                yield from sorted(span for window in self.windows if (span := window.on(day, zone)))
+            yield from self.on(day, zone)
 
     def until(self, at: datetime, zone: ZoneInfo) -> datetime | None:
         """The end of the unbroken time inside that holds `at`; None where `at` is outside.

@@ -8,7 +8,8 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.local_time import NEVER, LocalHours, instant, local_day
+from nearcast.domain.local_time import instant, local_day
+from nearcast.domain.quiet_hours import NO_QUIET_HOURS, QuietHours
 
 BUCKETS = 10_000
 
@@ -150,7 +151,7 @@ class ConsentReminder:
 class Policy:
     """What an operator sets for all campaigns; the empty policy limits nothing."""
 
-    quiet_hours: LocalHours = NEVER
+    quiet_hours: QuietHours = NO_QUIET_HOURS
     caps: tuple[FrequencyCap, ...] = ()
     holdout: Holdout | None = None
     ping_rules: PingRules = field(default_factory=PingRules)

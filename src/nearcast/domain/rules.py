@@ -4,19 +4,19 @@ A rule sees a `Case` and nothing else. RULES is the order in which the first ref
 (campaigns reference §5.1; suppression before consent).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import CampaignState, Trigger, WhenHeld
 from nearcast.domain.case import Candidate, Case, Finding, Gate, Send
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentState, ConsentStatus, consent_state
 from nearcast.domain.policy import CapKind, CapScope, FrequencyCap
+from nearcast.domain.quiet_hours import Silence, silence
 from nearcast.domain.reason import Reason
 
 Rule: TypeAlias = Callable[[Case], Iterator[Finding]]
-
-_ENDLESS = timedelta(days=15)  # the hours of a week and the clock changes of two zones come round in less
 
 
 def findings_of(rule: Rule, case: Case) -> tuple[Finding, ...]:
@@ -163,30 +163,33 @@ def _rest(rule: str, reason: Reason, sent_at: list[datetime], rest_s: float, now
 
 
 def quiet_hours(case: Case) -> Iterator[Finding]:
-    hours = case.policy.quiet_hours
-    if not hours.windows:
+    customer = case.facts.customer
+    said = [hours for hours in (case.policy.quiet_hours, customer.quiet_hours) if hours]
+    if not said and customer.paused_until is None:
         return
-    quiet = [zone for zone in case.zones if hours.covers(case.now, zone[0])]
-    detail: dict[str, Any] = {"timezones": [zone.key for zone, _ in case.zones]}
-    if not quiet:
+    zones = [zone for zone, _ in case.zones]
+    found = silence(said, case.now, zones, channel=case.campaign.channel, paused_until=customer.paused_until)
+    detail: dict[str, Any] = {"timezones": [zone.key for zone in zones]}
+    if found is None:
         yield Finding("quiet_hours", detail)
         return
-    quiet_until = detail["until"] = _quiet_until(case)
+    detail |= {"until": found.until, "by": list(_asked_by(found, zones))}
+    if found.is_paused:
+        detail["paused_until"] = customer.paused_until
     reason, defers = Reason.QUIET_HOURS, case.campaign.on_quiet is WhenHeld.DEFER
-    if defers and (quiet_until is None or case.expires_at <= quiet_until):
+    if defers and (found.until is None or case.expires_at <= found.until):
         reason, defers = Reason.EXPIRES_BEFORE_QUIET_END, False
-    yield Finding("quiet_hours", detail, reason, until=quiet_until, holds=defers, zone=quiet[0])
+    decided_in = case.zones[found.rules[0][0] if found.rules else 0]
+    yield Finding("quiet_hours", detail, reason, until=found.until, holds=defers, zone=decided_in)
 
 
-def _quiet_until(case: Case) -> datetime | None:
-    """The first instant at which no zone of the customer's is quiet; None where one always is."""
-    at = case.now
-    # the end in one zone may lie inside the quiet hours of another
-    while ends := [end for zone, _ in case.zones if (end := case.policy.quiet_hours.until(at, zone))]:
-        at = max(ends)
-        if at - case.now > _ENDLESS:
-            return None
-    return at
+def _asked_by(found: Silence, zones: Sequence[ZoneInfo]) -> Iterator[dict[str, Any]]:
+    """Who asks for silence by which zone's clocks, jurisdictions of one zone together."""
+    names: dict[tuple[int, str], list[str]] = {}
+    for n, rule in found.rules:
+        names.setdefault((n, rule.source), []).extend([rule.name] if rule.name else [])
+    for (n, source), named in names.items():
+        yield {"source": source, "timezone": zones[n].key, **({"names": named} if named else {})}
 
 
 _CAP_REASONS = {

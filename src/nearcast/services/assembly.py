@@ -13,13 +13,14 @@ from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
-from nearcast.domain.local_time import NEVER, WEEKDAYS, LocalHours, LocalWindow, zone
+from nearcast.domain.local_time import WEEKDAYS, LocalHours, LocalWindow, zone
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import CapScope, ConsentReminder, FrequencyCap, Holdout, PingRules, Policy
 from nearcast.domain.position import Position
 from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.geofences import GeofenceBook
+from nearcast.services.quiet_hours import customers_quiet_hours, quiet_hours_of
 from nearcast.services.runs import check_cron
 from nearcast.services.scenario import (
     CampaignShape,
@@ -77,7 +78,7 @@ class _Assembly:
         campaigns = _by_id("campaigns", (self._campaign(n, geofences, coming) for n in range(len(shape.campaigns))))
         rules = shape.ping_rules
         policy = Policy(
-            quiet_hours=_hours(shape.policy.quiet_hours, "policy.quiet_hours") or NEVER,
+            quiet_hours=quiet_hours_of(shape.platform, shape.policy),
             caps=_caps(shape.policy.caps, "policy.caps", CapScope.CUSTOMER),
             holdout=_holdout(shape.policy.holdout, "policy.holdout"),
             ping_rules=PingRules(
@@ -126,6 +127,8 @@ class _Assembly:
             tags=frozenset(shape.tags),
             attributes=shape.attributes,
             suppressed=frozenset(shape.suppressed),
+            quiet_hours=customers_quiet_hours(shape.quiet_hours, place=f"customers[{n}].quiet_hours"),
+            paused_until=shape.paused_until,
         )
 
     def _geofences(self) -> list[Geofence]:

@@ -1,8 +1,9 @@
 """A tenant's catalogue as a process holds it: settings, shops, campaigns, geofences, brought up to date by revision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import GeofenceId, TenantId
@@ -14,23 +15,32 @@ from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World
 
 CATALOGUE = "catalogue"
+NO_PLATFORM: Mapping[str, Any] = {}
 
 
 @dataclass(slots=True)
 class CatalogueCache:
-    """Everything of a world that belongs to nobody in particular. Geofences keep their past revisions."""
+    """Everything of a world that belongs to nobody in particular. Geofences keep their past revisions.
+
+    `platform` is what holds for every tenant of this installation, as a scenario says it.
+    """
 
     tenant_id: TenantId
+    platform: Mapping[str, Any] = field(default_factory=dict)
     revision: int = -1
     _geofences: GeofenceBook | None = None
     _base: World | None = field(default=None)
+
+    def fresh(self) -> "CatalogueCache":
+        """One that has read nothing yet."""
+        return CatalogueCache(self.tenant_id, self.platform)
 
     def world(self, catalogue: Catalogue) -> World:
         """A world without customers, up to date with the catalogue."""
         now_at = catalogue.revision
         if self._base is None or now_at != self.revision:
             is_first = self._geofences is None
-            self._base = self._with_geofences(assembled(catalogue, self.tenant_id))
+            self._base = self._with_geofences(assembled(catalogue, self.tenant_id, self.platform))
             edits = catalogue.geofences.every(since=max(self.revision, 0))
             # one that was made meanwhile comes next time, and only then
             self._apply([edit for edit in edits if edit.catalogue_revision <= now_at], self._base.geofences, is_first)
@@ -69,8 +79,8 @@ def _edited(edit: Revision) -> Geofence | GeofenceId:
     return GeofenceId(edit.id) if edit.is_deleted else geofence_from_feature(edit.doc, place=f"geofence {edit.id}")
 
 
-def assembled(catalogue: Catalogue, tenant_id: TenantId) -> World:
-    """Settings, shops and campaigns of a tenant as they stand, without geofences.
+def assembled(catalogue: Catalogue, tenant_id: TenantId, platform: Mapping[str, Any] = NO_PLATFORM) -> World:
+    """Settings, shops and campaigns of a tenant as they stand, and what the platform asks for; without geofences.
 
     InvalidInput where they do not go together; its place begins with `catalogue: `.
     """
@@ -78,6 +88,7 @@ def assembled(catalogue: Catalogue, tenant_id: TenantId) -> World:
     campaigns = [{**edit.doc, **({"state": edit.state} if edit.state else {})} for edit in catalogue.campaigns.all()]
     document = {
         **(settings.doc if settings else {}),
+        "platform": platform,
         "shops": [edit.doc for edit in catalogue.shops.all()],
         "campaigns": campaigns,
     }

@@ -18,7 +18,8 @@ from nearcast.services.engine import note_other_send
 from nearcast.services.engines import Engines
 from nearcast.services.ports import Page, Store, UnitOfWork
 from nearcast.services.prior_sends import prior_send
-from nearcast.services.scenario import Instant, SendShape, Shape
+from nearcast.services.quiet_hours import customers_quiet_hours
+from nearcast.services.scenario import Day, Instant, QuietWindowShape, SendShape, Shape
 from nearcast.services.suppressing import suppress
 from nearcast.services.texts import ChannelName, KeptId, LanguageTag, Printable, ZoneName
 from nearcast.services.working_set import WorkingSet
@@ -47,7 +48,11 @@ class ContactShape(Shape):
 
 
 class CustomerDocument(Shape):
-    """A customer as the API shows it. Channels in `suppressed` are put on the suppression list; none is taken off."""
+    """A customer as the API shows it. Channels in `suppressed` are put on the suppression list; none is taken off.
+
+    `quiet_hours` and `paused_until`, the first day on which they want to hear something again, hold beside everybody
+    else's.
+    """
 
     id: KeptId
     timezone: ZoneName | None = None
@@ -56,15 +61,19 @@ class CustomerDocument(Shape):
     attributes: dict[Tag, Attribute] = Field(default={}, max_length=50)
     contacts: list[ContactShape] = Field(default=[], max_length=20)
     suppressed: list[ChannelName] = Field(default=[], max_length=20)
+    quiet_hours: list[QuietWindowShape] = Field(default=[], max_length=50)
+    paused_until: Day | None = None
 
     def document(self) -> dict[str, Any]:
-        """What is kept; InvalidInput where a channel has two addresses."""
+        """What is kept; InvalidInput where a channel has two addresses, or quiet hours are none."""
+        customers_quiet_hours(self.quiet_hours)
         channels: list[str] = []
         for n, contact in enumerate(self.contacts):
             if contact.channel in channels:
                 raise InvalidInput(f"has an address on {contact.channel} already", place=f"contacts[{n}].channel")
             channels.append(contact.channel)
-        return self.model_dump(mode="json", exclude={"id", "suppressed"})
+        hours = [window.model_dump(mode="json", by_alias=True, exclude_none=True) for window in self.quiet_hours]
+        return {**self.model_dump(mode="json", exclude={"id", "suppressed"}), "quiet_hours": hours}
 
 
 class NewSend(SendShape):
@@ -178,4 +187,6 @@ def whole(doc: Mapping[str, Any]) -> dict[str, Any]:
         "tags": doc.get("tags") or [],
         "attributes": doc.get("attributes") or {},
         "contacts": doc.get("contacts") or [],
+        "quiet_hours": doc.get("quiet_hours") or [],
+        "paused_until": doc.get("paused_until"),
     }

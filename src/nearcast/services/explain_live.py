@@ -2,8 +2,8 @@
 known of it, and a caveat that says so.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,9 +60,12 @@ class Archives(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Explanations:
-    """Why something was sent or not. Each explanation reads one snapshot and writes nothing."""
+    """Why something was sent or not. Each explanation reads one snapshot and writes nothing. What the platform asks of
+    every tenant is taken as it is today.
+    """
 
     store: Archives
+    platform: Mapping[str, Any] = field(default_factory=dict)
 
     def by_decision(self, tenant_id: TenantId, decision_id: DecisionId) -> dict[str, Any]:
         """What the match log says of a decision, and the earliest possible send; NotFound where there is none."""
@@ -70,7 +73,7 @@ class Explanations:
             row = uow.match_log.get(decision_id)
             if row is None:
                 raise NotFound(f"there is no decision {decision_id!r}")
-            past = _Kept(uow, tenant_id, CustomerId(row["customer_id"]), CampaignId(row["campaign_id"]))
+            past = _Kept(uow, self.platform, tenant_id, CustomerId(row["customer_id"]), CampaignId(row["campaign_id"]))
             return explain_row(past, plain(row))
 
     def at(
@@ -81,7 +84,7 @@ class Explanations:
         NotFound for a customer or campaign that is not there.
         """
         with self.store.reading(tenant_id) as uow:
-            past = _Kept(uow, tenant_id, customer_id, campaign_id)
+            past = _Kept(uow, self.platform, tenant_id, customer_id, campaign_id)
             if past.customer is None:
                 raise NotFound(f"there is no customer {customer_id!r}")
             rows = _rows_of(uow, customer_id, campaign_id, at)
@@ -106,8 +109,21 @@ def _rows_of(uow: UnitOfWork, customer_id: CustomerId, campaign_id: CampaignId, 
 class _Kept:
     """A `Past`. NotFound for a campaign that is not there."""
 
-    def __init__(self, uow: Archive, tenant_id: TenantId, customer_id: CustomerId, campaign_id: CampaignId) -> None:
-        self.uow, self.tenant_id, self.customer_id, self.campaign_id = uow, tenant_id, customer_id, campaign_id
+    def __init__(
+        self,
+        uow: Archive,
+        platform: Mapping[str, Any],
+        tenant_id: TenantId,
+        customer_id: CustomerId,
+        campaign_id: CampaignId,
+    ) -> None:
+        self.uow, self.platform, self.tenant_id, self.customer_id, self.campaign_id = (
+            uow,
+            platform,
+            tenant_id,
+            customer_id,
+            campaign_id,
+        )
         self.customer = uow.customers.load([customer_id]).get(customer_id)
         self.campaigns = uow.catalogue.campaigns.history(campaign_id)
         if not self.campaigns:
@@ -176,7 +192,12 @@ class _Kept:
         campaign = _stood(self.campaigns, at, f"campaign {self.campaign_id!r}", caveats)
         shop_id = campaign.doc["shop_id"]
         shop = _stood(self.uow.catalogue.shops.history(shop_id), at, f"shop {shop_id!r}", caveats)
-        document = {**settings.doc, "shops": [shop.doc], "campaigns": [{**campaign.doc, "state": _state(campaign, at)}]}
+        document = {
+            **settings.doc,
+            "platform": self.platform,
+            "shops": [shop.doc],
+            "campaigns": [{**campaign.doc, "state": _state(campaign, at)}],
+        }
         document["tenant"] = {**settings.doc.get("tenant", {}), "id": self.tenant_id}
         shape = ScenarioShape.model_validate(document)
         named = {key for one in shape.campaigns for key in one.geofence_ids or ()}

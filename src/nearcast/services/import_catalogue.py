@@ -13,7 +13,7 @@ from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import assemble
 from nearcast.services.audit_ports import COMMAND_LINE, AuditEntry
 from nearcast.services.auditing import edit_entry
-from nearcast.services.catalogue import CATALOGUE, CatalogueCache
+from nearcast.services.catalogue import CATALOGUE
 from nearcast.services.engines import Engines
 from nearcast.services.import_report import Taken
 from nearcast.services.import_rows import checked
@@ -124,7 +124,7 @@ def _write_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, batch:
                 working.save_tracks(key for key in working.customer_ids if key in working.world.tracks)
                 uow.commit()
         except BaseException:
-            engine.catalogue = CatalogueCache(tenant_id)  # it may have read what was not kept
+            engine.catalogue = engine.catalogue.fresh()  # it may have read what was not kept
             raise
     taken.counts.update(counts)
     for row, fault in bad:

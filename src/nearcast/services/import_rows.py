@@ -19,7 +19,7 @@ _DOCUMENTS = (".json", ".yaml", ".yml")
 _ROWS = (".csv", ".ndjson", ".jsonl")
 _COLUMNS = {
     "shops": ("id", "name", "lat", "lon", "timezone", "opening_hours", "closed_on"),
-    "customers": ("id", "timezone", "language", "tags", "suppressed"),
+    "customers": ("id", "timezone", "language", "tags", "suppressed", "paused_until"),
 }
 _LISTS = ("tags", "suppressed", "closed_on")
 _NUMBERS = ("lat", "lon")

@@ -13,7 +13,7 @@ from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.batches import take_batch
-from nearcast.services.catalogue import CatalogueCache
+from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.consent_lines import with_state
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
@@ -44,6 +44,7 @@ class Live:
 
     One thread uses it at a time. Whatever fails, it can be used again at once: nothing of that step is kept, here or in
     the store. A message that a channel has taken, and whose record failed, is `unknown` when its lease has ended.
+    `platform` is what holds for every tenant, as a scenario says it.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class Live:
         owner: str = "worker",
         lease_s: float = 60.0,
         pings_at_once: int = _PINGS_AT_ONCE,
+        platform: Mapping[str, Any] = NO_PLATFORM,
     ) -> None:
         self.store, self.tenant_id = store, tenant_id
         self._pings_at_once = pings_at_once
-        self._steps = Steps(store, tenant_id)
+        self._steps = Steps(store, tenant_id, platform)
         self._dispatcher = Dispatcher(self._steps, channel, owner=owner, lease_s=lease_s)
         self._scheduler = Scheduler(self._steps)
         self._turn = zlib.crc32(owner.encode()) % _TURNS

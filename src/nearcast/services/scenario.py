@@ -121,6 +121,15 @@ class WindowShape(Shape):
     days: list[Weekday] | None = None
 
 
+class QuietWindowShape(Shape):
+    """[from, until) on the days on which it starts, `holiday` among them; without channels on all of them."""
+
+    from_: str = Field(alias="from")
+    until: str
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]] | None = None
+    channels: list[str] | None = None
+
+
 class CapShape(Shape):
     id: Id
     scope: Literal["customer", "shop", "campaign", "geofence", "fence", "channel"] | None = None
@@ -136,7 +145,13 @@ class HoldoutShape(Shape):
 
 
 class PolicyShape(Shape):
-    quiet_hours: list[WindowShape] = []
+    """`holidays` names the region whose public holidays `holiday` means, like FR or DE-BE. With `jurisdictions` the
+    hours of the countries and states that a customer may be in hold as well; a list of states narrows those of a zone.
+    """
+
+    quiet_hours: list[QuietWindowShape] = []
+    holidays: str | None = None
+    jurisdictions: bool | list[str] = False
     caps: list[CapShape] = []
     holdout: HoldoutShape | None = None
 
@@ -163,6 +178,8 @@ class CustomerShape(Shape):
     tags: list[str] = []
     attributes: dict[str, str] = {}
     suppressed: list[str] = []
+    quiet_hours: list[QuietWindowShape] = []
+    paused_until: Day | None = None
 
 
 class ConsentEventShape(Shape):
@@ -326,9 +343,16 @@ class SettingsShape(Shape):
     consent_reminder: ReminderShape | None = None
 
 
+class PlatformShape(Shape):
+    """What holds for all tenants of an installation."""
+
+    quiet_hours: list[QuietWindowShape] = []
+
+
 class ScenarioShape(SettingsShape):
     """A whole case: who is there, what holds, what happens."""
 
+    platform: PlatformShape = PlatformShape()
     shops: list[ShopShape] = []
     geofences: str | dict[str, Any] | None = None
     customers: list[CustomerShape] = []

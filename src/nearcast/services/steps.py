@@ -1,9 +1,9 @@
 """The transactions of one tenant's engine, and what it remembers between them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CustomerId, DecisionId, TenantId
@@ -30,9 +30,9 @@ NOTHING = Known()
 class Steps:
     """Each step is one unit of work. If it fails, what this process has read of the catalogue is read again."""
 
-    def __init__(self, store: Store, tenant_id: TenantId) -> None:
+    def __init__(self, store: Store, tenant_id: TenantId, platform: Mapping[str, Any]) -> None:
         self.store, self.tenant_id = store, tenant_id
-        self.catalogue = CatalogueCache(tenant_id)
+        self.catalogue = CatalogueCache(tenant_id, platform)
 
     def writing(self) -> AbstractContextManager[UnitOfWork]:
         return self._step(self.store.writing(self.tenant_id))
@@ -61,7 +61,7 @@ class Steps:
         except BaseException as error:
             # what was read may be an edit of this very step
             if not isinstance(error, Overtaken) or self.catalogue.revision != revision:
-                self.catalogue = CatalogueCache(self.tenant_id)
+                self.catalogue = self.catalogue.fresh()
             raise
 
 

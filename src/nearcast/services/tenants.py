@@ -24,6 +24,7 @@ SAFE_DEFAULTS: dict[str, Any] = {
     },
     "policy": {
         "quiet_hours": [{"from": "21:00", "until": "08:00"}],
+        "jurisdictions": True,
         "caps": [
             {"id": "a-day", "scope": "customer", "kind": "calendar", "unit": "day", "limit": 2},
             {"id": "a-week", "scope": "customer", "kind": "rolling", "window_s": 604_800, "limit": 3},

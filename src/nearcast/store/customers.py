@@ -1,7 +1,7 @@
 """Customers, and the channels on whose suppression lists they stand."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -10,6 +10,7 @@ from nearcast.domain.customer import Customer
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.local_time import zone
 from nearcast.services.ports import Page
+from nearcast.services.quiet_hours import kept_quiet_hours
 from nearcast.store.dialect import insert_new, upsert
 from nearcast.store.page import chunks, page_of
 from nearcast.store.tables import customer, suppression
@@ -136,5 +137,7 @@ def _customer(key: CustomerId, doc: Mapping[str, Any], suppressed: frozenset[str
         tags=frozenset(doc.get("tags") or ()),
         attributes=dict(doc.get("attributes") or {}),
         suppressed=suppressed,
+        quiet_hours=kept_quiet_hours(doc),
+        paused_until=None if doc.get("paused_until") is None else date.fromisoformat(doc["paused_until"]),
         reachable=frozenset(contact["channel"] for contact in doc.get("contacts") or () if contact.get("address")),
     )

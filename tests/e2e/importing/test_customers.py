@@ -75,6 +75,7 @@ def test_columns_become_tags_contacts_and_attributes(town: Town):
         "contact.sms": "+4915112345678",
         "contact.mail": "",
         "attributes.first_name": "Anna",
+        "paused_until": "2026-07-01",
     }
     town.take("customers", write_csv(town.folder / "crm.csv", [row]))
     assert town.customer("anna") == {
@@ -85,6 +86,8 @@ def test_columns_become_tags_contacts_and_attributes(town: Town):
         "attributes": {"first_name": "Anna"},
         "contacts": [PHONE],
         "suppressed": ["mail"],
+        "quiet_hours": [],
+        "paused_until": "2026-07-01",
     }
 
 
