@@ -1,11 +1,19 @@
-"""Every clock change on earth from 2024 to 2030, for properties that must hold round all of them."""
+"""Every clock change on earth from 2024 to 2035, for properties that must hold round all of them."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
+FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 _STEP = timedelta(days=14)  # no clock is changed twice and back within it
+
+
+def every_clock_change() -> Iterator[tuple[ZoneInfo, datetime]]:
+    """(zone, first instant of the new offset) of all zones, those that always agree too."""
+    for name in sorted(available_timezones()):
+        zone = ZoneInfo(name)
+        yield from ((zone, at) for at in _changes(zone))
 
 
 @cache

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from nearcast.domain.local_time import LocalHours, instant, local_day
 
 _ENDLESS = timedelta(days=15)  # the hours of a week, holidays and the clock changes of two zones come round in less
-_DAYS_KEPT = 4_096
+_DAYS_KEPT = 1_024
 
 
 class QuietSource(StrEnum):
