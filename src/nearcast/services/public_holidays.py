@@ -30,8 +30,8 @@ class PublicHolidays:
     @classmethod
     def named(cls, region: str) -> "PublicHolidays":
         """As `of`, of a region whose holidays are known to be known."""
-        country, _, part = region.partition("-")
-        return cls(country, part or None)
+        country, dash, part = region.partition("-")
+        return cls(country, part if dash else None)
 
     def __contains__(self, day: object) -> bool:
         return isinstance(day, date) and day in _dates(self.country, self.part, day.year)
