@@ -1,5 +1,6 @@
 """Frequency caps: what counts at an instant, and when a slot is free again."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -67,6 +68,25 @@ def test_a_calendar_period_is_half_open_and_local(unit: str, now: str, first: st
 
 
 @pytest.mark.parametrize(
+    ("week_starts", "first", "after"),
+    [
+        (None, "2026-06-01 00:00", "2026-06-08 00:00"),
+        (0, "2026-06-01 00:00", "2026-06-08 00:00"),
+        (6, "2026-05-31 00:00", "2026-06-07 00:00"),  # from Sunday on
+        (5, "2026-05-30 00:00", "2026-06-06 00:00"),
+        (1, "2026-06-02 00:00", "2026-06-09 00:00"),  # today
+        (2, "2026-05-27 00:00", "2026-06-03 00:00"),
+    ],
+)
+def test_a_week_starts_on_the_day_that_one_likes(week_starts: int | None, first: str, after: str) -> None:
+    cap = replace(calendar(1, "week"), week_starts=week_starts)
+    start, end = local(first), local(after)
+    assert counts(cap, start, NOON)
+    assert not counts(cap, later(-1, start), NOON)
+    assert cap.free_at([start], NOON, BERLIN) == end
+
+
+@pytest.mark.parametrize(
     ("zone_name", "noon", "start", "end", "length_h"),
     [
         ("Europe/Berlin", "2026-03-29 12:00", "2026-03-28 23:00", "2026-03-29 22:00", 23),
@@ -121,6 +141,8 @@ def test_a_cap_of_none_is_never_free(cap: FrequencyCap) -> None:
     [
         ({"kind": CapKind.CALENDAR}, "a calendar cap needs a unit and no window_s"),
         ({"kind": CapKind.CALENDAR, "unit": CalendarUnit.DAY, "window_s": 60.0}, "needs a unit and no window_s"),
+        ({"kind": CapKind.CALENDAR, "unit": CalendarUnit.DAY, "week_starts": 6}, "week_starts is of a calendar cap by"),
+        ({"kind": CapKind.ROLLING, "window_s": 60.0, "week_starts": 6}, "week_starts is of a calendar cap by the week"),
         ({"kind": CapKind.ROLLING}, "a rolling cap needs a window_s above 0 and no unit"),
         ({"kind": CapKind.ROLLING, "window_s": 0.0}, "window_s above 0"),
         ({"kind": CapKind.ROLLING, "window_s": -1.0}, "window_s above 0"),

@@ -99,6 +99,7 @@ campaigns = st.builds(
     holdout=holdouts,
     budget_messages=st.sampled_from([None, 2]),
     re_eligibility_s=st.sampled_from([0.0, 24.0 * HOUR_S]),
+    re_eligibility_days=st.sampled_from([0, 0, 1, 3]),
     fence_cooldown_s=st.sampled_from([0.0, 24.0 * HOUR_S]),
     on_cap=st.sampled_from(WhenHeld),
     on_quiet=st.sampled_from(WhenHeld),

@@ -231,6 +231,40 @@ def test_fence_cooldown(age_s: float, reason: str | None) -> None:
     assert against(of, sends=(send(later(-age_s), "camp-7", geofence_id="elsewhere"),)) == []
 
 
+@pytest.mark.parametrize(
+    ("rests", "sent", "now", "until"),
+    [
+        # came at half past eight, comes at eight the next day: too early by the hour, not by the day
+        ({"re_eligibility_s": 86_400.0}, "2026-06-01 08:30", "2026-06-02 08:00", "2026-06-02 08:30"),
+        ({"re_eligibility_days": 1}, "2026-06-01 08:30", "2026-06-02 08:00", None),
+        ({"re_eligibility_days": 1}, "2026-06-01 08:30", "2026-06-01 23:59:59", "2026-06-02 00:00"),
+        ({"re_eligibility_days": 1}, "2026-06-01 23:59:59", "2026-06-02 00:00", None),
+        ({"re_eligibility_days": 7}, "2026-06-01 12:00", "2026-06-07 12:00", "2026-06-08 00:00"),
+        ({"re_eligibility_days": 1}, "2026-10-25 00:30", "2026-10-25 23:59:59", "2026-10-26 00:00"),  # 25 hours
+        (
+            {"re_eligibility_days": 1, "re_eligibility_s": 43_200.0},
+            "2026-06-01 23:00",
+            "2026-06-02 10:59",
+            "2026-06-02 11:00",
+        ),
+        (
+            {"re_eligibility_days": 1, "re_eligibility_s": 43_200.0},
+            "2026-06-01 08:00",
+            "2026-06-01 21:00",
+            "2026-06-02 00:00",
+        ),
+    ],
+)
+def test_re_eligibility_by_the_hour_and_by_the_day(
+    rests: dict[str, Any], sent: str, now: str, until: str | None
+) -> None:
+    of, at = candidate(campaign(**rests), ping=None), local(now)
+    verdict = judged(of, now=at, sends=(send(local(sent), "camp-7"),))
+    assert [(f.reason, f.until) for f in verdict.findings if f.reason] == (
+        [("re_eligibility", local(until))] if until else []
+    )
+
+
 @pytest.mark.parametrize(("age_s", "reason"), [(259_199, "re_eligibility"), (259_200, None)])
 def test_re_eligibility(age_s: float, reason: str | None) -> None:
     of = candidate(campaign(re_eligibility_s=259_200))

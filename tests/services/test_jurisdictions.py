@@ -24,7 +24,7 @@ def asked(wall: str, zone_name: str, hours: QuietHours = EVERYWHERE) -> list[str
 def ends(wall: str, zone_name: str) -> datetime | None:
     zone = ZoneInfo(zone_name)
     found = silence([EVERYWHERE], local(wall, zone), [zone], channel="sms")
-    return found and found.until
+    return None if found is None else found.until
 
 
 # --- the table

@@ -88,7 +88,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """`geofence_ids` None means every fence of the shop; window bounds None are open; `active_until` is exclusive."""
+    """`geofence_ids` None means every fence of the shop; window bounds None are open; `active_until` is exclusive.
+
+    Who got a message may get the next `re_eligibility_s` seconds later, and on the local day `re_eligibility_days`
+    after that day: 24 hours refuse somebody who came at 8:30 and comes at 8:00 the next day, one day does not.
+    """
 
     id: CampaignId
     shop_id: ShopId
@@ -108,6 +112,7 @@ class Campaign:
     priority: int = 0
     klass: CampaignClass = CampaignClass.PROMO
     re_eligibility_s: float = 0.0
+    re_eligibility_days: int = 0
     fence_cooldown_s: float = 0.0
     caps: tuple[FrequencyCap, ...] = ()
     budget_messages: int | None = None

@@ -38,8 +38,10 @@ class CalendarUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrequencyCap:
-    """At most `limit` messages in the last `window_s` seconds (rolling) or in the customer's local day, ISO week or
-    month (calendar); or at least `window_s` seconds between two (min_gap, which is rolling with a limit of one).
+    """At most `limit` messages in the last `window_s` seconds (rolling) or in the customer's local day, week or month
+    (calendar); or at least `window_s` seconds between two (min_gap, which is rolling with a limit of one).
+
+    A week starts on `week_starts`, 0 for Monday to 6 for Sunday; None is Monday, as in ISO 8601.
     """
 
     id: str
@@ -48,8 +50,11 @@ class FrequencyCap:
     limit: int = 1
     window_s: float | None = None
     unit: CalendarUnit | None = None
+    week_starts: int | None = None
 
     def __post_init__(self) -> None:
+        if self.week_starts is not None and self.unit is not CalendarUnit.WEEK:
+            raise InvalidInput(f"cap {self.id}: week_starts is of a calendar cap by the week")
         if self.kind is CapKind.CALENDAR and (self.unit is None or self.window_s is not None):
             raise InvalidInput(f"cap {self.id}: a calendar cap needs a unit and no window_s")
         if self.kind is not CapKind.CALENDAR and (self.window_s is None or self.window_s <= 0 or self.unit is not None):
@@ -81,17 +86,17 @@ class FrequencyCap:
 
     def _period(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
         today = local_day(now, zone)
-        first, after = _calendar_days(today, self.unit or CalendarUnit.DAY)
+        first, after = _calendar_days(today, self.unit or CalendarUnit.DAY, self.week_starts or 0)
         return instant(first, 0, zone), instant(after, 0, zone)
 
 
-def _calendar_days(day: date, unit: CalendarUnit) -> tuple[date, date]:
+def _calendar_days(day: date, unit: CalendarUnit, week_starts: int) -> tuple[date, date]:
     match unit:
         case CalendarUnit.DAY:
             return day, day + timedelta(days=1)
         case CalendarUnit.WEEK:
-            monday = day - timedelta(days=day.weekday())
-            return monday, monday + timedelta(days=7)
+            first = day - timedelta(days=(day.weekday() - week_starts) % 7)
+            return first, first + timedelta(days=7)
         case CalendarUnit.MONTH:
             first = day.replace(day=1)
             return first, (first + timedelta(days=31)).replace(day=1)

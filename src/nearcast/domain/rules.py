@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from nearcast.domain.campaign import CampaignState, Trigger, WhenHeld
 from nearcast.domain.case import Candidate, Case, Finding, Gate, Send
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentState, ConsentStatus, consent_state
+from nearcast.domain.local_time import instant, local_day
 from nearcast.domain.policy import CapKind, CapScope, FrequencyCap
 from nearcast.domain.quiet_hours import Silence, silence
 from nearcast.domain.reason import Reason
@@ -141,25 +142,30 @@ def audience(case: Case) -> Iterator[Finding]:
 
 
 def fence_cooldown(case: Case) -> Iterator[Finding]:
-    fence = case.candidate.geofence_id
-    if fence is None or not case.campaign.fence_cooldown_s:
+    fence, rest_s = case.candidate.geofence_id, case.campaign.fence_cooldown_s
+    if fence is None or not rest_s:
         return
-    sent = [send.at for send in case.sends if send.geofence_id == fence]
-    yield _rest("fence_cooldown", Reason.FENCE_COOLDOWN, sent, case.campaign.fence_cooldown_s, case.now)
+    last = max((send.at for send in case.sends if send.geofence_id == fence), default=None)
+    until = None if last is None else last + timedelta(seconds=rest_s)
+    yield _rest("fence_cooldown", Reason.FENCE_COOLDOWN, {"last_sent_at": last, "rest_s": rest_s}, until, case.now)
 
 
 def re_eligibility(case: Case) -> Iterator[Finding]:
-    if case.campaign.re_eligibility_s:
-        sent = [send.at for send in case.sends if send.campaign_id == case.campaign.id]
-        yield _rest("re_eligibility", Reason.RE_ELIGIBILITY, sent, case.campaign.re_eligibility_s, case.now)
-
-
-def _rest(rule: str, reason: Reason, sent_at: list[datetime], rest_s: float, now: datetime) -> Finding:
-    last = max(sent_at, default=None)
+    rest_s, days, zone = case.campaign.re_eligibility_s, case.campaign.re_eligibility_days, case.zones[0][0]
+    if not (rest_s or days):
+        return
+    last = max((send.at for send in case.sends if send.campaign_id == case.campaign.id), default=None)
     until = None if last is None else last + timedelta(seconds=rest_s)
+    if last is not None and until is not None and days:
+        until = max(until, instant(local_day(last, zone) + timedelta(days=days), 0, zone))
+    detail = {"last_sent_at": last, "rest_s": rest_s, **({"rest_days": days} if days else {})}
+    yield _rest("re_eligibility", Reason.RE_ELIGIBILITY, detail, until, case.now)
+
+
+def _rest(rule: str, reason: Reason, detail: dict[str, Any], until: datetime | None, now: datetime) -> Finding:
     if until is None or now >= until:
-        return Finding(rule, {"last_sent_at": last, "rest_s": rest_s})
-    return Finding(rule, {"last_sent_at": last, "rest_s": rest_s, "until": until}, reason, until=until)
+        return Finding(rule, detail)
+    return Finding(rule, {**detail, "until": until}, reason, until=until)
 
 
 def quiet_hours(case: Case) -> Iterator[Finding]:

@@ -171,6 +171,7 @@ class _Assembly:
             priority=shape.priority,
             klass=shape.klass,
             re_eligibility_s=shape.re_eligibility_s,
+            re_eligibility_days=shape.re_eligibility_days,
             fence_cooldown_s=shape.fence_cooldown_s,
             caps=_caps(shape.caps, "caps", CapScope.CAMPAIGN),
             budget_messages=shape.budget.messages,
@@ -263,6 +264,7 @@ def _cap(shape: CapShape, default_scope: CapScope) -> FrequencyCap:
         limit=shape.limit,
         window_s=shape.window_s,
         unit=shape.unit,
+        week_starts=None if shape.week_starts is None else WEEKDAYS.index(shape.week_starts),
     )
 
 

@@ -137,6 +137,7 @@ class CapShape(Shape):
     limit: Annotated[int, Field(ge=0)] = 1
     window_s: Seconds | None = None
     unit: Annotated[CalendarUnit, Field(strict=False)] | None = None
+    week_starts: Weekday | None = None
 
 
 class HoldoutShape(Shape):
@@ -246,6 +247,7 @@ class CampaignShape(Shape):
     priority: int = 0
     klass: Annotated[CampaignClass, Field(strict=False)] = CampaignClass.PROMO
     re_eligibility_s: Seconds = 0.0
+    re_eligibility_days: Annotated[int, Field(ge=0, le=10_000)] = 0
     fence_cooldown_s: Seconds = 0.0
     caps: list[CapShape] = []
     budget: BudgetShape = BudgetShape()
