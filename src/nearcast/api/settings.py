@@ -15,7 +15,12 @@ _EXAMPLE: dict[str, Any] = {
     "presence": {"profile": "robust", "dwell_s": 120, "lateness_s": 300, "gap_s": 1800},
     "ping_rules": {"max_age_s": 300, "max_accuracy_m": 75, "max_future_s": 60},
     "policy": {
-        "quiet_hours": [{"from": "21:00", "until": "08:00"}],
+        "quiet_hours": [
+            {"from": "21:00", "until": "08:00"},
+            {"days": ["sun", "holiday"], "from": "00:00", "until": "24:00", "channels": ["sms"]},
+        ],
+        "holidays": "DE-BE",
+        "jurisdictions": True,
         "caps": [{"id": "a-day", "scope": "customer", "kind": "calendar", "unit": "day", "limit": 2}],
         "holdout": {"percent": 5, "salt": "holdout:global:2026Q4"},
     },
@@ -42,7 +47,9 @@ def read_settings(app: App, asker: Asker) -> JSONResponse:
 )
 def put_settings(app: App, asker: Asker, settings: SettingsShape, if_match: IfMatch = None) -> JSONResponse:
     """The whole document: what is left out does not hold any more, quiet hours and caps too. Workers go by it from
-    their next step on, and decide queued messages again by it before they send them.
+    their next step on, and decide queued messages again by it before they send them. `jurisdictions` adds the hours of
+    the countries and states that customers may be in; a list of states, like US-NY, leaves out those whose clocks are
+    the same. Quiet hours of the platform and of customers hold beside these.
     """
     expected = expected_revision(if_match)
     now, by = app.clock.now(), asker.actor

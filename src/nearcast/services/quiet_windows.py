@@ -38,12 +38,12 @@ def quiet_rules(
 
 def _window(shape: QuietWindowShape, *, has_holidays: bool) -> LocalWindow:
     if shape.channels == []:
-        raise InvalidInput("names no channel: leave it out for all of them", place="channels")
+        raise InvalidInput("names no channel: without channels it holds on all of them")
     if shape.days == []:
-        raise InvalidInput("names no day: leave it out for all of them", place="days")
+        raise InvalidInput("names no day: without days it holds on all of them")
     days = EVERY_DAY if shape.days is None else frozenset(_numbers(shape.days))
     if HOLIDAY in days and not has_holidays:
-        raise InvalidInput("holiday: whose? There is no key holidays beside these hours", place="days")
+        raise InvalidInput("holiday: of which country? No `holidays` are named beside these hours")
     return LocalWindow.parse(shape.from_, shape.until, days)
 
 
