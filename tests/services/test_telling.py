@@ -1,7 +1,7 @@
 """Every reason is told in words that a person understands."""
 
 from nearcast.domain.reason import Reason
-from nearcast.services.telling import sentence
+from nearcast.services.telling import sentence, told_explanation
 
 
 def test_every_reason_has_a_sentence_of_its_own() -> None:
@@ -16,3 +16,18 @@ def test_no_two_reasons_are_told_alike() -> None:
 
 def test_a_code_of_a_newer_version_is_told_as_it_stands() -> None:
     assert sentence("rate_limited") == "rate limited"
+
+
+def test_who_asks_for_silence_is_told_in_words() -> None:
+    by = [
+        {"source": "tenant", "timezone": "Europe/Berlin"},
+        {"source": "jurisdiction", "names": ["US", "US-FL"], "timezone": "America/New_York"},
+    ]
+    rule = {"rule": "quiet_hours", "passed": False, "reason": "quiet_hours", "by": by}
+    about = {"customer_id": "a", "campaign_id": "c", "geofence_id": None, "at": "now", "source": "facts"}
+    told = told_explanation(
+        {**about, "outcome": "no_match", "reason": None, "rules": [rule], "caveats": [], "earliest_send": None}
+    )
+    assert "  ✗ quiet_hours  quiet_hours  by=tenant in Europe/Berlin+jurisdiction US US-FL in America/New_York" in list(
+        told
+    )

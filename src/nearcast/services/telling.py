@@ -118,6 +118,13 @@ def _shown(saw: Mapping[str, Any]) -> str:
         if isinstance(value, datetime):
             value = value.isoformat()
         if isinstance(value, list):
-            value = "+".join(map(str, value)) or "none"
+            value = "+".join(map(_told, value)) or "none"
         parts.append(f"{key}={'–' if value is None else value}")
     return ", ".join(parts)
+
+
+def _told(value: object) -> str:
+    """Who asks for silence, in words; anything else as it stands."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return " ".join([value["source"], *value.get("names", ()), "in", value["timezone"]])
