@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CustomerId, DecisionId, TenantId
-from nearcast.services.catalogue import CatalogueCache
+from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.ports import Store, UnitOfWork
 
 _CUSTOMERS_AT_ONCE = 500
@@ -30,7 +30,7 @@ NOTHING = Known()
 class Steps:
     """Each step is one unit of work. If it fails, what this process has read of the catalogue is read again."""
 
-    def __init__(self, store: Store, tenant_id: TenantId, platform: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, tenant_id: TenantId, platform: Mapping[str, Any] = NO_PLATFORM) -> None:
         self.store, self.tenant_id = store, tenant_id
         self.catalogue = CatalogueCache(tenant_id, platform)
 
