@@ -1,16 +1,17 @@
 """The rule book at its boundaries, rule by rule; everything else is as it should be."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from nearcast.domain.campaign import CampaignState, Trigger
+from nearcast.domain.consent import ConsentAction, ConsentEvent, in_ledger_order
 from nearcast.domain.customer import Shop
 from nearcast.domain.opening_hours import OpeningHours
-from nearcast.domain.policy import PingRules, Policy
+from nearcast.domain.policy import ConsentReminder, PingRules, Policy
 from nearcast.domain.reason import Reason
 from tests.domain.builders import (
     BERLIN,
@@ -60,6 +61,33 @@ def test_nothing_is_against_the_default_case() -> None:
 def test_location_consent(events: list[Any], reason: str | None) -> None:
     marketing = consent(CONFIRMED)
     assert against(consents=(marketing, *events)) == said(reason)
+
+
+DAY_S, REMINDED = 86_400, ConsentAction.REMINDED
+TOLD = (location_consent(GRANTED, later(-DAY_S)), consent(CONFIRMED, later(-DAY_S)))
+
+
+@pytest.mark.parametrize(
+    ("every_s", "blocks", "events", "reasons"),
+    [
+        (DAY_S + 1, True, TOLD, []),
+        (DAY_S, False, TOLD, []),
+        (DAY_S, True, TOLD, ["consent_location_expired", "consent_marketing_expired"]),
+        (DAY_S, True, (*TOLD, consent(REMINDED, later(-1))), ["consent_location_expired"]),
+        (DAY_S, True, (*TOLD, consent(WITHDRAWN, later(-1))), ["consent_location_expired", "consent_withdrawn"]),
+    ],
+)
+def test_an_overdue_reminder_blocks_where_a_tenant_says_so(
+    every_s: float, blocks: bool, events: tuple[ConsentEvent, ...], reasons: list[str]
+) -> None:
+    policy = Policy(consent_reminder=ConsentReminder(timedelta(seconds=every_s), blocks))
+    assert against(consents=tuple(in_ledger_order(events)), policy=policy) == reasons
+
+
+def test_when_a_reminder_is_due_is_in_the_detail_only_where_there_is_such_a_rule() -> None:
+    policy = Policy(consent_reminder=ConsentReminder(timedelta(days=2)))
+    assert judged(consents=TOLD, policy=policy).detail["marketing_consent"]["reminder_due_at"] == later(DAY_S)
+    assert "reminder_due_at" not in judged(consents=TOLD).detail["marketing_consent"]
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def _put_people(uow: UnitOfWork, demo: DemoCity, before: Iterable[EventShape]) -
     documents = {CustomerId(customer.id): customer.row() for customer in demo.city.customers}
     documents[demo.you] = {"id": demo.you, "timezone": TIMEZONE}
     uow.customers.upsert({key: _reachable(row, demo.channels) for key, row in documents.items()}, START)
-    for line in (*(ledger_line(event) for event in before if event.consent), *_your_consents(demo)):
-        uow.consents.append(line)
+    said = (ledger_line(event) for event in before if event.consent)
+    uow.consents.append_all([*said, *_your_consents(demo)])
     uow.sends.append(_earlier_sends(demo.city, before))
 
 
