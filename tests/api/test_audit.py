@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from nearcast.services.access import Role
+from tests.api.people import LOCATION, known
 from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
 
@@ -60,6 +61,19 @@ def test_settings_and_keys_are_told(sqlite_service: Service):
     assert _told(operator, kind="settings") == [("created", "settings", "t1"), ("changed", "settings", "t1")]
     text = operator.get("/v1/audit").text
     assert not any(secret in text for secret in (made["key"].split("_")[2], "Anna"))
+
+
+def test_what_is_written_into_the_ledger_and_handed_out_of_it_is_told_by_subject(service: Service):
+    operator = known(service)
+    first = operator.post("/v1/customers/anna/consents", json=LOCATION).json()
+    operator.post("/v1/customers/anna/consents", json=LOCATION)
+    pack = operator.get("/v1/customers/anna/evidence").json()
+    (recorded,) = operator.get("/v1/audit", params={"kind": "consent"}).json()["items"]
+    assert (recorded["action"], recorded["id"]) == ("recorded", first["event_id"])
+    assert recorded["detail"]["subject"] == pack["subject"]
+    exported = operator.get("/v1/audit", params={"kind": "customer", "id": pack["subject"]}).json()["items"][0]
+    assert (exported["action"], exported["actor"]) == ("exported", _key_id(operator))
+    assert "anna" not in operator.get("/v1/audit").text.lower()
 
 
 def test_what_was_refused_was_not_done_and_is_not_told_as_done(sqlite_service: Service):

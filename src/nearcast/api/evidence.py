@@ -50,7 +50,7 @@ def read_evidence(app: App, asker: Asker, customer_id: str, format: Literal["jso
     which lines, the suppression list and how long the proof is kept: five years from the last grant or message.
     `format=html` is the same as a page to print.
     """
-    pack = app.evidence.pack(asker.tenant_id, customer_id, app.clock.now())
+    pack = app.evidence.pack(asker.tenant_id, customer_id, app.clock.now(), by=asker.actor)
     return HTMLResponse(as_page(pack)) if format == "html" else answered(pack)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from nearcast.services.audit_ports import Actor, AuditEntry
+from nearcast.services.ledger_ports import LedgerLine
 
 
 def edit_entry(
@@ -28,6 +29,20 @@ def edit_entry(
         before_sha256=fingerprint(before),
         after_sha256=fingerprint(after),
     )
+
+
+def recorded(actor: Actor, line: LedgerLine, subject: str, at: datetime) -> AuditEntry:
+    """The entry of what somebody wrote into the consent ledger for a customer."""
+    event = line.event
+    said = {"subject": subject, "purpose": event.purpose, "channel": event.channel, "action": event.action.value}
+    return AuditEntry(actor=actor, action="recorded", kind="consent", id=event.event_id, at=at, detail=said)
+
+
+def of_customer(
+    actor: Actor, action: str, subject: str, at: datetime, detail: Mapping[str, Any] | None = None
+) -> AuditEntry:
+    """The entry of what was done to a customer, who is named by subject alone: it outlives them."""
+    return AuditEntry(actor=actor, action=action, kind="customer", id=subject, at=at, detail=detail)
 
 
 def fingerprint(doc: Mapping[str, Any] | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from nearcast.domain.consent import ConsentEvent, ConsentState, consent_state, in_ledger_order, needs_channel
 from nearcast.services.access import Principal
+from nearcast.services.auditing import recorded
 from nearcast.services.consent_lines import ConsentDocument, ledger_line, named
 from nearcast.services.customers import known
 from nearcast.services.engines import Engines
@@ -44,8 +45,9 @@ class Consents:
             subject = uow.customers.subjects([customer_id])[customer_id]
         line = ledger_line(asker.tenant_id, customer_id, said, now)
         line = named(line, asker.tenant_id, subject, actor_id=asker.key_id)
+        told = recorded(asker.actor, line, subject, now)
         with self._engines.of(asker.tenant_id) as engine:
-            is_new = engine.take_consent(line, now)
+            is_new = engine.take_consent(line, now, also=lambda uow: uow.audit.append(told))
         with self._store.reading(asker.tenant_id) as uow:
             standing = uow.consents.lines(customer_id)
         return next(each for each in standing if each.event.event_id == line.event.event_id), is_new

@@ -10,6 +10,8 @@ from nearcast.domain.consent import ConsentAction, in_ledger_order
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
+from nearcast.services.audit_ports import COMMAND_LINE, Actor
+from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import line_row
 from nearcast.services.consents import shown_states
 from nearcast.services.customers import known
@@ -28,9 +30,9 @@ class Evidence:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def pack(self, tenant_id: TenantId, key: str, now: datetime) -> dict[str, Any]:
+    def pack(self, tenant_id: TenantId, key: str, now: datetime, *, by: Actor) -> dict[str, Any]:
         """A customer's ledger with its proofs, whether its chain holds, what it comes to, the messages that relied on
-        it and how long all that is kept. NotFound for an unknown customer.
+        it and how long all that is kept; who had it handed out is written down first. NotFound for an unknown customer.
         """
         with self._store.reading(tenant_id) as uow:
             found = known(uow, key)
@@ -38,6 +40,9 @@ class Evidence:
             lines = uow.consents.lines(found.id)
             chains = list(uow.consents.chains(subject))
             messages = uow.outbox.of([found.id]).get(found.id, [])
+        with self._store.writing(tenant_id) as uow:
+            uow.audit.append(of_customer(by, "exported", subject, now, {"what": "evidence"}))
+            uow.commit()
         flaws = [flaw for chain in chains for flaw in flaws_of(subject, chain.links, chain.head)]
         relied = Counter(event_id for message in messages for event_id in message.consent_event_ids)
         return {
@@ -59,7 +64,7 @@ class Evidence:
 
     def write(self, tenant_id: TenantId, key: CustomerId, now: datetime, out: Path) -> None:
         """A pack into a file: a page to print for .html, else JSON. InvalidInput where it cannot be written."""
-        pack = self.pack(tenant_id, key, now)
+        pack = self.pack(tenant_id, key, now, by=COMMAND_LINE)
         text = as_page(pack) if out.suffix.lower() in (".html", ".htm") else as_json(pack) + "\n"
         try:
             out.write_text(text, encoding="utf-8", newline="\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.audit_ports import COMMAND_LINE, AuditEntry
 from nearcast.services.consent_lines import ledger_line, named, with_state
 from nearcast.services.customers import CustomerDocument, whole
 from nearcast.services.engine import take_consent
@@ -84,8 +85,15 @@ def _write(engines: Engines, tenant_id: TenantId, batch: Sequence[_Said], now: d
             for channel in said.customer.suppressed:
                 suppress(uow, working, CustomerId(said.customer.id), channel, now)
         working.save()
+        if counts["new"] + counts["changed"] + counts["consents"]:
+            uow.audit.append(_told(counts, now))
         uow.commit()
     return counts
+
+
+def _told(counts: Counter[str], now: datetime) -> AuditEntry:
+    """An import in the audit trail: how many, and no name."""
+    return AuditEntry(actor=COMMAND_LINE, action="imported", kind="customers", id="import", at=now, detail=dict(counts))
 
 
 def _write_lines(

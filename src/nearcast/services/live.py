@@ -205,8 +205,10 @@ class Live:
         """Do the runs that are due, some of them if there are many; whether there may be more."""
         return self._scheduler.run_due(now)
 
-    def take_consent(self, line: LedgerLine, now: datetime) -> bool:
-        """Write a line of the ledger and what follows from it, in one commit; False where it stands already."""
+    def take_consent(self, line: LedgerLine, now: datetime, *, also: Check = _anybody) -> bool:
+        """Write a line of the ledger and what follows from it, in one commit; False where it stands already. `also` is
+        done in that commit.
+        """
         event = line.event
         with self._steps.writing() as uow:
             working = WorkingSet(uow, self.catalogue, [event.customer_id], now)
@@ -217,6 +219,7 @@ class Live:
             if is_new:
                 take_consent(working.world, event, now)
                 working.save()
+                also(uow)
             uow.commit()
         return is_new
 
