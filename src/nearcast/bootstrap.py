@@ -25,6 +25,7 @@ from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
+from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
@@ -51,6 +52,7 @@ from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.scenario import placed
+from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 from nearcast.services.vault_keys import open_vault
@@ -172,7 +174,9 @@ def application(
         tenants=Tenants(store),
         shops=Shops(store),
         fences=Fences(store, engines, _geocoder(settings)),
+        sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),
+        conflicts=Conflicts(engines),
         customers=Customers(store, engines),
         consents=Consents(store, engines),
         confirmations=Confirmations(store, engines),

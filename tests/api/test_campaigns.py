@@ -168,3 +168,47 @@ def test_only_owners_and_operators_edit(sqlite_service: Service, role):
     for path in ("/v1/campaigns", "/v1/geofences", "/v1/shops"):
         refused = other.get(path)
         assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+
+
+@pytest.mark.enable_socket
+def test_only_an_operator_gives_a_class_and_an_owner_keeps_it(sqlite_service: Service):
+    owner, operator = _owner(sqlite_service), sqlite_service.client(Role.OPERATOR)
+    refused = owner.post("/v1/campaigns", json={**COFFEE, "klass": "service"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        403,
+        "klass is for an operator to set: it is 'promo' and stays so",
+    )
+    assert owner.post("/v1/campaigns", json={**COFFEE, "klass": "promo"}).status_code == 201
+    assert operator.put("/v1/campaigns/coffee", json={**COFFEE, "klass": "loyalty"}).json()["klass"] == "loyalty"
+    assert owner.put("/v1/campaigns/coffee", json={**COFFEE, "priority": 7}).json()["klass"] == "loyalty"
+    assert owner.put("/v1/campaigns/coffee", json={**COFFEE, "klass": "promo"}).status_code == 403
+    assert "klass" not in operator.put("/v1/campaigns/coffee", json=COFFEE).json()
+
+
+@pytest.mark.enable_socket
+def test_only_an_operator_ranks_shops(sqlite_service: Service):
+    owner, operator = _owner(sqlite_service), sqlite_service.client(Role.OPERATOR)
+    assert owner.put("/v1/shops/cafe", json={"id": "cafe", "rank": 1}).status_code == 403
+    assert operator.put("/v1/shops/cafe", json={"id": "cafe", "rank": 3}).json()["rank"] == 3
+    assert owner.put("/v1/shops/cafe", json={"id": "cafe", "name": "Café"}).json()["rank"] == 3
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("priority", [-1, 101])
+def test_a_priority_is_bounded(sqlite_service: Service, priority: int):
+    answer = _owner(sqlite_service).post("/v1/campaigns", json={**COFFEE, "priority": priority})
+    assert (answer.status_code, answer.json()["path"]) == (422, "priority")
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("variants", "path"),
+    [
+        ([{"name": "a"}, {"name": "a"}], "variants"),
+        ([{"name": "a", "weight": 0}], "variants"),
+        ([{"name": "a"}, {"name": "b", "offer": {"text": "{surname}"}}], "variants[1].offer"),
+    ],
+)
+def test_variants_that_are_none_are_refused(sqlite_service: Service, variants: list[Any], path: str):
+    answer = _owner(sqlite_service).post("/v1/campaigns", json={**COFFEE, "variants": variants})
+    assert (answer.status_code, answer.json()["path"]) == (422, path)

@@ -45,6 +45,7 @@ def test_a_message_that_was_sent(service: Service):
         "read_at": None,
         "expires_at": "2026-06-02T10:20:01Z",
         "cost": None,
+        "variant": None,
     }
     assert operator.get(f"/v1/messages/{shown['message_id']}").json() == shown
 

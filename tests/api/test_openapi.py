@@ -18,6 +18,7 @@ NAMES = {
     "geofence_id": "cafe-central-door",
     "campaign_id": "coffee-after-four",
     "customer_id": "cust-0001",
+    "place_id": "clinic-am-park",
     "action": "activate",
 }
 # everything there is, each after what it needs
@@ -35,10 +36,12 @@ STORY = """
     POST /v1/keys · GET /v1/keys · POST /v1/keys/{key_id}/rotate · DELETE /v1/keys/{key_id} · GET /v1/audit
     GET /v1/compliance/record-of-processing · GET /v1/compliance/dpia
     POST /v1/pings
-    GET /v1/match-log · GET /v1/match-log/{decision_id} · GET /v1/explain
+    GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
     GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
     DELETE /v1/campaigns/{campaign_id} · POST /v1/campaigns/{campaign_id}/{action}
     GET /v1/campaigns/{campaign_id}/runs · DELETE /v1/geofences/{geofence_id} · DELETE /v1/shops/{shop_id}
+    PUT /v1/sensitive-places/{place_id} · GET /v1/sensitive-places/{place_id} · GET /v1/sensitive-places
+    DELETE /v1/sensitive-places/{place_id}
 """
 
 

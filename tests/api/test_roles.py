@@ -24,6 +24,8 @@ MAY: dict[str, set[Role]] = {
     "keys": set(),
     "audit": set(),
     "compliance": set(),
+    "sensitive-places": set(),
+    "conflicts": set(),
 }
 """Besides operators, who may everything."""
 
@@ -78,6 +80,9 @@ def _names(service: Service) -> dict[str, str]:
     agree(service, "ada")
     visit(service, "ada")
     (row,) = rows_of(service.client(Role.ANALYST))
+    clinic = {"type": "Point", "coordinates": [20.0, 50.0]}
+    place = {"type": "Feature", "geometry": clinic, "properties": {"radius_m": 60, "category": "clinic"}}
+    assert service.client().put("/v1/sensitive-places/clinic", json=place).is_success
     key_id = service.key(Role.INGEST).split("_")[1]
     return {
         "shop_id": "cafe",
@@ -87,6 +92,7 @@ def _names(service: Service) -> dict[str, str]:
         "decision_id": row["decision_id"],
         "message_id": row["message_id"],
         "key_id": key_id,
+        "place_id": "clinic",
     }
 
 

@@ -1,5 +1,6 @@
 """Unions of local windows: half-open, merged where they touch, and over at an instant that is outside (P6)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -156,3 +157,26 @@ def test_the_next_start_is_the_first_instant_inside(quiet: LocalHours, data: st.
     quarters = range(0, int((start - at).total_seconds()), QUARTER_S)
     assert not any(quiet.covers(later(second, at), there) for second in quarters)
     assert not quiet.covers(later(-1, start), there)
+
+
+CHRISTMAS_EVE = date(2026, 12, 24)  # a Thursday
+SHORT_DAY = LocalHours((window("08:00-20:00"),), instead={CHRISTMAS_EVE: (window("10:00-13:00"),)})
+
+
+@pytest.mark.parametrize(
+    ("at", "is_inside", "next_start"),
+    [
+        ("2026-12-23 19:00", True, "2026-12-24 10:00"),
+        ("2026-12-24 09:00", False, "2026-12-24 10:00"),
+        ("2026-12-24 12:59:59", True, "2026-12-25 08:00"),
+        ("2026-12-24 13:00", False, "2026-12-25 08:00"),
+    ],
+)
+def test_a_date_has_hours_of_its_own_instead_of_the_weeks(at: str, is_inside: bool, next_start: str) -> None:
+    assert SHORT_DAY.covers(local(at), BERLIN) is is_inside
+    assert SHORT_DAY.next_start(local(at), BERLIN) == local(next_start)
+
+
+def test_a_date_that_is_closed_is_so_whatever_hours_it_has() -> None:
+    closed = replace(SHORT_DAY, closed_on=frozenset({CHRISTMAS_EVE}))
+    assert closed.next_start(local("2026-12-24 00:00"), BERLIN) == local("2026-12-25 08:00")

@@ -3,9 +3,9 @@
 import pytest
 
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.local_time import LocalHours
+from nearcast.domain.local_time import LocalHours, LocalWindow
 from nearcast.domain.opening_hours import OpeningHours
-from tests.domain.builders import BERLIN, local
+from tests.domain.builders import BERLIN, local, window
 
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 
@@ -13,9 +13,9 @@ DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 def week(text: str) -> dict[str, list[str]]:
     """The spans that start on each day, as `8-12`, in hours past that day's midnight; days without one are left out."""
     found: dict[str, list[str]] = {}
-    for window in OpeningHours.parse(text).windows:
-        for day in window.days:
-            found.setdefault(DAYS[day], []).append(f"{window.start_s / 3600:g}-{window.end_s / 3600:g}")
+    for each in OpeningHours.parse(text).windows:
+        for day in each.days:
+            found.setdefault(DAYS[day], []).append(f"{each.start_s / 3600:g}-{each.end_s / 3600:g}")
     return found
 
 
@@ -66,7 +66,9 @@ def test_what_is_understood(text: str, expected: dict[str, list[str]]) -> None:
         "Mo",
         "Mo-Fr",
         "PH off",
-        "Mo-Fr 08:00-18:00; PH off",
+        "Mo-PH 08:00-18:00",
+        "PH-Mo 08:00-18:00",
+        "SH off",
         "Jan-Mar 08:00-18:00",
         "week 1-10 08:00-18:00",
         "sunrise-sunset",
@@ -105,7 +107,8 @@ def test_what_is_not_understood_is_refused(text: str) -> None:
     ("text", "named"),
     [
         ("", "'' say nothing"),
-        ("Mo-Fr 08:00-18:00; PH off", "'PH off' is not understood"),
+        ("Mo-Fr 08:00-18:00; SH off", "'SH off' is not understood"),
+        ("PH off", "'PH off' say nothing of weekdays"),
         ("Mo-Xx 08:00-18:00", "'Mo-Xx' is not a day or a range of days like Mo-Fr"),
         ("Mo 08:00+", "'08:00+' is not a span of time like 08:00-20:00"),
         ("Mo 08:00-26:00", "'26:00' is not a time of day"),
@@ -134,3 +137,21 @@ def test_what_was_written_is_kept() -> None:
 def test_a_night_belongs_to_the_day_on_which_it_began(wall: str, is_open: bool) -> None:
     bar = LocalHours(OpeningHours.parse("16:00-02:00; Sa off").windows)
     assert bar.covers(local(wall), BERLIN) is is_open
+
+
+@pytest.mark.parametrize(
+    ("text", "weekdays", "holidays"),
+    [
+        ("Mo-Fr 08:00-18:00", 5, None),
+        ("Mo-Fr 08:00-18:00; PH off", 5, ()),
+        ("PH closed; Mo-Fr 08:00-18:00", 5, ()),
+        ("Mo-Sa 08:00-18:00; Su,PH 10:00-14:00", 7, (window("10:00-14:00"),)),
+        ("PH,Sa 10:00-12:00,13:00-14:00", 1, (window("10:00-12:00"), window("13:00-14:00"))),
+    ],
+)
+def test_public_holidays_have_hours_of_their_own_where_they_are_named(
+    text: str, weekdays: int, holidays: tuple[LocalWindow, ...] | None
+) -> None:
+    parsed = OpeningHours.parse(text)
+    assert len({day for each in parsed.windows for day in each.days}) == weekdays
+    assert parsed.on_holidays == holidays

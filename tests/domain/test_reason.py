@@ -18,6 +18,7 @@ PUBLISHED = [
     "outside_fence",
     "no_transition",
     "dwell_not_met",
+    "sensitive_location",
     "campaign_inactive",
     "outside_window",
     "outside_daypart",

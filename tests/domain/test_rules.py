@@ -313,6 +313,7 @@ def test_every_rule_says_what_it_saw() -> None:
         "ping_age",
         "ping_accuracy",
         "spatial",
+        "place_policy",
         "campaign_state",
         "campaign_window",
         "daypart",

@@ -109,6 +109,8 @@ class _Play:
             self._put(f"shops/{quote(shop_id, safe='')}", {"id": shop_id})
         for feature in self.features:
             self._post("geofences", feature)
+        for feature in (document.get("sensitive_places") or {}).get("features", []):
+            self._put(f"sensitive-places/{quote(str(_id_of(feature)), safe='')}", feature)
         self._customers(document)
         self.service.clock.at = first_ping_at
         for campaign in document.get("campaigns", []):

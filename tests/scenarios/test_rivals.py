@@ -107,3 +107,22 @@ def test_d29_ghosts_leave_the_caps_alone(tmp_path):
     free = {"priority": 10, "holdout": {"percent": 0, "salt": "none"}}
     outcome = run(tmp_path, two_shops({}, free, *events, customers=["cust-0042"], position_b=FAR_AWAY))
     assert outcome.verdicts() == ["holdout holdout_campaign", "send"]
+
+
+def test_variants_by_the_published_buckets_and_the_held_out_get_none(tmp_path):
+    """Buckets 796, 3134, 9949 and 5848 of `variant:camp-7:v1`; cust-0002, -0003 and -0042 are held out."""
+    halves = {"variants": [{"name": "cake", "offer": {"text": "Cake until {expires_at}"}}, {"name": "coffee"}]}
+    outcome = run(tmp_path, everybody_arrives(campaign=halves))
+    message = only(outcome.messages)
+    assert (message["customer_id"], message["variant"], message["text"]) == ("cust-0001", "cake", "Cake until 12:20")
+    logged = {row["customer_id"]: row["detail"].get("variant") for row in outcome.match_log}
+    assert logged.pop("cust-0001") == {"name": "cake", "salt": "variant:camp-7:v1", "bucket": 796, "percent": 50.0}
+    assert logged == {"cust-0002": None, "cust-0003": None, "cust-0042": None}
+
+
+def test_within_shops_a_higher_priority_does_not_get_past_the_nearer_shop(tmp_path):
+    within: dict[str, Any] = {"policy": {"priorities": "within_shop"}}
+    outcome = run(
+        tmp_path, two_shops({"priority": 50}, {"priority": 80}, *arrive(position=(52.5201, 13.405)), **within)
+    )
+    assert only(outcome.sent)["campaign_id"] == "camp-7"

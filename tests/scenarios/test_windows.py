@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from nearcast.domain.errors import InvalidInput
 from tests.scenarios.harness import (
     CENTER,
     CUSTOMER,
@@ -292,3 +293,49 @@ def test_where_one_of_two_zones_is_always_quiet_no_end_is_promised(tmp_path):
     row = only(run(tmp_path, bare(*arrive(), customers=traveller, policy=quiet)).match_log)
     assert row["reason"] == "quiet_hours"
     assert row["detail"]["quiet_hours"]["until"] is None
+
+
+@pytest.mark.parametrize(
+    ("wall", "expected", "next_start"),
+    [
+        ("2026-12-23 19:59:59", "send", None),
+        ("2026-12-24 12:59:59", "send", None),
+        ("2026-12-24 13:00:00", "suppress shop_closed", "2026-12-28 08:00:00"),  # 26 December is a Saturday
+        ("2026-12-25 12:00:00", "suppress shop_closed", "2026-12-28 08:00:00"),
+        ("2026-12-31 12:00:00", "suppress shop_closed", "2027-01-02 08:00:00"),
+    ],
+)
+def test_special_hours_and_public_holidays(tmp_path, wall, expected, next_start):
+    cafe = shop(
+        opening_hours="Mo-Sa 08:00-20:00; PH off",
+        country="DE-BE",
+        closed_on=["2026-12-31"],
+        special_hours=[{"on": "2026-12-24", "hours": "08:00-13:00"}],
+    )
+    outcome = run(tmp_path, bare(*arrive(berlin(wall)), shops=[cafe]))
+    assert outcome.verdicts() == [expected]
+    seen = only(outcome.match_log)["detail"]["shop_open"]
+    assert seen["next_start"] == (next_start and berlin(next_start))
+
+
+@pytest.mark.parametrize(
+    ("cafe", "said"),
+    [
+        (
+            {"opening_hours": "Mo-Fr 08:00-18:00; PH off"},
+            r"shops\[0\].country: is needed where opening_hours speak of PH",
+        ),
+        (
+            {"opening_hours": "Mo-Fr 08:00-18:00; PH off", "country": "DE-XX"},
+            r"shops\[0\].country: DE has no part 'XX'; it has .*",
+        ),
+        ({"special_hours": [{"on": "2026-12-24", "hours": "8-13"}]}, r"shops\[0\].special_hours\[0\].hours: .*"),
+        (
+            {"closed_on": ["2026-12-24"], "special_hours": [{"on": "2026-12-24", "hours": "08:00-13:00"}]},
+            r"shops\[0\].special_hours\[0\].on: 2026-12-24 is in closed_on",
+        ),
+    ],
+)
+def test_hours_that_are_none_are_refused(tmp_path, cafe, said):
+    with pytest.raises(InvalidInput, match=said):
+        run(tmp_path, bare(*arrive(), shops=[shop(**cafe)]))

@@ -69,8 +69,10 @@ def catalogue(url: str) -> set[tuple[object, ...]]:
 
 
 def _parts(sql: str | None) -> list[str]:
+    """Columns and constraints; SQLite writes a column that was added behind the last one, on its line."""
     said = (sql or "").replace('"', "")  # around the name of a table that was altered by copying it
-    return [re.sub(r"\s+", " ", line).strip(" ,") for line in said.splitlines()]
+    lines = (line if "(" in line else line.replace(", ", "\n") for line in said.splitlines())
+    return [re.sub(r"\s+", " ", part).strip(" ,") for line in lines for part in line.splitlines()]
 
 
 def test_the_migrations_make_what_the_code_expects(empty_urls: list[str]) -> None:

@@ -212,6 +212,7 @@ messages = st.builds(
     sent_at=st.none() | instants,
     reason=st.none() | texts,
     consent_event_ids=st.lists(texts, max_size=2).map(tuple),
+    variant=st.none() | texts,
 )
 
 

@@ -10,6 +10,7 @@ from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, expected_
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.api.shops import with_id
 from nearcast.services.access import Role
+from nearcast.services.fence_input import names_nothing
 from nearcast.services.fences import Cared
 
 router = APIRouter(prefix="/v1/geofences", tags=["geofences"], route_class=KeyedRoute)
@@ -139,7 +140,7 @@ def put_geofence(
     app: App, asker: Asker, geofence_id: str, feature: Feature, if_match: IfMatch = None, repair: Repair = False
 ) -> JSONResponse:
     """Open visits go on in the new revision, and end where their customers are outside of it by their next ping."""
-    named = {**feature, "id": geofence_id} if _names_nothing(feature) else feature
+    named = {**feature, "id": geofence_id} if names_nothing(feature) else feature
     expected = expected_revision(if_match)
     written = app.fences.put(asker, named, app.clock.now(), key=geofence_id, expected=expected, repair=repair)
     return _cared(written, 201 if written.is_new else 200)
@@ -159,14 +160,8 @@ def delete_geofence(app: App, asker: Asker, geofence_id: str, if_match: IfMatch 
 
 
 def _identified(feature: dict[str, Any]) -> dict[str, Any]:
-    named: dict[str, Any] = with_id(feature, "geofence") if _names_nothing(feature) else feature
+    named: dict[str, Any] = with_id(feature, "geofence") if names_nothing(feature) else feature
     return named
-
-
-def _names_nothing(feature: dict[str, Any]) -> bool:
-    properties = feature.get("properties")
-    inside = properties if isinstance(properties, dict) else {}
-    return all(value is None for value in (feature.get("id"), inside.get("id"), inside.get("osm_id")))
 
 
 def _cared(geofence: Cared, status: int = 200) -> JSONResponse:

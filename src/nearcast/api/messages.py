@@ -29,6 +29,7 @@ _EXAMPLE: dict[str, Any] = {
     "read_at": None,
     "expires_at": "2026-06-02T10:20:00Z",
     "cost": None,
+    "variant": None,
 }
 
 

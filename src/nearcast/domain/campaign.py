@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.errors import InvalidInput
+from nearcast.domain.experiment import BUCKETS, bucket
 from nearcast.domain.ids import CampaignId, GeofenceId, ShopId
 from nearcast.domain.local_time import LocalHours
 from nearcast.domain.policy import FrequencyCap, Holdout
@@ -74,6 +76,46 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One arm of an A/B test: its share is `weight` of all weights; without an offer it sends the campaign's."""
+
+    name: str
+    weight: int = 1
+    offer: Offer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """An A/B test. Variants take the buckets of `salt` in their order. A weight of 0 takes nobody new."""
+
+    salt: str
+    variants: tuple[Variant, ...]
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) < len(names):
+            raise InvalidInput(f"variants {', '.join(names)}: each needs a name of its own")
+        if min(variant.weight for variant in self.variants) < 0 or not self._weight:
+            raise InvalidInput("variants need weights of 0 or more that are not all 0")
+
+    @property
+    def _weight(self) -> int:
+        return sum(variant.weight for variant in self.variants)
+
+    def percent(self, variant: Variant) -> float:
+        return 100 * variant.weight / self._weight
+
+    def named(self, name: str) -> Variant | None:
+        return next((variant for variant in self.variants if variant.name == name), None)
+
+    def variant_for(self, customer_id: str) -> Variant:
+        """By the hash alone, whatever was assigned before."""
+        place = bucket(self.salt, customer_id) * self._weight
+        ends = accumulate(variant.weight * BUCKETS for variant in self.variants)
+        return next(variant for variant, end in zip(self.variants, ends, strict=True) if place < end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """Runs at the due instants of `cron` in `zone`, for customers seen at most `seen_within_s` ago and within
     `within_m` metres of the shop. A run missed by more than `catch_up_s` is not made up for.
@@ -117,6 +159,7 @@ class Campaign:
     caps: tuple[FrequencyCap, ...] = ()
     budget_messages: int | None = None
     holdout: Holdout | None = None
+    split: Split | None = None
     on_cap: WhenHeld = WhenHeld.DROP
     on_quiet: WhenHeld = WhenHeld.DROP
 

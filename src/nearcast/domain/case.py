@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import Campaign, Trigger
+from nearcast.domain.campaign import Campaign, Offer, Trigger, Variant
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer, Shop
+from nearcast.domain.experiment import Assignment, first_arm, held_out_since
 from nearcast.domain.ids import CampaignId, GeofenceId, MessageId, ShopId, VisitId
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
+from nearcast.domain.sensitive import Sensitive
 
 
 class Gate(StrEnum):
@@ -44,6 +46,7 @@ class PingEvidence:
 class Candidate:
     """One opportunity of one campaign. `no_opportunity` is for `explain`: why there was none at that instant.
 
+    `sensitive` is the sensitive place that its geofence lies over, or that a run's customer is in.
     At DISPATCH `at` is the instant of queueing, and it carries its message's id and the expiry promised then.
     """
 
@@ -59,6 +62,7 @@ class Candidate:
     message_id: MessageId | None = None
     expires_at: datetime | None = None
     no_opportunity: Reason | None = None
+    sensitive: Sensitive | None = None
 
     def as_send(self, at: datetime, *, is_ghost: bool) -> "Send":
         """What it takes up once it is decided."""
@@ -94,8 +98,8 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that is known of one customer at one instant. `consents` are in ledger order; `budget_used` counts messages
-    by campaign.
+    """All that is known of one customer at one instant. `consents` are in ledger order, `assignments` oldest first;
+    `budget_used` counts messages by campaign.
     """
 
     customer: Customer
@@ -104,6 +108,7 @@ class Facts:
     sends: tuple[Send, ...] = ()
     budget_used: Mapping[CampaignId, int] = field(default_factory=dict)
     last_zone: ZoneInfo | None = None
+    assignments: tuple[Assignment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +125,23 @@ class Case:
     def campaign(self) -> Campaign:
         return self.candidate.campaign
 
+    @cached_property
+    def variant(self) -> Variant | None:
+        """The variant that is this customer's: the one assigned first, as long as the campaign has it."""
+        split = self.campaign.split
+        if split is None:
+            return None
+        assigned = first_arm(self.facts.assignments, split.salt, {variant.name for variant in split.variants})
+        return (assigned and split.named(assigned)) or split.variant_for(self.facts.customer.id)
+
+    @property
+    def offer(self) -> Offer:
+        """What is offered to this customer."""
+        return (self.variant and self.variant.offer) or self.campaign.offer
+
     @property
     def expires_at(self) -> datetime:
-        return self.candidate.expires_at or self.now + timedelta(seconds=self.campaign.offer.expires_after_s)
+        return self.candidate.expires_at or self.now + timedelta(seconds=self.offer.expires_after_s)
 
     @cached_property
     def zones(self) -> list[tuple[ZoneInfo, ZoneSource]]:
@@ -147,9 +166,14 @@ class Case:
             (self.policy.holdout, Reason.HOLDOUT_GLOBAL),
             (self.campaign.holdout, Reason.HOLDOUT_CAMPAIGN),
         ):
-            if holdout and holdout.holds_out(self.facts.customer.id):
+            if holdout and self._is_held_out_by(holdout):
                 return holdout, reason
         return None
+
+    def _is_held_out_by(self, holdout: Holdout) -> bool:
+        """Whoever was held out once stays held out, however far the percentage is lowered."""
+        was_held = held_out_since(self.facts.assignments, holdout.salt) is not None
+        return was_held or holdout.holds_out(self.facts.customer.id)
 
     @cached_property
     def sends(self) -> list[Send]:

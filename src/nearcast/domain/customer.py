@@ -1,12 +1,12 @@
 """The two sides of a message: the customer who may get it and the shop that it comes from."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.ids import CustomerId, ShopId
-from nearcast.domain.local_time import ALL_DAY, LocalHours
+from nearcast.domain.local_time import ALL_DAY, LocalHours, LocalWindow
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.position import Position
 from nearcast.domain.quiet_hours import NO_QUIET_HOURS, QuietHours
@@ -32,7 +32,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """Where it stands and when it is open; no opening hours means that they are no rule. `zone` reads all its hours."""
+    """Where it stands and when it is open; no opening hours means that they are no rule. `zone` reads all its hours.
+
+    Where its campaigns compete with others of their class, the shop of the higher `rank` comes first.
+    """
 
     id: ShopId
     name: str
@@ -40,9 +43,15 @@ class Shop:
     position: Position | None = None
     opening_hours: OpeningHours | None = None
     closed_on: frozenset[date] = frozenset()
+    hours_on: Mapping[date, tuple[LocalWindow, ...]] = field(default_factory=dict, hash=False)
+    holidays: Container[date] = frozenset()
+    rank: int = 0
 
     @property
     def hours(self) -> LocalHours:
-        """When it is open; a shop without opening hours is open all day except on `closed_on`."""
+        """When it is open; a shop without opening hours is open all day. Dates in `hours_on` have hours of their own,
+        and on those in `closed_on` it is closed.
+        """
         windows = self.opening_hours.windows if self.opening_hours else (ALL_DAY,)
-        return LocalHours(windows, self.closed_on)
+        on_holidays = self.opening_hours.on_holidays if self.opening_hours else None
+        return LocalHours(windows, self.closed_on, self.holidays, on_holidays, self.hours_on)

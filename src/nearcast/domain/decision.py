@@ -10,14 +10,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from nearcast.domain.campaign import CampaignClass
+from nearcast.domain.arbitration import place_of
+from nearcast.domain.campaign import Offer
 from nearcast.domain.case import Candidate, Case, Facts, Finding, Gate, ZoneSource
+from nearcast.domain.experiment import Arm, Assignment, bucket, held_out_since
 from nearcast.domain.ids import CampaignId
-from nearcast.domain.policy import Policy
+from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
 from nearcast.domain.rules import RULES, findings_of
 
-_CLASS_ORDER = (CampaignClass.SERVICE, CampaignClass.LOYALTY, CampaignClass.PROMO)
 _MAX_STEPS = 200
 
 
@@ -32,10 +33,12 @@ class Outcome(StrEnum):
 class Verdict:
     """What becomes of one candidate and why: `findings` in rule order, `reason` the first that refuses, or that holds.
 
-    `not_before` is set for DEFER; `expires_at` is when the offer ends, exclusive.
+    `not_before` is set for DEFER; `expires_at` is when the offer ends, exclusive. `offer` is what this customer is
+    offered, `variant` the name of the variant that it is.
     """
 
     candidate: Candidate
+    offer: Offer
     outcome: Outcome
     reason: Reason | None
     findings: tuple[Finding, ...]
@@ -45,6 +48,7 @@ class Verdict:
     not_before: datetime | None = None
     would_have_sent: bool = False
     winner_campaign_id: CampaignId | None = None
+    variant: str | None = None
 
     @property
     def reasons(self) -> list[Reason]:
@@ -64,10 +68,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdicts in the order of the candidates, and the facts after them, reservations included."""
+    """The verdicts in the order of the candidates, the facts after them, reservations included, and the arms of
+    experiments that the customer was not in before.
+    """
 
     verdicts: tuple[Verdict, ...]
     facts: Facts
+    assignments: tuple[Assignment, ...] = ()
 
 
 def decide(
@@ -86,9 +93,10 @@ def decide(
     if not fit or taken_by is not None:
         lost = [_lost(v, taken_by) if taken_by and n in fit else v for n, v in enumerate(verdicts)]
         return Decision(tuple(lost), facts)
-    best = min(fit, key=lambda n: _rank(cases[n]))
-    winner = _after_holdout(cases[best], verdicts[best])
-    after = _reserve(facts, winner, now)
+    best = min(fit, key=lambda n: place_of(cases[n]))
+    winner = _after_experiments(cases[best], verdicts[best])
+    assigned = _newly_assigned(cases[best])
+    after = _reserve(facts, winner, assigned, now)
     for n in fit:
         if n == best:
             verdicts[n] = winner
@@ -98,7 +106,7 @@ def decide(
             # another ping's opportunity: decided one after the other it would have met the winner's reservation
             loser = judge(replace(cases[n], facts=after))
         verdicts[n] = _lost(loser, winner.candidate.campaign.id)
-    return Decision(tuple(verdicts), after)
+    return Decision(tuple(verdicts), after, assigned)
 
 
 def judge(case: Case) -> Verdict:
@@ -111,6 +119,7 @@ def judge(case: Case) -> Verdict:
     zone, source = (decisive and decisive.zone) or case.zones[0]
     return Verdict(
         candidate=case.candidate,
+        offer=case.offer,
         outcome=outcome,
         reason=decisive.reason if decisive else None,
         findings=findings,
@@ -141,22 +150,6 @@ def earliest_send(case: Case) -> datetime | None:
     return None
 
 
-def _rank(case: Case) -> tuple[Any, ...]:
-    """The total order of competitors, best first. Source: campaigns reference §5.4."""
-    candidate, campaign = case.candidate, case.campaign
-    served = max((s.at for s in case.facts.sends if s.shop_id == campaign.shop_id and not s.is_ghost), default=None)
-    whole_mm = float("inf") if candidate.distance_m is None else round(candidate.distance_m * 1000)
-    return (
-        _CLASS_ORDER.index(campaign.klass),
-        -campaign.priority,
-        whole_mm,
-        served.timestamp() if served else float("-inf"),
-        campaign.id,
-        candidate.geofence_id or "",
-        candidate.opportunity_id,
-    )
-
-
 def _source(candidate: Candidate) -> str | None:
     return candidate.ping.key if candidate.ping else None
 
@@ -166,16 +159,55 @@ def holdout_finding(case: Case) -> Finding | None:
     if case.held_out_by is None:
         return None
     holdout, reason = case.held_out_by
-    bucket = holdout.bucket(case.facts.customer.id)
-    return Finding("holdout", {"salt": holdout.salt, "percent": holdout.percent, "bucket": bucket}, reason)
+    where, since = holdout.bucket(case.facts.customer.id), held_out_since(case.facts.assignments, holdout.salt)
+    assigned = {} if since is None else {"since": since}
+    return Finding("holdout", {"salt": holdout.salt, "percent": holdout.percent, "bucket": where, **assigned}, reason)
 
 
-def _after_holdout(case: Case, verdict: Verdict) -> Verdict:
-    finding = holdout_finding(case)
-    if finding is None:
-        return verdict
-    findings = (*verdict.findings, finding)
-    return replace(verdict, outcome=Outcome.HOLDOUT, reason=finding.reason, findings=findings, not_before=None)
+def variant_finding(case: Case) -> Finding | None:
+    """The variant that this customer gets; None where the campaign has none."""
+    split, variant = case.campaign.split, case.variant
+    if split is None or variant is None:
+        return None
+    detail = {"name": variant.name, "salt": split.salt, "bucket": bucket(split.salt, case.facts.customer.id)}
+    return Finding("variant", {**detail, "percent": split.percent(variant)})
+
+
+def _after_experiments(case: Case, verdict: Verdict) -> Verdict:
+    """Hold-outs, and for whoever is in none the variant."""
+    held, variant = holdout_finding(case), variant_finding(case)
+    if held is not None:
+        findings = (*verdict.findings, held)
+        return replace(verdict, outcome=Outcome.HOLDOUT, reason=held.reason, findings=findings, not_before=None)
+    if variant is not None:
+        return replace(verdict, findings=(*verdict.findings, variant), variant=variant.detail["name"])
+    return verdict
+
+
+def _newly_assigned(case: Case) -> tuple[Assignment, ...]:
+    """The arms that an eligible customer is in and was not before: of hold-outs up to the first that holds them out, of
+    variants where none does. Service messages are part of no hold-out.
+    """
+    found: list[Assignment] = []
+    is_service = case.campaign.klass == "service"
+    for holdout in () if is_service else (case.policy.holdout, case.campaign.holdout):
+        if holdout is not None:
+            held = case.held_out_by is not None and case.held_out_by[0] is holdout
+            found.append(_in_arm(holdout, Arm.HELD_OUT if held else Arm.TREATED, case.now))
+            if held:
+                break
+    split, variant = case.campaign.split, case.variant
+    if split is not None and variant is not None and case.held_out_by is None:
+        percent = split.percent(variant)
+        found.append(Assignment(experiment=split.salt, arm=variant.name, percent=percent, at=case.now))
+    known = {(each.experiment, each.arm) for each in case.facts.assignments}
+    fresh = {(each.experiment, each.arm): each for each in reversed(found)}  # two hold-outs may share a salt
+    return tuple(each for key, each in reversed(fresh.items()) if key not in known)
+
+
+def _in_arm(holdout: Holdout, arm: Arm, at: datetime) -> Assignment:
+    percent = holdout.percent if arm is Arm.HELD_OUT else 100 - holdout.percent
+    return Assignment(experiment=holdout.salt, arm=arm.value, percent=percent, at=at)
 
 
 def _lost(verdict: Verdict, winner: CampaignId | None) -> Verdict:
@@ -191,8 +223,13 @@ def _lost(verdict: Verdict, winner: CampaignId | None) -> Verdict:
     )
 
 
-def _reserve(facts: Facts, winner: Verdict, now: datetime) -> Facts:
+def _reserve(facts: Facts, winner: Verdict, assigned: tuple[Assignment, ...], now: datetime) -> Facts:
     is_ghost, campaign_id = winner.outcome is Outcome.HOLDOUT, winner.candidate.campaign.id
     send = winner.candidate.as_send(now, is_ghost=is_ghost)
     used = facts.budget_used.get(campaign_id, 0) + (not is_ghost)
-    return replace(facts, sends=(*facts.sends, send), budget_used={**facts.budget_used, campaign_id: used})
+    return replace(
+        facts,
+        sends=(*facts.sends, send),
+        budget_used={**facts.budget_used, campaign_id: used},
+        assignments=(*facts.assignments, *assigned),
+    )

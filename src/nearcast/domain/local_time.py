@@ -6,8 +6,8 @@ for quiet hours is the quieter reading.
 """
 
 import re
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -104,24 +104,34 @@ ALL_DAY = LocalWindow(0, DAY_S)
 @dataclass(frozen=True, slots=True)
 class LocalHours:
     """A union of local windows, except those that start on a `closed_on` date. `holidays` are the dates on which
-    windows of HOLIDAY start as well.
+    windows of HOLIDAY start as well, and instead of all others those of `on_holidays`, where there are any. A date in
+    `instead` has windows of its own whatever day it is.
     """
 
     windows: tuple[LocalWindow, ...]
     closed_on: frozenset[date] = frozenset()
     holidays: Container[date] = frozenset()
+    on_holidays: tuple[LocalWindow, ...] | None = None
+    instead: Mapping[date, tuple[LocalWindow, ...]] = field(default_factory=dict, hash=False)
 
     def on(self, day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         """The instants of the windows that start on that local day, in order."""
         if day in self.closed_on:
             return []
         is_holiday = day in self.holidays
-        spans = (window.on(day, zone, is_holiday=is_holiday) for window in self.windows)
+        usual = self.windows if self.on_holidays is None or not is_holiday else self.on_holidays
+        spans = (window.on(day, zone, is_holiday=is_holiday) for window in self.instead.get(day, usual))
         return sorted(span for span in spans if span is not None)
 
     def _spans(self, first: date, days: int, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
         for day in (first + timedelta(days=n) for n in range(days)):
             yield from self.on(day, zone)
+
+    def spans(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """Its windows that reach into [start, end), whole."""
+        first = local_day(start, zone) - timedelta(days=2)
+        days = (local_day(end, zone) - first).days + 1
+        return (span for span in self._spans(first, days, zone) if span[0] < end and span[1] > start)
 
     def until(self, at: datetime, zone: ZoneInfo) -> datetime | None:
         """The end of the unbroken time inside that holds `at`; None where `at` is outside.

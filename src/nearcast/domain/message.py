@@ -60,6 +60,7 @@ class Message:
     freed_at: datetime | None = None
     reason: str | None = None
     consent_event_ids: tuple[str, ...] = ()
+    variant: str | None = None
 
     def to(
         self,

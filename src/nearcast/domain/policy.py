@@ -1,6 +1,5 @@
 """Limits that hold whatever a campaign wishes: frequency caps, quiet hours, hold-outs."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,10 +7,9 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.errors import InvalidInput
+from nearcast.domain.experiment import bucket
 from nearcast.domain.local_time import instant, local_day
 from nearcast.domain.quiet_hours import NO_QUIET_HOURS, QuietHours
-
-BUCKETS = 10_000
 
 
 class CapScope(StrEnum):
@@ -22,6 +20,13 @@ class CapScope(StrEnum):
     CAMPAIGN = "campaign"
     GEOFENCE = "geofence"
     CHANNEL = "channel"
+
+
+class PriorityScope(StrEnum):
+    """Whom a campaign's priority is compared with: every campaign, or those of its own shop alone."""
+
+    ACROSS_SHOPS = "across_shops"
+    WITHIN_SHOP = "within_shop"
 
 
 class CapKind(StrEnum):
@@ -106,8 +111,7 @@ def _calendar_days(day: date, unit: CalendarUnit, week_starts: int) -> tuple[dat
 class Holdout:
     """`percent` of the customers get nothing, so that the rest can be compared with them.
 
-    bucket = first 8 bytes of SHA-256("salt:customer"), big-endian, mod 10,000; held out below percent * 100. Raising
-    the percentage under one salt only adds people. Source: campaigns reference §5.6.
+    Held out is whoever's bucket is below percent * 100: raising the percentage under one salt only adds people.
     """
 
     percent: float
@@ -118,8 +122,7 @@ class Holdout:
             raise InvalidInput(f"holdout percent {self.percent} is not in 0…100")
 
     def bucket(self, customer_id: str) -> int:
-        digest = hashlib.sha256(f"{self.salt}:{customer_id}".encode()).digest()
-        return int.from_bytes(digest[:8], "big") % BUCKETS
+        return bucket(self.salt, customer_id)
 
     def holds_out(self, customer_id: str) -> bool:
         return self.bucket(customer_id) < round(self.percent * 100, 6)  # 1.1 * 100 is a little more than 110
@@ -159,5 +162,6 @@ class Policy:
     quiet_hours: QuietHours = NO_QUIET_HOURS
     caps: tuple[FrequencyCap, ...] = ()
     holdout: Holdout | None = None
+    priorities: PriorityScope = PriorityScope.ACROSS_SHOPS
     ping_rules: PingRules = field(default_factory=PingRules)
     consent_reminder: ConsentReminder | None = None

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     OUTSIDE_FENCE = "outside_fence"
     NO_TRANSITION = "no_transition"
     DWELL_NOT_MET = "dwell_not_met"
+    SENSITIVE_LOCATION = "sensitive_location"
     CAMPAIGN_INACTIVE = "campaign_inactive"
     OUTSIDE_WINDOW = "outside_window"
     OUTSIDE_DAYPART = "outside_daypart"

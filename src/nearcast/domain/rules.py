@@ -53,6 +53,12 @@ def spatial(case: Case) -> Iterator[Finding]:
     yield Finding("spatial", detail, candidate.no_opportunity)
 
 
+def place_policy(case: Case) -> Iterator[Finding]:
+    over = case.candidate.sensitive
+    if over is not None:
+        yield Finding("place_policy", {"category": over.category, "place_id": over.place_id}, Reason.SENSITIVE_LOCATION)
+
+
 def campaign_state(case: Case) -> Iterator[Finding]:
     active = case.campaign.state is CampaignState.ACTIVE
     yield Finding("campaign_state", {"state": case.campaign.state}, None if active else Reason.CAMPAIGN_INACTIVE)
@@ -78,7 +84,7 @@ def daypart(case: Case) -> Iterator[Finding]:
 
 def shop_open(case: Case) -> Iterator[Finding]:
     shop = case.candidate.shop
-    if shop.opening_hours is None and not shop.closed_on:
+    if shop.opening_hours is None and not shop.closed_on and not shop.hours_on:
         return
     hours = shop.hours
     inside = hours.covers(case.now, shop.zone)
@@ -253,6 +259,7 @@ RULES: tuple[Rule, ...] = (
     location_consent,
     ping_quality,
     spatial,
+    place_policy,
     campaign_state,
     campaign_window,
     daypart,

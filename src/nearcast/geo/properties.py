@@ -101,6 +101,9 @@ def _active_hours(value: object, place: str) -> OpeningHours | None:
     if not isinstance(value, str):
         raise InvalidGeofence(f"active_hours {value!r} are not text", place=place)
     try:
-        return OpeningHours.parse(value)
+        hours = OpeningHours.parse(value)
     except InvalidInput as error:
         raise InvalidGeofence(f"active_hours: {error.message}", place=place) from None
+    if hours.on_holidays is not None:
+        raise InvalidGeofence("active_hours: public holidays (PH) are for the opening hours of shops", place=place)
+    return hours

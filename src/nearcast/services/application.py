@@ -9,6 +9,7 @@ from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
+from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
@@ -29,6 +30,7 @@ from nearcast.services.ports import Clock
 from nearcast.services.refusals import Refusals
 from nearcast.services.reminders import Reminders
 from nearcast.services.retention import Retention
+from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 from nearcast.services.vault import Vault
@@ -52,7 +54,9 @@ class Application:
     tenants: Tenants
     shops: Shops
     fences: Fences
+    sensitive_places: SensitivePlaces
     campaigns: Campaigns
+    conflicts: Conflicts
     customers: Customers
     consents: Consents
     confirmations: Confirmations

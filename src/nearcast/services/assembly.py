@@ -1,25 +1,27 @@
 """A scenario's words become the domain's values; what does not fit is refused with its place in the file."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import Campaign, Offer, Schedule, Trigger, WhenHeld
+from nearcast.domain.campaign import Campaign, Offer, Schedule, Split, Trigger, Variant, WhenHeld
 from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
 from nearcast.domain.local_time import WEEKDAYS, LocalHours, LocalWindow, zone
-from nearcast.domain.opening_hours import OpeningHours
+from nearcast.domain.opening_hours import OpeningHours, windows_on
 from nearcast.domain.policy import CapScope, ConsentReminder, FrequencyCap, Holdout, PingRules, Policy
 from nearcast.domain.position import Position
 from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.geofences import GeofenceBook
+from nearcast.services.public_holidays import PublicHolidays
 from nearcast.services.quiet_hours import customers_quiet_hours, quiet_hours_of
 from nearcast.services.runs import check_cron
 from nearcast.services.scenario import (
@@ -27,12 +29,16 @@ from nearcast.services.scenario import (
     CapShape,
     ConsentShape,
     HoldoutShape,
+    OfferShape,
     PresenceShape,
     ReminderShape,
     ScenarioShape,
+    ShopShape,
+    VariantShape,
     WindowShape,
     placed,
 )
+from nearcast.services.sensitive_book import SensitiveBook, sensitive_places
 from nearcast.services.world import CampaignBook, Tenant, World
 
 GeofenceReader: TypeAlias = Callable[[Path], list[Geofence]]
@@ -81,6 +87,7 @@ class _Assembly:
             quiet_hours=quiet_hours_of(shape.platform, shape.policy),
             caps=_caps(shape.policy.caps, "policy.caps", CapScope.CUSTOMER),
             holdout=_holdout(shape.policy.holdout, "policy.holdout"),
+            priorities=shape.policy.priorities,
             ping_rules=PingRules(
                 max_age_s=rules.max_age_s, max_accuracy_m=rules.max_accuracy_m, max_future_s=rules.max_future_s
             ),
@@ -99,6 +106,7 @@ class _Assembly:
             campaigns=CampaignBook(campaigns),
             customers=customers,
             geofences=geofences,
+            sensitive=SensitiveBook(sensitive_places(shape.sensitive_places, place="sensitive_places")),
         )
 
     def zone_of_shop(self, shop_id: ShopId | None) -> ZoneInfo:
@@ -108,15 +116,19 @@ class _Assembly:
 
     def _shop(self, n: int) -> Shop:
         shape, place = self.shape.shops[n], f"shops[{n}]"
-        hours = shape.opening_hours
+        said = shape.opening_hours
+        hours = placed(f"{place}.opening_hours", lambda: OpeningHours.parse(said)) if said else None
         lat, lon = shape.lat, shape.lon
         return Shop(
             id=ShopId(shape.id),
             name=shape.name or shape.id,
             zone=_zone(shape.timezone, f"{place}.timezone") or self.zone,
             position=placed(place, lambda: Position(lat, lon)) if lat is not None and lon is not None else None,
-            opening_hours=placed(f"{place}.opening_hours", lambda: OpeningHours.parse(hours)) if hours else None,
+            opening_hours=hours,
             closed_on=frozenset(shape.closed_on),
+            hours_on=_hours_on(shape, place),
+            holidays=_holidays(shape, hours, place),
+            rank=shape.rank,
         )
 
     def _customer(self, n: int) -> Customer:
@@ -158,7 +170,8 @@ class _Assembly:
             trigger=shape.trigger.on,
             channel=shape.channel,
             sender=shape.sender or self.shape.tenant.id,
-            offer=Offer(text=shape.offer.text, expires_after_s=shape.offer.expires_after_s),
+            offer=_offer(shape.offer),
+            split=_split(shape),
             geofence_ids=frozenset(map(GeofenceId, ids)) if ids else None,
             state=shape.state,
             active_from=shape.active.from_,
@@ -275,6 +288,43 @@ def _holdout(shape: HoldoutShape | None, place: str) -> Holdout | None:
 
 def _reminder(shape: ReminderShape | None) -> ConsentReminder | None:
     return None if shape is None else ConsentReminder(timedelta(days=shape.every_days), shape.blocks)
+
+
+def _holidays(shape: ShopShape, hours: OpeningHours | None, place: str) -> Container[date]:
+    """The public holidays where a shop stands, if its opening hours speak of them."""
+    if hours is None or hours.on_holidays is None:
+        return frozenset()
+    if shape.country is None:
+        raise InvalidInput("is needed where opening_hours speak of PH", place=f"{place}.country")
+    found: Container[date] = placed(f"{place}.country", partial(PublicHolidays.of, shape.country))
+    return found
+
+
+def _hours_on(shape: ShopShape, place: str) -> dict[date, tuple[LocalWindow, ...]]:
+    """The hours of single dates."""
+    found: dict[date, tuple[LocalWindow, ...]] = {}
+    for n, special in enumerate(shape.special_hours):
+        if special.on in shape.closed_on:
+            raise InvalidInput(f"{special.on} is in closed_on", place=f"{place}.special_hours[{n}].on")
+        found[special.on] = placed(f"{place}.special_hours[{n}].hours", partial(windows_on, special.hours))
+    return found
+
+
+def _offer(shape: OfferShape) -> Offer:
+    return Offer(text=shape.text, expires_after_s=shape.expires_after_s)
+
+
+def _split(shape: CampaignShape) -> Split | None:
+    if not shape.variants:
+        return None
+    variants = (placed(f"variants[{n}].offer", partial(_variant, each)) for n, each in enumerate(shape.variants))
+    salt = shape.variant_salt or f"variant:{shape.id}:v1"
+    split: Split = placed("variants", partial(Split, salt, tuple(variants)))
+    return split
+
+
+def _variant(shape: VariantShape) -> Variant:
+    return Variant(name=shape.name, weight=shape.weight, offer=_offer(shape.offer) if shape.offer else None)
 
 
 def _presence(shape: PresenceShape) -> PresenceRules:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from nearcast.domain.campaign import CampaignState
+from nearcast.domain.campaign import CampaignClass, CampaignState
 from nearcast.domain.errors import Conflict, InvalidInput
 from nearcast.domain.ids import CampaignId
 from nearcast.services.access import Principal
@@ -13,9 +13,11 @@ from nearcast.services.catalogue import assembled
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Run, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
 from nearcast.services.report import rfc3339
+from nearcast.services.reserved_keys import with_reserved
 from nearcast.services.scenario import CampaignShape, parse_instant
 from nearcast.services.shops import shop_of_document
 
+_RESERVED = {"klass": CampaignClass.PROMO.value}
 _AT_FIRST = (CampaignState.DRAFT, CampaignState.ACTIVE)
 
 
@@ -45,6 +47,7 @@ class Campaigns(Register):
         doc = campaign.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"state"})
         with self._store.writing(asker.tenant_id) as uow:
             standing = self.may_write(uow, asker, campaign.id, doc, is_new=is_new, expected=expected)
+            doc = with_reserved(asker, doc, standing, _RESERVED)
             _check_geofences(uow, asker, campaign)
             state = _state(campaign, standing)
             written = uow.catalogue.campaigns.put_campaign(campaign.id, doc, now, state=state)

@@ -12,6 +12,7 @@ from nearcast.services.assembly import assemble
 from nearcast.services.geofences import GeofenceBook
 from nearcast.services.ports import Catalogue, Revision
 from nearcast.services.scenario import ScenarioShape
+from nearcast.services.sensitive_book import SensitiveBook, sensitive_place
 from nearcast.services.world import World
 
 CATALOGUE = "catalogue"
@@ -29,6 +30,7 @@ class CatalogueCache:
     platform: Mapping[str, Any] = field(default_factory=dict)
     revision: int = -1
     _geofences: GeofenceBook | None = None
+    _sensitive: SensitiveBook = field(default_factory=SensitiveBook)
     _base: World | None = field(default=None)
 
     def fresh(self) -> "CatalogueCache":
@@ -44,6 +46,7 @@ class CatalogueCache:
             edits = catalogue.geofences.every(since=max(self.revision, 0))
             # one that was made meanwhile comes next time, and only then
             self._apply([edit for edit in edits if edit.catalogue_revision <= now_at], self._base.geofences, is_first)
+            self._base.sensitive = self._protected(catalogue, now_at)
             self.revision = now_at
         base = self._base
         return World(
@@ -52,7 +55,19 @@ class CatalogueCache:
             campaigns=base.campaigns,
             customers={},
             geofences=base.geofences,
+            sensitive=base.sensitive,
         )
+
+    def _protected(self, catalogue: Catalogue, now_at: int) -> SensitiveBook:
+        """The sensitive places, brought up to date."""
+        for edit in catalogue.sensitive_places.every(since=max(self.revision, 0)):
+            if edit.catalogue_revision > now_at:
+                break
+            if edit.is_deleted:
+                self._sensitive.delete(edit.id)
+            else:
+                self._sensitive.put(sensitive_place(edit.doc, place=f"sensitive place {edit.id}"))
+        return self._sensitive
 
     def _with_geofences(self, world: World) -> World:
         if self._geofences is None:

@@ -15,6 +15,7 @@ from nearcast.domain.local_time import local_day
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
+from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.geodesy import distance_m
 from nearcast.geo.zones import zone_of
@@ -36,6 +37,7 @@ def transition_candidates(world: World, transition: Transition, now: datetime) -
     campaigns = world.campaigns.triggered(trigger, geofence)
     if not campaigns:  # of most transitions nobody wants to know, and a name takes a while to make
         return []
+    sensitive = world.sensitive.over(geofence)
     opportunity = transition_opportunity(transition.visit_id, transition.kind)
     return [
         Candidate(
@@ -48,13 +50,20 @@ def transition_candidates(world: World, transition: Transition, now: datetime) -
             visit_id=transition.visit_id,
             ping=_evidence(transition.fix) if transition.fix else None,
             distance_m=_distance_m(world.shops[campaign.shop_id], transition.fix),
+            sensitive=sensitive,
         )
         for campaign in campaigns
     ]
 
 
 def run_candidate(
-    world: World, campaign: Campaign, customer_id: CustomerId, due_at: datetime, seen: Fix, distance_m: float | None
+    world: World,
+    campaign: Campaign,
+    customer_id: CustomerId,
+    due_at: datetime,
+    seen: Fix,
+    distance_m: float | None,
+    sensitive: Sensitive | None = None,
 ) -> Candidate:
     """A due run's entry for one customer, last seen at that fix."""
     return Candidate(
@@ -65,6 +74,7 @@ def run_candidate(
         at=due_at,
         ping=PingEvidence(key="run", recorded_at=seen.at, accuracy_m=seen.accuracy_m, zone=None),
         distance_m=distance_m,
+        sensitive=sensitive,
     )
 
 
@@ -83,7 +93,9 @@ def decide_and_keep(
     world.decided |= fresh
     facts = world.facts(customer_id, {candidate.campaign.id for candidate in candidates}, now)
     queued = []
-    for verdict in decide(candidates, facts, world.tenant.policy, now).verdicts:
+    decision = decide(candidates, facts, world.tenant.policy, now)
+    world.assignments[customer_id] += decision.assignments
+    for verdict in decision.verdicts:
         message = None
         if verdict.outcome in (Outcome.SEND, Outcome.DEFER):
             message = _message(world, customer_id, verdict, now)
@@ -133,25 +145,26 @@ def _message(world: World, customer_id: CustomerId, verdict: Verdict, now: datet
         geofence_id=candidate.geofence_id,
         visit_id=candidate.visit_id,
         channel=campaign.channel,
-        text=_text(world, customer_id, candidate, verdict.expires_at, now),
+        text=_text(world, customer_id, verdict, now),
         status=MessageStatus.QUEUED,
         queued_at=now,
         not_before=max(verdict.not_before or now, reached_at),
         expires_at=verdict.expires_at,
         is_deferred=deferred,
         consent_event_ids=verdict.consent_event_ids,
+        variant=verdict.variant,
     )
 
 
-def _text(world: World, customer_id: CustomerId, candidate: Candidate, expires_at: datetime, now: datetime) -> str:
+def _text(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime) -> str:
     """The offer as the customer reads it; instants in the shop's wall-clock time, dated if it is another day."""
-    shop = candidate.shop
-    local = expires_at.astimezone(shop.zone)
+    shop = verdict.candidate.shop
+    local = verdict.expires_at.astimezone(shop.zone)
     same_day = local.date() == local_day(now, shop.zone)
     customer = world.customers.get(customer_id)
     values = {f"customer.{key}": value for key, value in (customer.attributes if customer else {}).items()}
     values |= {"shop.name": shop.name, "expires_at": f"{local:%H:%M}" if same_day else f"{local:%Y-%m-%d %H:%M}"}
-    return candidate.campaign.offer.render(values)
+    return verdict.offer.render(values)
 
 
 def _row(customer_id: CustomerId, verdict: Verdict, message: Message | None, now: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from nearcast.domain.decision import Outcome, decide
 from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, VisitId, decision_id
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
+from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.track import pass_time
 from nearcast.services.ports import Channel, SendOutcome
 from nearcast.services.world import World
@@ -44,6 +45,7 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
         visit_id=message.visit_id,
         message_id=message.id,
         expires_at=message.expires_at,
+        sensitive=_sensitive(world, message.geofence_id, now),
     )
     facts = world.facts(message.customer_id, [campaign.id], now)
     (verdict,) = decide([candidate], facts, world.tenant.policy, now, Gate.DISPATCH).verdicts
@@ -54,6 +56,11 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
     if _is_left_behind(world, message, _open_visits(world, message.customer_id, now)):
         return message.to(MessageStatus.CANCELLED, reason=Reason.CANCELLED_LEFT, freed_at=now)
     return message.to(MessageStatus.SENDING, consent_event_ids=verdict.consent_event_ids)
+
+
+def _sensitive(world: World, geofence_id: GeofenceId | None, now: datetime) -> Sensitive | None:
+    geofence = None if geofence_id is None else world.geofences.at(geofence_id, now)
+    return None if geofence is None else world.sensitive.over(geofence)
 
 
 def settled(message: Message, outcome: SendOutcome, now: datetime) -> Message:

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 from nearcast.domain.campaign import Campaign, Trigger
 from nearcast.domain.case import Candidate, Case, Facts, Gate, PingEvidence, Send
 from nearcast.domain.customer import Shop
-from nearcast.domain.decision import earliest_send, holdout_finding, judge
+from nearcast.domain.decision import earliest_send, holdout_finding, judge, variant_finding
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, VisitId
 from nearcast.domain.local_time import zone
 from nearcast.domain.reason import Reason
+from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.visit import TransitionKind
 from nearcast.services.report import as_json
 from nearcast.services.scenario import Instant, parse_instant
@@ -91,13 +92,19 @@ class Past(Protocol):
     def is_of_shop(self, geofence_id: GeofenceId, shop_id: ShopId, at: datetime) -> bool:
         """Whether the geofence was that shop's."""
 
+    def sensitive(self, geofence_id: GeofenceId, at: datetime) -> Sensitive | None:
+        """The sensitive place that the geofence lay over."""
+
 
 def explain_row(past: Past, row: Mapping[str, Any]) -> dict[str, Any]:
     """What a row of the match log says, its instants as text, and from when on it would have been a send."""
     decided_at = parse_instant(row["decided_at"])
     timezone = row["detail"]["spatial"]["timezone"]
     standing = past.standing(decided_at, without=row["message_id"])
-    case = _case(standing, decided_at, row["geofence_id"], here=zone(timezone) if timezone else None)
+    over = row["detail"].get("place_policy")
+    sensitive = Sensitive(over["place_id"], over["category"]) if over else None
+    here = zone(timezone) if timezone else None
+    case = _case(standing, decided_at, row["geofence_id"], here=here, sensitive=sensitive)
     rules = [{"rule": rule, **detail} for rule, detail in row["detail"].items()]
     sent = row["outcome"] == "send"
     return {
@@ -114,8 +121,9 @@ def explain_instant(past: Past, at: datetime) -> dict[str, Any]:
     """What the rules say of the facts at an instant of which the match log has no row."""
     standing = past.standing(at)
     geofence_id, no_opportunity = _place(past, standing.campaign, at)
-    case = _case(standing, at, geofence_id, no_opportunity=no_opportunity)
-    findings = [*judge(case).findings, *filter(None, [holdout_finding(case)])]
+    sensitive = None if geofence_id is None else past.sensitive(geofence_id, at)
+    case = _case(standing, at, geofence_id, no_opportunity=no_opportunity, sensitive=sensitive)
+    findings = [*judge(case).findings, *filter(None, [holdout_finding(case), variant_finding(case)])]
     reasons = [finding.reason for finding in findings if finding.reason]
     return {
         "customer_id": past.customer_id,
@@ -143,6 +151,7 @@ def _case(
     *,
     here: ZoneInfo | None = None,
     no_opportunity: Reason | None = None,
+    sensitive: Sensitive | None = None,
 ) -> Case:
     """The candidate that the campaign's opportunity at that instant would be, with the facts as they stood."""
     candidate = Candidate(
@@ -154,6 +163,7 @@ def _case(
         geofence_id=geofence_id,
         ping=PingEvidence(key="", recorded_at=at, accuracy_m=0.0, zone=here) if here else None,
         no_opportunity=no_opportunity,
+        sensitive=sensitive,
     )
     return Case(candidate=candidate, facts=standing.facts, policy=standing.tenant.policy, now=at, gate=Gate.QUEUE)
 

@@ -9,14 +9,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nearcast.domain.errors import InvalidInput, NotFound
+from nearcast.domain.experiment import Assignment
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, VisitId
+from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.visit import TransitionKind
 from nearcast.services.assembly import assemble
 from nearcast.services.explain import Passage, Slot, Standing, explain_instant, explain_row, taken_up
 from nearcast.services.ports import Channel
 from nearcast.services.replay import Replay
 from nearcast.services.report import FACTS, MATCH_LOG, TRANSITIONS
-from nearcast.services.scenario import ScenarioShape, parse_instant
+from nearcast.services.scenario import Instant, ScenarioShape, parse_instant
 from nearcast.services.world import World
 
 _ROW_KEYS = frozenset({"customer_id", "campaign_id", "at", "decided_at", "outcome", "reason", "reasons", "detail"})
@@ -33,10 +35,25 @@ def explain_replay(folder: Path, customer: str, campaign: str, at: datetime, cha
     return [explain_row(past, row) for row in rows] or [explain_instant(past, at)]
 
 
+class _Assigned(BaseModel):
+    customer_id: CustomerId
+    experiment: str
+    arm: str
+    percent: float
+    at: Instant
+
+
+class _Over(BaseModel):
+    place_id: str
+    category: str
+
+
 class _Facts(BaseModel):
     scenario: ScenarioShape
     geofences: dict[str, str | None]
+    sensitive: dict[str, _Over] = {}
     sends: list[Slot]
+    assignments: list[_Assigned] = []
 
 
 class _Folder:
@@ -49,6 +66,9 @@ class _Folder:
         except ValidationError as error:
             raise InvalidInput("is not what a replay writes", place=str(folder / FACTS)) from error
         self.shape, self.geofences, self.slots = facts.scenario, facts.geofences, facts.sends
+        self.over = facts.sensitive
+        mine = [each for each in facts.assignments if each.customer_id == customer_id]
+        self.assignments = [Assignment(**each.model_dump(exclude={"customer_id"})) for each in mine]
         if all(shape.id != campaign_id for shape in self.shape.campaigns):
             known = ", ".join(sorted(shape.id for shape in self.shape.campaigns)[:10])
             raise NotFound(f"{folder}: there is no campaign {campaign_id!r}; there are {known}")
@@ -67,6 +87,7 @@ class _Folder:
         own, of_budget = taken_up(self.slots, at, customer_id=who, campaign_id=campaign.id, without=without)
         world.other_sends[who] += own
         world.other_budget[campaign.id] += of_budget
+        world.assignments[who] += (each for each in self.assignments if each.at <= at)
         shop = world.shops[campaign.shop_id]
         return Standing(tenant=world.tenant, campaign=campaign, shop=shop, facts=world.facts(who, [campaign.id], at))
 
@@ -87,6 +108,10 @@ class _Folder:
             if row["kind"] not in list(TransitionKind):
                 raise InvalidInput(f"there is no kind {row['kind']!r}", place=str(self.folder / TRANSITIONS))
             yield Passage(TransitionKind(row["kind"]), GeofenceId(row["geofence_id"]), VisitId(row["visit_id"]))
+
+    def sensitive(self, geofence_id: GeofenceId, at: datetime) -> Sensitive | None:
+        over = self.over.get(geofence_id)
+        return None if over is None else Sensitive(over.place_id, over.category)
 
     def is_of_shop(self, geofence_id: GeofenceId, shop_id: ShopId, at: datetime) -> bool:
         return self.geofences.get(geofence_id) == shop_id

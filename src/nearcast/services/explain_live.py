@@ -15,12 +15,14 @@ from nearcast.domain.customer import Customer
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId
 from nearcast.domain.message import Message
+from nearcast.domain.sensitive import Sensitive
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import assemble
 from nearcast.services.explain import Passage, Slot, Standing, explain_instant, explain_row, plain, taken_up
 from nearcast.services.ports import Catalogue, Customers, MatchLogFilter, Outbox, Revision, UnitOfWork
 from nearcast.services.report import rfc3339
 from nearcast.services.scenario import ScenarioShape
+from nearcast.services.sensitive_book import SensitiveBook, sensitive_place
 from nearcast.services.world import World
 
 _ROWS_AT_ONCE = 500
@@ -136,12 +138,14 @@ class _Kept:
         has_budget = campaign.budget_messages is not None
         sends, used = self._taken_up(at, without, caveats, has_budget=has_budget)
         ledger = [line.event for line in self.uow.consents.lines(self.customer_id) if line.recorded_at <= at]
+        assigned = self.uow.assignments.of([self.customer_id]).get(self.customer_id, [])
         facts = Facts(
             customer=self._customer(at, caveats),
             tenant_zone=world.tenant.zone,
             consents=tuple(in_ledger_order(ledger)),
             sends=tuple(sends),
             budget_used={campaign.id: used},
+            assignments=tuple(each for each in assigned if each.at <= at),
         )
         shop = world.shops[campaign.shop_id]
         return Standing(tenant=world.tenant, campaign=campaign, shop=shop, facts=facts, caveats=tuple(caveats))
@@ -185,6 +189,15 @@ class _Kept:
         if revision is None:
             return False
         return geofence_from_feature(revision.doc, place=f"geofence {geofence_id}").shop_id == shop_id
+
+    def sensitive(self, geofence_id: GeofenceId, at: datetime) -> Sensitive | None:
+        revision = _in_force(self.uow.catalogue.geofences.history(geofence_id), at)
+        if revision is None:
+            return None
+        edits = [edit for edit in self.uow.catalogue.sensitive_places.every() if edit.at <= at]
+        stood = {edit.id: edit for edit in edits}.values()
+        places = (sensitive_place(edit.doc, place="") for edit in stood if not edit.is_deleted)
+        return SensitiveBook(places).over(geofence_from_feature(revision.doc, place=f"geofence {geofence_id}"))
 
     def _world(self, at: datetime, caveats: list[str]) -> World:
         """Settings, the campaign and its shop as they stood."""

@@ -47,6 +47,13 @@ def is_without_ground(feature: Mapping[str, Any]) -> bool:
     return feature.get("type") == "Feature" and feature.get("geometry") is None
 
 
+def names_nothing(feature: Mapping[str, Any]) -> bool:
+    """Whether a Feature has no id, wherever one may stand."""
+    properties = feature.get("properties")
+    inside = properties if isinstance(properties, Mapping) else {}
+    return all(value is None for value in (feature.get("id"), inside.get("id"), inside.get("osm_id")))
+
+
 def with_circle(
     feature: Mapping[str, Any], shop_at: Callable[[], Position | None], locate: Callable[[object], Position]
 ) -> dict[str, Any]:

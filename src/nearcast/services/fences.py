@@ -122,6 +122,7 @@ class Fences(Register):
             raise InvalidInput(f"is {found.geofence.id!r}, and the address says {key!r}", place="id")
         if found.geofence.shop_id is not None and found.geofence.shop_id not in world.shops:
             raise _no_shop(found.geofence.shop_id)
+        world.sensitive.refuse(found.geofence)
         return found, self._care(asker, found, world, now)
 
     def _world(self, asker: Principal) -> World:

@@ -47,6 +47,10 @@ class GeofenceBook:
         """Every geofence there ever was, each revision once."""
         return (geofence for known in self._revisions.values() for _, geofence in known if geofence is not None)
 
+    def all_in_force(self, instant: datetime) -> Iterator[Geofence]:
+        """Every geofence as it stands at an instant."""
+        return (geofence for key in self._revisions if (geofence := self.at(key, instant)) is not None)
+
     def load(self, edits: Iterable[tuple[datetime, Geofence | GeofenceId]]) -> None:
         """All edits of a book that has none, at once: a geofence is put, one that is named deleted."""
         in_force: dict[GeofenceId, Geofence] = {}

@@ -17,10 +17,11 @@ from nearcast.services.catalogue import CATALOGUE
 from nearcast.services.engines import Engines
 from nearcast.services.import_report import Taken
 from nearcast.services.import_rows import checked
-from nearcast.services.ports import Revision, Store
+from nearcast.services.ports import Revision, Store, UnitOfWork
 from nearcast.services.registers import check_catalogue
 from nearcast.services.rows import Row, readable
 from nearcast.services.scenario import PresenceShape, ScenarioShape, ShopShape
+from nearcast.services.sensitive_book import SensitiveBook
 from nearcast.services.shops import Shops, shop_of_document
 from nearcast.services.texts import check_id
 from nearcast.services.working_set import WorkingSet
@@ -108,10 +109,12 @@ def _write_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, batch:
             with engine.store.writing(tenant_id) as uow:
                 uow.catalogue.hold()
                 edited, edits = set[CustomerId](), list[AuditEntry]()
+                sensitive = engine.catalogue.world(uow.catalogue).sensitive
                 for row, geofence in batch:
-                    shop_id = shop_of_document(row.value)
-                    if shop_id is not None and uow.catalogue.shops.get(shop_id) is None:
-                        bad.append((row, InvalidInput(f"there is no shop {shop_id!r}", place="properties.shop_id")))
+                    try:
+                        _check(uow, sensitive, row, geofence)
+                    except InvalidInput as refused:
+                        bad.append((row, refused))
                         continue
                     standing = uow.catalogue.geofences.get(geofence.id)
                     if standing is None or standing.doc != row.value:
@@ -133,6 +136,14 @@ def _write_geofences(engines: Engines, tenant_id: TenantId, taken: Taken, batch:
 
 def _edit(kind: str, key: str, standing: Revision | None, doc: Mapping[str, Any], now: datetime) -> AuditEntry:
     return edit_entry(COMMAND_LINE, kind, key, now, before=None if standing is None else standing.doc, after=doc)
+
+
+def _check(uow: UnitOfWork, sensitive: SensitiveBook, row: Row, geofence: Geofence) -> None:
+    """InvalidInput for a geofence of a shop that is not there, or over a sensitive place."""
+    shop_id = shop_of_document(row.value)
+    if shop_id is not None and uow.catalogue.shops.get(shop_id) is None:
+        raise InvalidInput(f"there is no shop {shop_id!r}", place="properties.shop_id")
+    sensitive.refuse(geofence)
 
 
 def _became(was_there: bool, is_changed: bool) -> str:

@@ -23,8 +23,9 @@ from nearcast.services.instants import as_us
 from nearcast.services.intake import Intake
 from nearcast.services.ports import Store
 from nearcast.services.rows import PingRowReader, Row, RowReader
+from nearcast.services.sensitive_places import import_sensitive_places
 
-KINDS = ("shops", "geofences", "customers", "pings")
+KINDS = ("shops", "geofences", "customers", "pings", "sensitive-places")
 _PINGS_AT_ONCE = 10_000
 
 
@@ -79,20 +80,23 @@ class Importing:
             raise InvalidInput("is the file that is taken in", place=str(report))
         if kind == "pings":
             taken = self._take_pings(path, tenant_id, now)
-        elif kind == "geofences":
-            taken = self._take_geofences(path, tenant_id, now, choice, note)
+        elif kind in ("geofences", "sensitive-places"):
+            taken = self._take_features(kind, path, tenant_id, now, choice, note)
         else:
             taken = self._take(kind, path, tenant_id, now)
         taken.write_report(report)
         return taken
 
-    def _take_geofences(
-        self, path: Path, tenant_id: TenantId, now: datetime, choice: Choice, note: Callable[[str], None]
+    def _take_features(
+        self, kind: str, path: Path, tenant_id: TenantId, now: datetime, choice: Choice, note: Callable[[str], None]
     ) -> Taken:
         file = self._read_features(path, choice, note=note)
         rows = [Row(n + 1, feature, file.faults.get(n)) for n, feature in enumerate(file.features)]
-        taken = Taken(kind="geofences", rows=len(rows))
-        import_geofences(self._engines, tenant_id, taken, rows, now, note)
+        taken = Taken(kind=kind, rows=len(rows))
+        if kind == "geofences":
+            import_geofences(self._engines, tenant_id, taken, rows, now, note)
+        else:
+            import_sensitive_places(self._store, tenant_id, taken, rows, now)
         return taken
 
     def _take(self, kind: str, path: Path, tenant_id: TenantId, now: datetime) -> Taken:

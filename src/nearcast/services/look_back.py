@@ -1,4 +1,4 @@
-"""How far back the rules of a tenant look at what was sent."""
+"""How far back the rules of a tenant look at what was sent, and whether they ask for experiments."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -21,6 +21,11 @@ def look_back(policy: Policy, campaigns: Iterable[Campaign]) -> timedelta:
     """
     caps = chain(policy.caps, *(campaign.caps for campaign in campaigns))
     return max(map(_span, caps), default=timedelta())
+
+
+def has_experiments(policy: Policy, campaigns: Iterable[Campaign]) -> bool:
+    """Whether any rule asks which arm of an experiment a customer is in."""
+    return policy.holdout is not None or any(each.holdout or each.split for each in campaigns)
 
 
 def _span(cap: FrequencyCap) -> timedelta:

@@ -79,4 +79,5 @@ class Messages:
             "read_at": None,
             "expires_at": message.expires_at,
             "cost": None,
+            "variant": message.variant,
         }

@@ -1,20 +1,23 @@
 """What a replay leaves behind: files that are the same, byte for byte, for the same input.
 
 Beside the four of CONTRACT stands `facts.json`, what `explain` needs to judge any instant: the scenario without pings
-and geometry, and what was sent.
+and geometry, what was sent, and who was in which arm of an experiment.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from nearcast.domain.case import Send
 from nearcast.domain.errors import InvalidInput
+from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message
+from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.visit import Transition
 from nearcast.services.matching import in_file_order
 from nearcast.services.replay import Replay
@@ -100,6 +103,7 @@ def message_row(message: Message) -> dict[str, Any]:
         "sent_at": message.sent_at,
         "expires_at": message.expires_at,
         "text": message.text,
+        "variant": message.variant,
     }
 
 
@@ -130,7 +134,7 @@ def _summary(replay: Replay) -> dict[str, Any]:
 def _facts(replay: Replay, shape: ScenarioShape) -> dict[str, Any]:
     world = replay.world
     placeless = [event for event in shape.events if event.consent or event.campaign or event.prior_send]
-    scenario = shape.model_copy(update={"geofences": None, "events": placeless})
+    scenario = shape.model_copy(update={"geofences": None, "sensitive_places": None, "events": placeless})
     ghosts = [
         {**_slot(send), "customer_id": who, "message_id": None, "queued_at": send.at, "sent_at": None, "freed_at": None}
         for who, sends in world.other_sends.items()
@@ -151,8 +155,20 @@ def _facts(replay: Replay, shape: ScenarioShape) -> dict[str, Any]:
     return {
         "scenario": scenario.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "geofences": {geofence.id: geofence.shop_id for geofence in world.geofences.all_revisions()},
+        "sensitive": {geofence.id: asdict(over) for geofence, over in _sensitive(world)},
         "sends": [*messages, *ghosts],
+        "assignments": [
+            {"customer_id": who, **asdict(each)} for who, arms in world.assignments.items() for each in arms
+        ],
     }
+
+
+def _sensitive(world: World) -> Iterator[tuple[Geofence, Sensitive]]:
+    """The geofences that lie over a sensitive place in one of their revisions."""
+    for geofence in world.geofences.all_revisions():
+        over = world.sensitive.over(geofence)
+        if over is not None:
+            yield geofence, over
 
 
 def _slot(send: Send | Message) -> dict[str, Any]:

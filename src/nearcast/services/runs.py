@@ -4,7 +4,7 @@ Due instants come from cronsim, which treats clock changes as Debian's cron does
 once when the gap ends, one that happens twice runs once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +13,10 @@ from cronsim import CronSim, CronSimError
 from nearcast.domain.campaign import Campaign, CampaignState, Schedule
 from nearcast.domain.case import Candidate
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.ids import CustomerId
+from nearcast.domain.ids import CustomerId, GeofenceId
 from nearcast.domain.ping import Fix
+from nearcast.domain.position import Position
+from nearcast.domain.sensitive import Sensitive
 from nearcast.services.deciding import distances_m, run_candidate
 from nearcast.services.ports import Revision
 from nearcast.services.world import World
@@ -113,6 +115,7 @@ def run_candidates(world: World, campaign: Campaign, due_at: datetime) -> list[t
     if schedule is None or campaign.state is CampaignState.DRAFT:
         return []
     seen: list[tuple[CustomerId, Fix]] = []
+    sensitive: dict[CustomerId, Sensitive | None] = {}
     for customer_id, track in sorted(world.tracks.items()):
         newest = track.stance.last
         if newest is None:
@@ -124,10 +127,24 @@ def run_candidates(world: World, campaign: Campaign, due_at: datetime) -> list[t
         if schedule.within_m is None and campaign.geofence_ids is not None and not visiting & campaign.geofence_ids:
             continue
         seen.append((customer_id, newest))
+        sensitive[customer_id] = _sensitive(world, campaign, visiting, newest.position, due_at)
     origin = world.shops[campaign.shop_id].position
     far = distances_m(origin, [fix.position for _, fix in seen]) if origin is not None else [None] * len(seen)
     return [
-        (customer_id, run_candidate(world, campaign, customer_id, due_at, fix, distance))
+        (customer_id, run_candidate(world, campaign, customer_id, due_at, fix, distance, sensitive[customer_id]))
         for (customer_id, fix), distance in zip(seen, far, strict=True)
         if schedule.within_m is None or (distance is not None and distance <= schedule.within_m)
     ]
+
+
+def _sensitive(
+    world: World, campaign: Campaign, visiting: Collection[GeofenceId], position: Position, due_at: datetime
+) -> Sensitive | None:
+    """The sensitive place that a customer is in, or that every one of the campaign's geofences about them lies over."""
+    here = world.sensitive.at(position)
+    if here is not None or campaign.schedule is None or campaign.schedule.within_m is not None:
+        return here
+    named = sorted(campaign.geofence_ids.intersection(visiting)) if campaign.geofence_ids is not None else []
+    drawn = [geofence for key in named if (geofence := world.geofences.at(key, due_at)) is not None]
+    over = [world.sensitive.over(geofence) for geofence in drawn]
+    return over[0] if over and all(over) else None

@@ -21,7 +21,7 @@ from pydantic import (
 from nearcast.domain.campaign import CampaignClass, CampaignState, Trigger
 from nearcast.domain.consent import ConsentAction
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.policy import CalendarUnit, CapKind
+from nearcast.domain.policy import CalendarUnit, CapKind, PriorityScope
 from nearcast.domain.visit import FirstSeen
 from nearcast.services.documents import read_document
 
@@ -69,6 +69,7 @@ Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 Day = Annotated[date, Field(strict=False)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Said = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_printable)]
+Rank = Annotated[int, Field(ge=0, le=100)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -155,6 +156,14 @@ class PolicyShape(Shape):
     jurisdictions: bool | list[str] = False
     caps: list[CapShape] = []
     holdout: HoldoutShape | None = None
+    priorities: Annotated[PriorityScope, Field(strict=False)] = PriorityScope.ACROSS_SHOPS
+
+
+class SpecialHoursShape(Shape):
+    """The hours of one date instead of the week's: `08:00-12:00`, or `off`."""
+
+    on: Day
+    hours: str
 
 
 class ShopShape(Shape):
@@ -165,6 +174,9 @@ class ShopShape(Shape):
     timezone: str | None = None
     opening_hours: str | None = None
     closed_on: list[Day] = []
+    special_hours: list[SpecialHoursShape] = []
+    country: str | None = None
+    rank: Rank = 0
 
     @model_validator(mode="after")
     def _has_a_whole_position(self) -> "ShopShape":
@@ -226,6 +238,14 @@ class OfferShape(Shape):
     expires_after_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 1200.0
 
 
+class VariantShape(Shape):
+    """One arm of an A/B test; without an offer it sends the campaign's."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    weight: Annotated[int, Field(ge=0, le=10_000)] = 1
+    offer: OfferShape | None = None
+
+
 class BudgetShape(Shape):
     messages: Annotated[int, Field(ge=0)] | None = None
 
@@ -244,7 +264,9 @@ class CampaignShape(Shape):
     channel: str
     sender: Id | None = None
     offer: OfferShape
-    priority: int = 0
+    variants: list[VariantShape] = []
+    variant_salt: Id | None = None
+    priority: Rank = 0
     klass: Annotated[CampaignClass, Field(strict=False)] = CampaignClass.PROMO
     re_eligibility_s: Seconds = 0.0
     re_eligibility_days: Annotated[int, Field(ge=0, le=10_000)] = 0
@@ -357,6 +379,7 @@ class ScenarioShape(SettingsShape):
     platform: PlatformShape = PlatformShape()
     shops: list[ShopShape] = []
     geofences: str | dict[str, Any] | None = None
+    sensitive_places: dict[str, Any] | None = None
     customers: list[CustomerShape] = []
     consents: list[ConsentShape] = []
     campaigns: list[CampaignShape] = []

@@ -8,7 +8,10 @@ from nearcast.domain.errors import InUse
 from nearcast.services.access import Principal
 from nearcast.services.ports import Catalogue, Documents, Revision, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
+from nearcast.services.reserved_keys import with_reserved
 from nearcast.services.scenario import ShopShape
+
+_RESERVED = {"rank": 0}
 
 
 class Shops(Register):
@@ -29,6 +32,7 @@ class Shops(Register):
         doc = shop.model_dump(mode="json", by_alias=True, exclude_unset=True)
         with self._store.writing(asker.tenant_id) as uow:
             standing = self.may_write(uow, asker, shop.id, doc, is_new=is_new, expected=expected)
+            doc = with_reserved(asker, doc, standing, _RESERVED)
             written = uow.catalogue.shops.put(shop.id, doc, now)
             self.note_edit(uow, asker, shop.id, now, before=standing, after=doc)
             check_catalogue(uow, asker.tenant_id, self.plural, shop.id)

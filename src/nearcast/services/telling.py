@@ -19,6 +19,7 @@ _SENTENCES = {
     "outside_fence": "not in any geofence of the campaign",
     "no_transition": "nothing happened there at that instant",
     "dwell_not_met": "not there for long enough yet",
+    "sensitive_location": "a place that nobody is messaged about being at",
     "campaign_inactive": "the campaign was not active",
     "outside_window": "outside the campaign's dates",
     "outside_daypart": "outside the campaign's hours",

@@ -23,6 +23,7 @@ SAFE_DEFAULTS: dict[str, Any] = {
         "exit_margin_m": 20,
     },
     "policy": {
+        "priorities": "within_shop",
         "quiet_hours": [{"from": "21:00", "until": "08:00"}],
         "jurisdictions": True,
         "caps": [

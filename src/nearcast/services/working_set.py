@@ -11,7 +11,7 @@ from nearcast.domain.track import Track
 from nearcast.services.budgets import OthersShare
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.engine import visits_end_at
-from nearcast.services.look_back import look_back
+from nearcast.services.look_back import has_experiments, look_back
 from nearcast.services.ports import KeptTrack, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
 from nearcast.services.world import World
@@ -39,6 +39,7 @@ class WorkingSet:
         self._tracks: dict[CustomerId, Track] = {}
         self._messages: dict[MessageId, Message] = {}
         self._other_sends: dict[CustomerId, int] = {}
+        self._assigned: dict[CustomerId, int] = {}
         self._load(self.world, now)
 
     def _load(self, world: World, now: datetime | None) -> None:
@@ -60,6 +61,9 @@ class WorkingSet:
             world.other_sends[key] = sends
             self._other_sends[key] = len(sends)
         campaigns = world.campaigns.by_id
+        if has_experiments(world.tenant.policy, campaigns.values()):
+            world.assignments.update(uow.assignments.of(ids))
+        self._assigned = {key: len(each) for key, each in world.assignments.items()}
         limits = {key: one.budget_messages for key, one in campaigns.items() if one.budget_messages is not None}
         if self._known.holds_budgets:
             uow.budgets.hold(limits)
@@ -79,6 +83,9 @@ class WorkingSet:
         uow.outbox.update(changed)
         uow.sends.append(
             (key, send) for key, sends in world.other_sends.items() for send in sends[self._other_sends.get(key, 0) :]
+        )
+        uow.assignments.append(
+            (key, each) for key, known in world.assignments.items() for each in known[self._assigned.get(key, 0) :]
         )
         self.save_tracks(key for key, track in world.tracks.items() if track is not self._tracks.get(key))
         uow.tracks.delete(key for key in self._tracks if key not in world.tracks)

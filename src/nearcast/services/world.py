@@ -11,6 +11,7 @@ from nearcast.domain.campaign import Campaign, CampaignState, Trigger
 from nearcast.domain.case import Facts, Send
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer, Shop
+from nearcast.domain.experiment import Assignment
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
 from nearcast.domain.message import Message
@@ -19,6 +20,7 @@ from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
 from nearcast.services.geofences import GeofenceBook
 from nearcast.services.roster import Roster
+from nearcast.services.sensitive_book import SensitiveBook
 from nearcast.services.tracks import Tracks
 
 K = TypeVar("K")
@@ -70,6 +72,7 @@ class World:
     campaigns: CampaignBook
     customers: dict[CustomerId, Customer]
     geofences: GeofenceBook
+    sensitive: SensitiveBook = field(default_factory=SensitiveBook)
     consents: dict[CustomerId, list[ConsentEvent]] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     tracks: Tracks = field(init=False)
@@ -80,6 +83,7 @@ class World:
     waiting: dict[CustomerId, dict[MessageId, Message]] = field(default_factory=lambda: defaultdict(dict))
     other_sends: dict[CustomerId, list[Send]] = field(default_factory=lambda: defaultdict(list))
     other_budget: Counter[CampaignId] = field(default_factory=Counter)
+    assignments: dict[CustomerId, list[Assignment]] = field(default_factory=lambda: defaultdict(list))
     runs: list[dict[str, Any]] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
@@ -130,6 +134,7 @@ class World:
             sends=(*self.other_sends.get(customer_id, ()), *self.sends.get(customer_id, {}).values()),
             budget_used={key: self._budget[key] + self.other_budget[key] for key in campaigns},
             last_zone=self.last_zones.get(customer_id),
+            assignments=tuple(self.assignments.get(customer_id, ())),
         )
 
 

@@ -12,7 +12,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.services.ports import Revision
 from nearcast.store.geofences import GeofenceRevisions
 from nearcast.store.revisions import Revisions
-from nearcast.store.tables import campaign_revision, settings_revision, shop_revision, tenant
+from nearcast.store.tables import campaign_revision, sensitive_place_revision, settings_revision, shop_revision, tenant
 
 _SETTINGS = "settings"
 
@@ -34,6 +34,7 @@ class Catalogue:
         self.shops = Revisions(connection, tenant_id, shop_revision)
         self.campaigns = CampaignRevisions(connection, tenant_id, campaign_revision)
         self.geofences = GeofenceRevisions(connection, tenant_id)
+        self.sensitive_places = Revisions(connection, tenant_id, sensitive_place_revision)
 
     @property
     def revision(self) -> int:

@@ -22,6 +22,7 @@ def message_to_row(message: Message, tenant: TenantId) -> dict[str, Any]:
         "text": message.text,
         "queued_at": message.queued_at,
         "expires_at": message.expires_at,
+        "variant": message.variant,
         **message_changes(message),
     }
 
@@ -59,4 +60,5 @@ def message_from_row(row: Row[Any]) -> Message:
         freed_at=row.freed_at,
         reason=row.reason,
         consent_event_ids=tuple(row.consent_event_ids or ()),
+        variant=row.variant,
     )

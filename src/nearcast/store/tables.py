@@ -76,6 +76,7 @@ def _revision_columns() -> list[Column[Any]]:
 
 
 settings_revision = Table("settings_revision", metadata, *_revision_columns())
+sensitive_place_revision = Table("sensitive_place_revision", metadata, *_revision_columns())
 shop_revision = Table("shop_revision", metadata, *_revision_columns())
 campaign_revision = Table("campaign_revision", metadata, *_revision_columns(), Column("state", String, nullable=False))
 geofence_revision = Table(
@@ -270,6 +271,7 @@ message = Table(
     Column("provider_id", String),
     Column("freed_at", UtcDateTime),
     Column("consent_event_ids", JsonText),
+    Column("variant", String),
     UniqueConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "campaign_id", "queued_at", "freed_at"),
@@ -299,6 +301,16 @@ campaign_budget = Table(
     _of_tenant(is_key=True),
     Column("campaign_id", Id, primary_key=True),
     Column("used", BigInteger, nullable=False),
+)
+assignment = Table(
+    "assignment",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("customer_id", Id, primary_key=True),
+    Column("experiment", Id, primary_key=True),
+    Column("arm", Id, primary_key=True),
+    Column("percent", Double, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 run = Table(
     "run",

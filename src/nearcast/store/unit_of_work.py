@@ -6,6 +6,7 @@ from typing import Self
 from sqlalchemy import Engine
 
 from nearcast.domain.ids import TenantId
+from nearcast.store.assignments import Assignments
 from nearcast.store.audit import AuditTrail
 from nearcast.store.budgets import Budgets
 from nearcast.store.catalogue import Catalogue
@@ -42,6 +43,7 @@ class SqlUnitOfWork(Transaction):
     outbox: Outbox
     sends: Sends
     budgets: Budgets
+    assignments: Assignments
     pings: Pings
     runs: Runs
     keys: Keys
@@ -68,6 +70,7 @@ class SqlUnitOfWork(Transaction):
         self.budgets = Budgets(connection, tenant_id)
         self.outbox = Outbox(connection, tenant_id, self.budgets)
         self.sends = Sends(connection, tenant_id, self.budgets)
+        self.assignments = Assignments(connection, tenant_id)
         self.pings = Pings(connection, tenant_id)
         self.runs = Runs(connection, tenant_id)
         self.keys = Keys(connection, tenant_id)
