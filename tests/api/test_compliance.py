@@ -33,6 +33,7 @@ def test_what_is_configured_is_in_both(service: Service):
     operator = service.client()
     settings = operator.get("/v1/settings").json()
     said = {"name": "Nahstadt Ltd.", "address": "1 High Street", "contact": "privacy@example.org"}
+    settings["policy"]["jurisdictions"] = True
     settings["policy"]["holdout"] = {"percent": 5, "salt": "s"}
     assert operator.put("/v1/settings", json={**settings, "controller": said}).status_code == 200
     open_shop(service)
@@ -55,6 +56,7 @@ def test_what_is_configured_is_in_both(service: Service):
         "triggers": ["enter"],
     }
     assert dpia["necessity_and_proportionality"]["quiet_hours"][0] == "21:00 to 08:00"
+    assert "those of wherever the customer may be as well" in dpia["necessity_and_proportionality"]["quiet_hours"]
     assert "kind calendar" in dpia["necessity_and_proportionality"]["frequency"][0]
     assert any("not k-anonymous" in each for each in dpia["open_points"])
     measures = _states(record, "security")

@@ -79,10 +79,17 @@ def _caps(found: Configuration) -> list[str]:
 
 def _quiet_hours(found: Configuration) -> list[str]:
     windows = found.rule("policy", "quiet_hours") or []
-    return [
+    told = [
         f"{each['from']} to {each['until']}" + (f" on {', '.join(each['days'])}" if each.get("days") else "")
         for each in windows
-    ] or [_NONE]
+    ]
+    return (told or [_NONE]) + _of_jurisdictions(found.rule("policy", "jurisdictions"))
+
+
+def _of_jurisdictions(said: Any) -> list[str]:
+    if not said:
+        return []
+    return [f"those of {', '.join(said) if isinstance(said, list) else 'wherever the customer may be'} as well"]
 
 
 def _risks(found: Configuration) -> list[dict[str, Any]]:
