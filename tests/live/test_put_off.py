@@ -8,7 +8,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, NOON, OUTSIDE_DEG, Heard, later, messages, names, open_corner, seen
+from tests.live.corner import ENTER, INSIDE_DEG, NOON, OUTSIDE_DEG, Heard, later, messages, names, open_corner, seen
 
 HOUR = 3600.0
 QUIET_UNTIL_TWO = {"quiet_hours": [{"from": "11:00", "until": "14:00"}]}  # it is noon in Berlin
@@ -73,3 +73,19 @@ def test_what_waits_for_a_slot_leaves_when_there_is_one(store: SqlStore) -> None
     assert sorted(messages(store, tenant)[CUSTOMER]) == ["accepted", "queued"]
     live.work_due(later(600))
     assert messages(store, tenant)[CUSTOMER] == ["accepted"] * 2
+
+
+def test_two_that_are_due_at_once_keep_the_gap_between_them(store: SqlStore) -> None:
+    """Queued long ago and put off: what counts is when the first begins to be sent, not when it was queued."""
+    gap = {"id": "gap", "scope": "customer", "kind": "min_gap", "window_s": 20}
+    later_offer = {**ENTER, "id": "later", "on_cap": "hold"}
+    settings = {"policy": {"caps": [gap]}}
+    tenant = open_corner(store, ENTER, later_offer, customers=names(1), settings=settings)
+    heard, intake = Heard(), Intake(store, lambda: None)
+    live = Live(store, tenant, heard)
+    for seconds, lat_deg in ((0, INSIDE_DEG), (1, OUTSIDE_DEG), (2, INSIDE_DEG)):
+        intake.accept(tenant, seen(names(1), later(seconds), lat_deg), later(seconds))
+        live.work_pings(later(seconds))
+    assert messages(store, tenant) == {"cust-0000": ["queued", "queued"]}
+    live.dispatch_due(later(30))
+    assert len(heard.messages) == 1

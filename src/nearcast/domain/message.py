@@ -39,6 +39,8 @@ _NEXT = {
 class Message:
     """One offer to one customer. It takes up caps and budget from `queued_at` until it is cancelled, expires, or fails
     before a channel accepted it; that instant is `freed_at`. `not_before` is when the dispatcher may take it.
+    `sent_at` is when it began to be sent, and from then on what caps count by, until the channel has taken it and said
+    when; None again where nothing left.
     `consent_event_ids` are the lines of the ledger that it rested on when it was last decided.
     """
 
@@ -75,11 +77,12 @@ class Message:
         """The message in its next status; InvalidInput for a step that its state machine does not have."""
         if status not in _NEXT.get(self.status, ()):
             raise InvalidInput(f"message {self.id} is {self.status.value} and cannot become {status.value}")
+        has_come_back = self.status is MessageStatus.SENDING and status in (MessageStatus.QUEUED, MessageStatus.FAILED)
         return replace(
             self,
             status=status,
             reason=reason,
-            sent_at=sent_at or self.sent_at,
+            sent_at=None if has_come_back else sent_at or self.sent_at,
             not_before=not_before or self.not_before,
             freed_at=freed_at,
             is_deferred=self.is_deferred or not_before is not None,

@@ -55,7 +55,7 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
         return message.to(MessageStatus.CANCELLED, reason=at_dispatch(verdict.reason), freed_at=now)
     if _is_left_behind(world, message, _open_visits(world, message.customer_id, now)):
         return message.to(MessageStatus.CANCELLED, reason=Reason.CANCELLED_LEFT, freed_at=now)
-    return message.to(MessageStatus.SENDING, consent_event_ids=verdict.consent_event_ids)
+    return message.to(MessageStatus.SENDING, sent_at=now, consent_event_ids=verdict.consent_event_ids)
 
 
 def _sensitive(world: World, geofence_id: GeofenceId | None, now: datetime) -> Sensitive | None:
