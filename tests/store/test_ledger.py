@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from nearcast.domain.chain import Wrong
-from nearcast.domain.consent import NEARBY, ConsentAction, ConsentEvent
+from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentEvent
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.track import Track
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ledger_proof import LedgerProof
+from nearcast.services.ports import KeptTrack
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import consent_event, customer, ledger_head
 from tests.store.values import ANNA, BOB, add_customers, at_once, later
@@ -222,6 +225,35 @@ def test_writers_at_once_never_fork_a_chain(store: SqlStore, tenant: TenantId) -
     at_once([writer(number) for number in range(4)])
     found = LedgerProof(store).verify(tenant)
     assert (found.chains, found.lines, found.flaws) == (2, 24, [])
+
+
+def test_a_chain_of_which_only_the_head_is_left_is_missed_wherever_it_stands(store: SqlStore, tenant: TenantId) -> None:
+    write(store, tenant, *(CustomerId(f"c{n}") for n in range(5)))
+    with store.reading(tenant) as uow:
+        subjects = sorted(subject for subject, _ in uow.consents.heads())
+    gone = [subjects[0], subjects[2], subjects[4]]
+    with behind_its_back(store) as connection:
+        connection.execute(delete(consent_event).where(consent_event.c.subject.in_(gone)))
+        connection.execute(delete(ledger_head).where(ledger_head.c.subject == subjects[3]))
+    flaws = found_wrong(store, tenant)
+    assert {(subject, wrong) for subject, _, wrong in flaws} == {
+        *((subject, Wrong.CUT_OFF) for subject in gone),
+        (subjects[3], Wrong.NO_END),
+    }
+
+
+def test_a_reminder_after_a_withdrawal_keeps_nobody_on_the_map(store: SqlStore, tenant: TenantId) -> None:
+    add_customers(store, tenant, ANNA, BOB)
+    told = [(ANNA, 1, ConsentAction.GRANTED), (ANNA, 2, ConsentAction.WITHDRAWN), (ANNA, 3, ConsentAction.REMINDED)]
+    told += [(BOB, 1, ConsentAction.GRANTED), (BOB, 2, ConsentAction.REMINDED)]
+    with store.writing(tenant) as uow:
+        for key, n, action in told:
+            said = line(key, n, action)
+            uow.consents.append(
+                replace(said, event=replace(said.event, purpose=LOCATION, channel=None, valid_until=None))
+            )
+        uow.tracks.save([KeptTrack(track=Track(tenant_id=tenant, customer_id=key)) for key in (ANNA, BOB)])
+        assert uow.tracks.without_consent(later(10)) == [ANNA]
 
 
 def test_the_ledger_of_a_customer_who_is_no_more_stays_and_verifies(

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select
+from sqlalchemy import Connection, Row, Select, func, insert, or_, select
 
 from nearcast.domain.chain import NOTHING, Head, Link, link_hash
 from nearcast.domain.consent import ConsentAction, ConsentEvent, in_ledger_order
@@ -88,22 +88,32 @@ class Consents:
 
     def chains(self, subject: str | None = None) -> Iterator[Chain]:
         """Every chain, or one, by subject, with as much of it as there is; read in portions."""
-        line = consent_event.c
-        heads = {key: end for key, end in self.heads() if subject in (None, key)}
-        mine = select(consent_event).where(line.tenant_id == self._tenant).order_by(line.subject, line.position)
+        line, head = consent_event.c, ledger_head.c
+        lines = select(consent_event).where(line.tenant_id == self._tenant).order_by(line.subject, line.position)
+        heads = select(ledger_head).where(head.tenant_id == self._tenant).order_by(head.subject)
         if subject is not None:
-            mine = mine.where(line.subject == subject)
-        rows = self._connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(mine)
-        for key, found in groupby(rows, key=lambda row: str(row.subject)):
-            yield Chain(key, [_link(row) for row in found], heads.pop(key, None))
-        for key, end in heads.items():
-            yield Chain(key, [], end)
+            lines, heads = lines.where(line.subject == subject), heads.where(head.subject == subject)
+        ends = self._in_portions(heads)
+        end = next(ends, None)
+        for key, rows in groupby(self._in_portions(lines), key=lambda row: str(row.subject)):
+            while end is not None and end.subject < key:
+                yield Chain(end.subject, [], _head(end))
+                end = next(ends, None)
+            is_its = end is not None and end.subject == key
+            yield Chain(key, [_link(row) for row in rows], _head(end) if end is not None and is_its else None)
+            end = next(ends, None) if is_its else end
+        while end is not None:
+            yield Chain(end.subject, [], _head(end))
+            end = next(ends, None)
 
     def heads(self) -> Iterator[tuple[str, Head]]:
         """Where every chain ends, by subject."""
         mine = select(ledger_head).where(ledger_head.c.tenant_id == self._tenant).order_by(ledger_head.c.subject)
         for row in self._connection.execute(mine):
-            yield row.subject, Head(row.lines, row.hash)
+            yield row.subject, _head(row)
+
+    def _in_portions(self, statement: Select[Any]) -> Iterator[Row[Any]]:
+        yield from self._connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
 
     def told_by(self, at: datetime, *, after: str | None, limit: int) -> list[CustomerId]:
         """Customers who gave or confirmed something by `at`, by id, beyond the id `after`: whoever was told of
@@ -154,7 +164,7 @@ class Consents:
         head, found = ledger_head.c, dict[str, Head]()
         for some in chunks(sorted(subjects)):
             mine = select(ledger_head).where(head.tenant_id == self._tenant, head.subject.in_(some))
-            found |= {row.subject: Head(row.lines, row.hash) for row in self._connection.execute(mine)}
+            found |= {row.subject: _head(row) for row in self._connection.execute(mine)}
         return found
 
     def _put_heads(self, heads: Mapping[str, Head]) -> None:
@@ -198,6 +208,10 @@ def _link(row: Row[Any]) -> Link:
         prev_hash=row.prev_hash,
         row_hash=row.row_hash,
     )
+
+
+def _head(row: Row[Any]) -> Head:
+    return Head(row.lines, row.hash)
 
 
 def _event(row: Row[Any]) -> ConsentEvent:

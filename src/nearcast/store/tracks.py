@@ -97,7 +97,6 @@ class Tracks:
         given, after = consent_event.alias("given"), consent_event.alias("after")
         said = [
             (line.c.tenant_id == self._tenant)
-            & (line.c.subject == customer.c.subject)
             & (line.c.purpose == LOCATION)
             & (line.c.action != ConsentAction.REMINDED.value)
             & (line.c.at <= now)
@@ -105,12 +104,15 @@ class Tracks:
         ]
         withdrawn = ConsentAction.WITHDRAWN.value
         is_last = ~exists().where(
-            said[1], (after.c.at > given.c.at) | ((after.c.at == given.c.at) & (after.c.action == withdrawn))
+            said[1],
+            after.c.subject == given.c.subject,
+            (after.c.at > given.c.at) | ((after.c.at == given.c.at) & (after.c.action == withdrawn)),
         )
         holds = (given.c.action != withdrawn) & (given.c.valid_until.is_(None) | (given.c.valid_until > now))
         owner = (customer.c.tenant_id == track.c.tenant_id) & (customer.c.id == track.c.customer_id)
         mine = select(track.c.customer_id).outerjoin(customer, owner).where(track.c.tenant_id == self._tenant)
-        return self._ids(mine.where(~exists().where(said[0], holds, is_last)).order_by(track.c.customer_id))
+        may_be_located = exists().where(said[0], given.c.subject == customer.c.subject, holds, is_last)
+        return self._ids(mine.where(~may_be_located).order_by(track.c.customer_id))
 
     def _ids(self, statement: Select[Any]) -> list[CustomerId]:
         return [CustomerId(key) for key in self._connection.scalars(statement)]
