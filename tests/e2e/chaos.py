@@ -15,12 +15,13 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.processes import Running, bearer, running
+from tests.e2e.processes import Running, bearer, eventually, running
 
 INSIDE = {"f": (52.5195, 13.405), "g": (52.5215, 13.405), "fg": (52.52045, 13.405), "": (52.6, 13.405)}
 """Places, by the geofences that they lie in."""
 LEASE_S = 3
 _WALKERS, _WITHDRAWERS = 2, 4
+_PATIENCE_S = 240.0  # many processes begin at once, perhaps on few processors
 _PINGS_AT_ONCE, _PAUSE_S, _LONGER_S = 20, 0.1, 5.0
 
 
@@ -54,9 +55,13 @@ class Plant:
         for _ in range(size.schedulers):
             self._one("scheduler")
         apis = [self._one("api") for _ in range(size.apis)]
-        for worker in self._workers:
-            worker.line("nearcast works")
+        eventually(lambda: self._said(self._workers, "works as worker"), lambda: "no worker works", _PATIENCE_S)
+        eventually(lambda: self._said(apis, "nearcast serves"), lambda: "no API answers", _PATIENCE_S)
         return [api.url() for api in apis]
+
+    @staticmethod
+    def _said(those: Sequence[Running], part: str) -> bool:
+        return all(part in each.out for each in those)
 
     def kill_one(self, dice: random.Random, sending: Collection[int]) -> None:
         """One of the workers with these process numbers if there is one, else any; another takes its place at once."""
@@ -92,7 +97,7 @@ class Client:
         self._http.close()
 
     def post(self, path: str, body: Any) -> Any:
-        until_s = time.monotonic() + 120
+        until_s = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until_s:
             self._turn += 1
             try:

@@ -182,7 +182,7 @@ def test_no_promise_is_broken_while_workers_are_killed(
             time.sleep(size.kill_every_s)
             plant.kill_one(dice, sending_now(store, within_s=1))
         crowd.stop()
-        eventually(lambda: is_quiet(store), lambda: "it is never quiet", within_s=150)
+        eventually(lambda: is_quiet(store), lambda: "it is never quiet", within_s=240)
         found = Evidence.of(store, plant)
     counted = figures(found, crowd, plant)
     record_property("figures", "\n".join(f"{count:>9,}  {name}" for name, count in counted.items()))

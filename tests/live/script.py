@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import TenantId
@@ -34,15 +34,29 @@ Meanwhile: TypeAlias = Callable[[], None]
 
 
 class ScriptedStore(SqlStore):
-    """Each commit takes the next of `fates`, and lives where there is none; `watch` is called when it is durable."""
+    """Each commit takes the next of `fates`, and lives where there is none; `watch` is called when it is durable.
+
+    Whoever was killed commits nothing more, whatever it tidies up, until `is_killed` is taken back.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.fates: deque[Fate | Meanwhile] = deque()
         self.watch: Callable[[], None] = lambda: None
+        self.is_killed = False
 
     def writing(self, tenant_id: TenantId) -> "ScriptedUnitOfWork":
         return ScriptedUnitOfWork(self, tenant_id)
+
+    def befall(self, fate: "Fate | Meanwhile", lost: Fate, killed: Fate) -> None:
+        if fate is lost:
+            raise StoreUnavailable(lost.value)
+        if fate is killed:
+            self.kill()
+
+    def kill(self) -> NoReturn:
+        self.is_killed = True
+        raise Killed
 
 
 class ScriptedUnitOfWork(SqlUnitOfWork):
@@ -51,21 +65,16 @@ class ScriptedUnitOfWork(SqlUnitOfWork):
         self._store = store
 
     def commit(self) -> None:
-        fates = self._store.fates
-        fate = fates.popleft() if fates else Fate.LIVES
-        _befall(fate, Fate.LOST_BEFORE, Fate.KILLED_BEFORE)
+        store = self._store
+        if store.is_killed:
+            raise Killed
+        fate = store.fates.popleft() if store.fates else Fate.LIVES
+        store.befall(fate, Fate.LOST_BEFORE, Fate.KILLED_BEFORE)
         super().commit()
-        self._store.watch()
-        _befall(fate, Fate.LOST_AFTER, Fate.KILLED_AFTER)
+        store.watch()
+        store.befall(fate, Fate.LOST_AFTER, Fate.KILLED_AFTER)
         if not isinstance(fate, Fate):
             fate()
-
-
-def _befall(fate: Fate | Meanwhile, lost: Fate, killed: Fate) -> None:
-    if fate is lost:
-        raise StoreUnavailable(lost.value)
-    if fate is killed:
-        raise Killed
 
 
 @dataclass
@@ -105,8 +114,8 @@ class ScriptedChannel:
     A message that is accepted while something happens meanwhile is accepted after that.
     """
 
-    def __init__(self, clock: ScriptedClock) -> None:
-        self._clock = clock
+    def __init__(self, store: ScriptedStore, clock: ScriptedClock) -> None:
+        self._store, self._clock = store, clock
         self.answers: deque[Answer] = deque()
         self.sent: list[Sent] = []
 
@@ -115,7 +124,7 @@ class ScriptedChannel:
         told = answer if isinstance(answer, SendOutcome) else None
         self.sent.append(Sent(message, self._clock.now(), SendOutcome.ACCEPTED if callable(answer) else told))
         if isinstance(answer, Fate):
-            raise Killed
+            self._store.kill()
         if answer is None:
             raise RuntimeError("the channel broke")
         if not isinstance(answer, SendOutcome):

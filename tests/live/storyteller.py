@@ -101,7 +101,7 @@ class Story:
 
     def __init__(self, store: ScriptedStore, tenant: str) -> None:
         self.store, self.clock = store, ScriptedClock(NOON)
-        self.channel = ScriptedChannel(self.clock)
+        self.channel = ScriptedChannel(store, self.clock)
         store.fates.clear()
         store.watch = lambda: None
         settings = {"policy": POLICY}
@@ -140,6 +140,7 @@ class Story:
         except StoreUnavailable:
             pass
         except Killed:
+            self.store.is_killed = False
             self._people[who] = self._born(kind)
         finally:
             self._busy.remove(who)
@@ -201,6 +202,7 @@ class Story:
             except StoreUnavailable:
                 continue
             except Killed:
+                self.store.is_killed = False
                 office = self._office()
 
     def say(self, office: Application, customer: CustomerId, said: Said, shift_s: float, lasts_s: float | None) -> None:

@@ -73,11 +73,13 @@ class Witness:
         self._store, self._tenant, self._terms = store, tenant, terms
         self._channel, self._clock = channel, clock
         self.entered: set[str] = set()
+        self._sending: set[str] = set()
 
     def glance(self) -> None:
         """Each message that began to be sent with this commit may be sent."""
-        sending = [row for row in self._rows(message, status="sending") if row.id not in self.entered]
-        assert len({row.customer_id for row in sending}) == len(sending)
+        now_sending = self._rows(message, status="sending")
+        sending = [row for row in now_sending if row.id not in self._sending]
+        self._sending = {row.id for row in now_sending}
         for row in sending:
             self.entered.add(row.id)
             assert self.agrees(row.customer_id, "location.matching"), "located without consent"
