@@ -156,10 +156,11 @@ def application(
     channel, pings_arrived = _channel(settings), Event()
 
     lease_s, platform = settings.lease_s, read_platform(settings.quiet_hours)
+    dice = secrets.SystemRandom().random
 
     def new_engines(owner: str, used: SqlStore = whole) -> Engines:
         return Engines(
-            lambda tenant_id: Live(used, tenant_id, channel, owner=owner, lease_s=lease_s, platform=platform)
+            lambda tenant_id: Live(used, tenant_id, channel, owner=owner, lease_s=lease_s, platform=platform, dice=dice)
         )
 
     engines, explanations = new_engines("api", store), Explanations(store, platform)

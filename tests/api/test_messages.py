@@ -38,6 +38,7 @@ def test_a_message_that_was_sent(service: Service):
         "status": "accepted",
         "provider_id": None,
         "error": None,
+        "reason": None,
         "late": False,
         "queued_at": "2026-06-02T10:00:01Z",
         "sent_at": "2026-06-02T10:00:01Z",

@@ -49,6 +49,9 @@ PUBLISHED = [
     "cancelled_no_transition",
     "no_address",
     "channel_unavailable",
+    "rate_limited",
+    "channel_busy",
+    "retry_exhausted",
 ]
 
 

@@ -15,7 +15,7 @@ def test_no_two_reasons_are_told_alike() -> None:
 
 
 def test_a_code_of_a_newer_version_is_told_as_it_stands() -> None:
-    assert sentence("rate_limited") == "rate limited"
+    assert sentence("struck_by_lightning") == "struck by lightning"
 
 
 def test_who_asks_for_silence_is_told_in_words() -> None:

@@ -69,10 +69,9 @@ def catalogue(url: str) -> set[tuple[object, ...]]:
 
 
 def _parts(sql: str | None) -> list[str]:
-    """Columns and constraints; SQLite writes a column that was added behind the last one, on its line."""
+    """Columns that were added later stand on one line."""
     said = (sql or "").replace('"', "")  # around the name of a table that was altered by copying it
-    lines = (line if "(" in line else line.replace(", ", "\n") for line in said.splitlines())
-    return [re.sub(r"\s+", " ", part).strip(" ,") for line in lines for part in line.splitlines()]
+    return [re.sub(r"\s+", " ", part).strip(" ,") for part in re.split(r"\n|, (?![^(]*\))", said)]
 
 
 def test_the_migrations_make_what_the_code_expects(empty_urls: list[str]) -> None:

@@ -1,13 +1,21 @@
 """Claims: a message is sent by one at a time, and a late sender cannot undo what came after it."""
 
 from dataclasses import replace
+from typing import Any
 
 from nearcast.domain.case import Send
-from nearcast.domain.ids import CampaignId, GeofenceId, MessageId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.services.ports import Claim, MessageFilter
 from nearcast.store.sql_store import SqlStore
-from tests.store.values import ANNA, BOB, NOON, at_once, later, message
+from tests.store.values import ANNA, BOB, NOON, at_once, later
+from tests.store.values import message as plain_message
+
+
+def message(number: int = 1, /, **changes: Any) -> Message:
+    """Each to a customer of its own: of one customer only one is in flight."""
+    return plain_message(number, **{"customer_id": CustomerId(f"cust-{number:03}"), **changes})
+
 
 QUEUED, CLAIMED, SENDING = MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING
 ACCEPTED, CANCELLED, UNKNOWN = MessageStatus.ACCEPTED, MessageStatus.CANCELLED, MessageStatus.UNKNOWN
@@ -153,9 +161,9 @@ def test_messages_are_found(store: SqlStore, tenant: TenantId) -> None:
     queue(
         store,
         tenant,
-        message(2),
+        message(2, customer_id=ANNA),
         message(1, customer_id=BOB),
-        message(3, geofence_id=GeofenceId("f2")),
+        message(3, customer_id=ANNA, geofence_id=GeofenceId("f2")),
         message(4, customer_id=BOB, status=CANCELLED),
     )
     with store.reading(tenant) as uow:

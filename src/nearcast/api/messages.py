@@ -22,6 +22,7 @@ _EXAMPLE: dict[str, Any] = {
     "status": "cancelled",
     "provider_id": None,
     "error": {"code": "cancelled_consent", "class": "cancelled"},
+    "reason": "cancelled_consent",
     "late": False,
     "queued_at": "2026-06-02T10:00:00Z",
     "sent_at": None,

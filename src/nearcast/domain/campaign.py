@@ -169,6 +169,12 @@ class Campaign:
         if self.active_from and self.active_until and self.active_from >= self.active_until:
             raise InvalidInput(f"campaign {self.id}: active until is not after active from")
 
+    @property
+    def precedence(self) -> int:
+        """The higher, the sooner its messages leave: by class, then by priority."""
+        rank = list(reversed(CampaignClass)).index(self.klass)
+        return rank * 2**32 + max(-(2**31), min(self.priority, 2**31 - 1))
+
     def targets(self, geofence_id: GeofenceId, shop_id: ShopId | None) -> bool:
         """Whether that fence of that shop is one of the campaign's."""
         return geofence_id in self.geofence_ids if self.geofence_ids is not None else shop_id == self.shop_id

@@ -53,6 +53,9 @@ class Reason(StrEnum):
     CANCELLED_NO_TRANSITION = "cancelled_no_transition"
     NO_ADDRESS = "no_address"
     CHANNEL_UNAVAILABLE = "channel_unavailable"
+    RATE_LIMITED = "rate_limited"
+    CHANNEL_BUSY = "channel_busy"
+    RETRY_EXHAUSTED = "retry_exhausted"
 
 
 _DISPATCH = {

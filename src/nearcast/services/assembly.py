@@ -18,6 +18,7 @@ from nearcast.domain.local_time import WEEKDAYS, LocalHours, LocalWindow, zone
 from nearcast.domain.opening_hours import OpeningHours, windows_on
 from nearcast.domain.policy import CapScope, ConsentReminder, FrequencyCap, Holdout, PingRules, Policy
 from nearcast.domain.position import Position
+from nearcast.domain.throttle import Throttle
 from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.geofences import GeofenceBook
@@ -34,6 +35,7 @@ from nearcast.services.scenario import (
     ReminderShape,
     ScenarioShape,
     ShopShape,
+    ThrottleShape,
     VariantShape,
     WindowShape,
     placed,
@@ -99,6 +101,7 @@ class _Assembly:
             policy=policy,
             presence=_presence(shape.presence),
             dispatch_delay_s=shape.dispatch.delay_s,
+            throttles=_throttles(shape.throttles),
         )
         return World(
             tenant=tenant,
@@ -253,6 +256,19 @@ def _by_id(kind: str, items: Iterable[Any]) -> dict[Any, Any]:
 def _zone(name: str | None, place: str) -> ZoneInfo | None:
     found: ZoneInfo | None = placed(place, lambda: zone(name)) if name is not None else None
     return found
+
+
+def _throttles(shapes: list[ThrottleShape]) -> tuple[Throttle, ...]:
+    found: dict[tuple[str, str | None], Throttle] = {}
+    for n, shape in enumerate(shapes):
+        place, key = f"throttles[{n}]", (shape.channel, shape.sender)
+        if (shape.per_s is None) == (shape.per_min is None):
+            raise InvalidInput("names one of per_s and per_min", place=place)
+        if key in found:
+            raise InvalidInput(f"there is one before for channel {shape.channel!r} and this sender", place=place)
+        per_s = shape.per_s if shape.per_s is not None else (shape.per_min or 0.0) / 60
+        found[key] = Throttle(channel=shape.channel, sender=shape.sender, per_s=per_s, burst=shape.burst)
+    return tuple(found.values())
 
 
 def _hours(shapes: list[WindowShape], place: str) -> LocalHours | None:

@@ -145,6 +145,8 @@ def _message(world: World, customer_id: CustomerId, verdict: Verdict, now: datet
         geofence_id=candidate.geofence_id,
         visit_id=candidate.visit_id,
         channel=campaign.channel,
+        sender=campaign.sender,
+        priority=campaign.precedence,
         text=_text(world, customer_id, verdict, now),
         status=MessageStatus.QUEUED,
         queued_at=now,

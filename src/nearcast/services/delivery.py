@@ -63,8 +63,8 @@ def _sensitive(world: World, geofence_id: GeofenceId | None, now: datetime) -> S
     return None if geofence is None else world.sensitive.over(geofence)
 
 
-def settled(message: Message, outcome: SendOutcome, now: datetime) -> Message:
-    """A message after one attempt to send it."""
+def settled(message: Message, outcome: SendOutcome, now: datetime, *, again_at: datetime | None = None) -> Message:
+    """A message after one attempt to send it, which may be repeated at `again_at`, at once without it."""
     match outcome:
         case SendOutcome.ACCEPTED:
             return message.to(MessageStatus.ACCEPTED, sent_at=now)
@@ -72,6 +72,10 @@ def settled(message: Message, outcome: SendOutcome, now: datetime) -> Message:
             return message.to(MessageStatus.FAILED, freed_at=now)
         case SendOutcome.UNAVAILABLE:
             return message.to(MessageStatus.FAILED, reason=Reason.CHANNEL_UNAVAILABLE, freed_at=now)
+        case SendOutcome.NOT_NOW:
+            return message.again(again_at or now, now)
+        case SendOutcome.UNKNOWN if message.repeat_until is not None:
+            return message.again(again_at or now, now)
         case SendOutcome.UNKNOWN:
             return message.to(MessageStatus.UNKNOWN)
 

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from nearcast.domain.errors import StoreUnavailable
-from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.message import Message, MessageStatus, next_attempt_at
+from nearcast.services.channel_ports import repeatable_s
 from nearcast.services.delivery import decide_again, settled
 from nearcast.services.ports import Channel, Claim, SendOutcome, UnitOfWork
 from nearcast.services.steps import Steps
@@ -30,12 +31,19 @@ Present: TypeAlias = Callable[[], datetime]
 
 
 class Dispatcher:
-    """Sends for one tenant under the name of `owner`; a claim holds for `lease_s` seconds."""
+    """Sends for one tenant under the name of `owner`; a claim holds for `lease_s` seconds. `dice` are from [0, 1): they
+    part what would be tried again together.
 
-    def __init__(self, steps: Steps, channel: Channel, *, owner: str, lease_s: float) -> None:
+    `resumes_at` is when a throttle that held something back, when last asked, lets more through; None for none.
+    """
+
+    def __init__(
+        self, steps: Steps, channel: Channel, *, owner: str, lease_s: float, dice: Callable[[], float]
+    ) -> None:
         self._steps, self._channel = steps, channel
-        self._owner, self._lease_s = owner, lease_s
+        self._owner, self._lease_s, self._dice = owner, lease_s, dice
         self._pace = 1  # how many messages the channel takes in a moment, by what it took last
+        self.resumes_at: datetime | None = None
 
     def dispatch_some(self, now: datetime, present: Present) -> int:
         """Claim some of what may go at `now`, and deal with each when its turn comes, at the instant that it is then.
@@ -43,12 +51,10 @@ class Dispatcher:
 
         What goes wrong with one message is raised when the others have gone.
         """
+        self.resumes_at = None
         if not self._is_due(now):
             return 0
-        limit = min(max(_CLAIMED_AT_FIRST, 4 * self._pace), _CLAIMED_AT_MOST)
-        with self._steps.writing() as uow:
-            claims = uow.outbox.claim_due(now, owner=self._owner, lease_s=self._lease_s, limit=limit)
-            uow.commit()
+        claims = self._claim(now)
         failed: list[Exception] = []
         left, tried = deque(claims), list[Claim]()
         try:
@@ -64,15 +70,37 @@ class Dispatcher:
         return len(claims)
 
     def rescue(self, now: datetime) -> None:
-        """End the leases of dispatchers that did not come back: claimed goes back to the queue, sending is unknown."""
+        """End the leases of dispatchers that did not come back: claimed goes back to the queue, sending is unknown
+        unless the channel would recognise it.
+        """
         with self._steps.writing() as uow:
             uow.outbox.rescue(now)
+            uow.commit()
+
+    def expire(self, now: datetime) -> None:
+        """End the messages whose offers are over, however many others are always there to be sent."""
+        with self._steps.writing() as uow:
+            while uow.outbox.expire(now):
+                pass
             uow.commit()
 
     def _is_due(self, now: datetime) -> bool:
         with self._steps.reading() as uow:
             due_at = uow.outbox.next_due()
         return due_at is not None and due_at <= now
+
+    def _claim(self, now: datetime) -> list[Claim]:
+        limit = min(max(_CLAIMED_AT_FIRST, 4 * self._pace), _CLAIMED_AT_MOST)
+        with self._steps.writing() as uow:
+            throttles = self._steps.catalogue.world(uow.catalogue).tenant.throttles
+            claims = uow.outbox.claim_due(
+                now, owner=self._owner, lease_s=self._lease_s, limit=limit, throttles=throttles
+            )
+            if len(claims) < limit:  # what is over is in nobody's way before
+                uow.outbox.expire(now)
+                self.resumes_at = uow.outbox.free_at(throttles, now)
+            uow.commit()
+        return claims
 
     def _deliver(self, claims: Sequence[Claim], tried: list[Claim], present: Present, failed: list[Exception]) -> None:
         """Decided again in one transaction, which also writes what came of those `tried` before; sent outside any."""
@@ -91,9 +119,9 @@ class Dispatcher:
             for claim in ours if len(ours) > 1 else ():  # one of them cannot be decided: not the others' fault
                 self._deliver([claim], tried, present, failed)
             return
-        began = present()
+        began, before = present(), {claim.message.id: claim.message for claim in ours}
         for claim in marked:
-            tried.append(self._tried(claim, began, present))
+            tried.append(self._tried(claim, before[claim.message.id].repeat_until, began, present))
         self._keep_pace(len(marked), present() - began)
 
     def _mark(self, claims: Sequence[Claim], tried: list[Claim], now: datetime, failed: list[Exception]) -> list[Claim]:
@@ -112,6 +140,7 @@ class Dispatcher:
                     failed.append(error)
                     continue
                 world.keep(ready)
+                ready = self._leaving(ready, now)
                 (leaving if ready.status is MessageStatus.SENDING else staying).append(replace(claim, message=ready))
             uow.outbox.finish(staying)
             marked = uow.outbox.start(leaving)
@@ -124,19 +153,35 @@ class Dispatcher:
         uow.commit()
         tried.clear()
 
-    def _tried(self, claim: Claim, marked_at: datetime, present: Present) -> Claim:
-        """A claim with its message as it is after an attempt, or back in the queue where its turn came too late."""
+    def _tried(self, claim: Claim, known_until: datetime | None, marked_at: datetime, present: Present) -> Claim:
+        """A claim with its message as it is after an attempt, or back in the queue where its turn came too late.
+        `known_until` is what it said before of how long it may be repeated: so it says again if nothing has left.
+        """
         message, now = claim.message, present()
+        as_before = replace(message, repeat_until=known_until)
         if now - marked_at > _FRESH or now >= message.expires_at:
-            return replace(claim, message=message.to(MessageStatus.QUEUED))
-        outcome = self._send(message)
-        return replace(claim, message=settled(message, outcome, present()))
+            return replace(claim, message=as_before.to(MessageStatus.QUEUED))
+        outcome, at = self._send(message), present()
+        tried = as_before if outcome is SendOutcome.NOT_NOW else message
+        again_at = next_attempt_at(at, claim.attempt, self._dice())
+        return replace(claim, message=settled(tried, outcome, at, again_at=again_at))
 
     def _keep_pace(self, count: int, took: timedelta) -> None:
         if took > _MOMENT:
             self._pace = max(1, int(count * (_MOMENT / took)))
         elif count == self._pace:
             self._pace = min(2 * count, _MARKED_AT_MOST)
+
+    def _leaving(self, message: Message, now: datetime) -> Message:
+        """A message that is about to leave says until when it may leave again; one that may have left before, and would
+        not be recognised any more, does not leave.
+        """
+        if message.status is not MessageStatus.SENDING:
+            return message
+        if message.repeat_until is not None:
+            return message if now < message.repeat_until else message.to(MessageStatus.UNKNOWN)
+        span_s = repeatable_s(self._channel, message)
+        return replace(message, repeat_until=now + timedelta(seconds=span_s)) if span_s > 0 else message
 
     def _send(self, message: Message) -> SendOutcome:
         try:

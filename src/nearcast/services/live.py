@@ -57,11 +57,12 @@ class Live:
         lease_s: float = 60.0,
         pings_at_once: int = _PINGS_AT_ONCE,
         platform: Mapping[str, Any] = NO_PLATFORM,
+        dice: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self.store, self.tenant_id = store, tenant_id
         self._pings_at_once = pings_at_once
         self._steps = Steps(store, tenant_id, platform)
-        self._dispatcher = Dispatcher(self._steps, channel, owner=owner, lease_s=lease_s)
+        self._dispatcher = Dispatcher(self._steps, channel, owner=owner, lease_s=lease_s, dice=dice)
         self._scheduler = Scheduler(self._steps)
         self._turn = zlib.crc32(owner.encode()) % _TURNS
         self._consents_until: datetime | None = None
@@ -197,9 +198,20 @@ class Live:
         """
         return self._dispatcher.dispatch_some(now, present or (lambda: now))
 
+    @property
+    def resumes_at(self) -> datetime | None:
+        """When more may be sent, if that was put off for a throttle when last asked."""
+        return self._dispatcher.resumes_at
+
     def rescue(self, now: datetime) -> None:
-        """End the leases of dispatchers that did not come back: claimed goes back to the queue, sending is unknown."""
+        """End the leases of dispatchers that did not come back: claimed goes back to the queue, and so does what was
+        being sent where the channel would recognise it; the rest of that is unknown.
+        """
         self._dispatcher.rescue(now)
+
+    def expire(self, now: datetime) -> None:
+        """End the messages that have waited until their offers were over."""
+        self._dispatcher.expire(now)
 
     def run_due(self, now: datetime) -> bool:
         """Do the runs that are due, some of them if there are many; whether there may be more."""

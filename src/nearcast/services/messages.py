@@ -72,6 +72,7 @@ class Messages:
             "status": status,
             "provider_id": None if is_owner(asker) else provider_ids.get(message.id),  # some have an address in it
             "error": {"code": message.reason or status, "class": status} if failed else None,
+            "reason": message.reason,  # of what waits, too
             "late": message.sent_at is not None and message.sent_at >= message.expires_at,
             "queued_at": message.queued_at,
             "sent_at": message.sent_at,

@@ -355,6 +355,16 @@ class ReminderShape(Shape):
     blocks: bool = False
 
 
+class ThrottleShape(Shape):
+    """How many messages may leave through a channel, for one sender or for all together."""
+
+    channel: str
+    sender: str | None = None
+    per_s: Annotated[float, Field(gt=0)] | None = None
+    per_min: Annotated[float, Field(gt=0)] | None = None
+    burst: Annotated[int, Field(ge=1)] = 1
+
+
 class SettingsShape(Shape):
     """The rules of one tenant."""
 
@@ -365,6 +375,7 @@ class SettingsShape(Shape):
     dispatch: DispatchShape = DispatchShape()
     controller: ControllerShape = ControllerShape()
     consent_reminder: ReminderShape | None = None
+    throttles: list[ThrottleShape] = []
 
 
 class PlatformShape(Shape):

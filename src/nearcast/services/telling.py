@@ -50,6 +50,9 @@ _SENTENCES = {
     "cancelled_no_transition": "a late ping took the reason for it back",
     "no_address": "no address to send to on this channel",
     "channel_unavailable": "the channel is not set up here",
+    "rate_limited": "waits for its turn: no more may leave at once",
+    "channel_busy": "could not be taken, and is tried again",
+    "retry_exhausted": "could not be taken while the offer held",
 }
 
 

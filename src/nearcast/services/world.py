@@ -16,6 +16,7 @@ from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
 from nearcast.domain.message import Message
 from nearcast.domain.policy import Policy
+from nearcast.domain.throttle import Throttle
 from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
 from nearcast.services.geofences import GeofenceBook
@@ -35,6 +36,7 @@ class Tenant:
     policy: Policy
     presence: PresenceRules
     dispatch_delay_s: float = 0.0
+    throttles: tuple[Throttle, ...] = ()
 
 
 @dataclass(slots=True)

@@ -19,6 +19,8 @@ def message_to_row(message: Message, tenant: TenantId) -> dict[str, Any]:
         "geofence_id": message.geofence_id,
         "visit_id": message.visit_id,
         "channel": message.channel,
+        "sender": message.sender,
+        "priority": message.priority,
         "text": message.text,
         "queued_at": message.queued_at,
         "expires_at": message.expires_at,
@@ -37,6 +39,7 @@ def message_changes(message: Message) -> dict[str, Any]:
         "freed_at": message.freed_at,
         "reason": message.reason,
         "consent_event_ids": list(message.consent_event_ids),
+        "repeat_until": message.repeat_until,
     }
 
 
@@ -50,6 +53,8 @@ def message_from_row(row: Row[Any]) -> Message:
         geofence_id=None if row.geofence_id is None else GeofenceId(row.geofence_id),
         visit_id=None if row.visit_id is None else VisitId(row.visit_id),
         channel=row.channel,
+        sender=row.sender,
+        priority=row.priority,
         text=row.text,
         status=MessageStatus(row.status),
         queued_at=row.queued_at,
@@ -61,4 +66,5 @@ def message_from_row(row: Row[Any]) -> Message:
         reason=row.reason,
         consent_event_ids=tuple(row.consent_event_ids or ()),
         variant=row.variant,
+        repeat_until=row.repeat_until,
     )

@@ -3,22 +3,24 @@
 A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.throttle import Throttle
 from nearcast.services.ports import Claim, MessageFilter, Page
 from nearcast.store.budgets import Budgets
+from nearcast.store.claims import CLAIMED, NO_LEASE, QUEUED, SENDING, claim, expire, rescue
 from nearcast.store.message_rows import message_changes, message_from_row, message_to_row
 from nearcast.store.page import as_seq, chunks, page_of
+from nearcast.store.pruning import delete_some
 from nearcast.store.tables import message
+from nearcast.store.throttles import free_at
 
-QUEUED, CLAIMED, SENDING = (s.value for s in (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING))
-_NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _NO_NAMES: Mapping[MessageId, str] = {}
 _FREE = (MessageStatus.CANCELLED, MessageStatus.EXPIRED, MessageStatus.FAILED)
 _TAKES_SLOT = [status.value for status in MessageStatus if status not in _FREE]
@@ -53,32 +55,28 @@ class Outbox:
         """
         changed = {item.id: item for item in messages}
         there = {row.id for row in self._held(changed, [QUEUED, CLAIMED])}
-        self._write((item for key, item in changed.items() if key in there), lambda item: _NO_LEASE)
+        self._write((item for key, item in changed.items() if key in there), lambda item: NO_LEASE)
         return [key for key in changed if key not in there]
 
-    def claim_due(self, now: datetime, *, owner: str, lease_s: float, limit: int) -> list[Claim]:
-        """Take queued messages that may go by `now`, the longest due first; nobody else gets them before the lease
-        ends. Commit before sending.
+    def claim_due(
+        self, now: datetime, *, owner: str, lease_s: float, limit: int, throttles: Sequence[Throttle] = ()
+    ) -> list[Claim]:
+        """Take queued messages that may go by `now`, one of each customer at a time: by priority, then the longest due
+        first, as many as the throttles let through. Nobody else gets them before the lease ends. Commit before sending.
         """
-        until = now + timedelta(seconds=lease_s)
-        due = (
-            select(message.c.seq)
-            .where(message.c.tenant_id == self._tenant, message.c.status == QUEUED, message.c.not_before <= now)
-            .order_by(message.c.not_before, message.c.seq)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")
+        return claim(
+            self._connection, self._tenant, now, owner=owner, lease_s=lease_s, limit=limit, throttles=throttles
         )
-        taken = self._connection.execute(
-            update(message)
-            .where(message.c.seq.in_(select(due.c.seq)))
-            .values(status=CLAIMED, lease_owner=owner, lease_until=until, attempt=message.c.attempt + 1)
-            .returning(message)
-        ).all()
-        return [
-            Claim(message=message_from_row(row), owner=owner, attempt=row.attempt, until=until)
-            for row in sorted(taken, key=lambda row: (row.not_before, row.seq))
-        ]
+
+    def free_at(self, throttles: Sequence[Throttle], now: datetime) -> datetime | None:
+        """When the first throttle that lets nothing through at `now` does again; None where all do."""
+        return free_at(self._connection, self._tenant, throttles, now)
+
+    def expire(self, now: datetime) -> int:
+        """End queued messages whose offers are over, some of them if there are many; how many."""
+        ended = expire(self._connection, self._tenant, now)
+        self._budgets.give_back(campaign_id for campaign_id, is_free in ended if is_free)
+        return len(ended)
 
     def start(self, claims: Iterable[Claim]) -> set[MessageId]:
         """Write that claimed messages are being sent, and hold them until then; whose claims were not gone. A claim has
@@ -95,24 +93,26 @@ class Outbox:
         """
         ours = self._ours(claims, [CLAIMED, SENDING])
         named = [claim.message for key, claim in ours.items() if key in provider_ids]
-        self._write(named, lambda item: {**_NO_LEASE, "provider_id": provider_ids[item.id]})
+        self._write(named, lambda item: {**NO_LEASE, "provider_id": provider_ids[item.id]})
         nameless = [claim.message for key, claim in ours.items() if key not in provider_ids]
-        self._write(nameless, lambda item: _NO_LEASE)
+        self._write(nameless, lambda item: NO_LEASE)
         return set(ours)
 
     def rescue(self, now: datetime) -> dict[MessageStatus, list[MessageId]]:
-        """End the leases that have run out by `now`: what was claimed is queued again, what was being sent unknown."""
-        found: dict[MessageStatus, list[MessageId]] = {}
-        for before, after in ((CLAIMED, MessageStatus.QUEUED), (SENDING, MessageStatus.UNKNOWN)):
-            late = (message.c.tenant_id == self._tenant) & (message.c.lease_until <= now)
-            ended = (
-                update(message)
-                .where(late, message.c.status == before)
-                .values(status=after.value, **_NO_LEASE)
-                .returning(message.c.id)
-            )
-            found[after] = sorted(map(MessageId, self._connection.scalars(ended)))
-        return found
+        """End the leases that have run out by `now`: what was claimed is queued again, and what was being sent, where
+        the channel would recognise it; the rest of that is unknown.
+        """
+        ended = rescue(self._connection, self._tenant, now)
+        return {status: [MessageId(key) for key in keys] for status, keys in ended.items()}
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete messages that came to their end and were last touched before an instant, at most `limit`; how many.
+        What they took from budgets stays taken.
+        """
+        ended = message.c.status.not_in([QUEUED, CLAIMED, SENDING])
+        touched_at = func.coalesce(message.c.freed_at, message.c.sent_at, message.c.queued_at)
+        old = message.c.tenant_id == self._tenant, ended, touched_at < before
+        return delete_some(self._connection, message, *old, limit=limit)
 
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Message]]:
         """All messages of customers in the order of queueing; those without any are left out."""

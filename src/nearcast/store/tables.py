@@ -272,13 +272,35 @@ message = Table(
     Column("freed_at", UtcDateTime),
     Column("consent_event_ids", JsonText),
     Column("variant", String),
+    Column("sender", String),
+    Column("priority", BigInteger, nullable=False, server_default="0"),
+    Column("repeat_until", UtcDateTime),
     UniqueConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "campaign_id", "queued_at", "freed_at"),
 )
-_QUEUED, _LEASED = text("status = 'queued'"), text("lease_until IS NOT NULL")
-Index("ix_message_due", message.c.tenant_id, message.c.not_before, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
-Index("ix_message_leased", message.c.tenant_id, message.c.lease_until, sqlite_where=_LEASED, postgresql_where=_LEASED)
+
+
+def _message_index(name: str, where: str, *columns: Any, unique: bool = False) -> None:
+    """Over the messages for which a condition holds."""
+    only = text(where)
+    Index(name, message.c.tenant_id, *columns, unique=unique, sqlite_where=only, postgresql_where=only)
+
+
+_QUEUED = "status = 'queued'"
+_message_index("ix_message_due", _QUEUED, message.c.not_before)
+_message_index("ix_message_next", _QUEUED, message.c.priority.desc(), message.c.not_before, message.c.seq)
+_message_index("ix_message_expiring", _QUEUED, message.c.expires_at)
+_message_index("ix_message_leased", "lease_until IS NOT NULL", message.c.lease_until)
+_message_index("uq_message_in_flight", "status IN ('claimed', 'sending')", message.c.customer_id, unique=True)
+throttle = Table(
+    "throttle",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("channel", Id, primary_key=True),
+    Column("sender", Id, primary_key=True),
+    Column("full_until", UtcDateTime, nullable=False),
+)
 other_send = Table(
     "other_send",
     metadata,

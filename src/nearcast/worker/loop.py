@@ -1,5 +1,6 @@
 """A thread that goes round all tenants, again and again, and outlives whatever goes wrong."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +57,7 @@ class Loop:
         self._troubles = Troubles(name, outage)
         self._first: TenantId | None = None
         self._last_success_at: datetime | None = None
+        self._ring_at_s = math.inf
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"nearcast {name}", daemon=True)
 
@@ -76,14 +78,20 @@ class Loop:
     def ring(self) -> None:
         self._bell.set()
 
+    def ring_in(self, seconds: float) -> None:
+        """Go round again after so long, or before. For the step in hand."""
+        self._ring_at_s = min(self._ring_at_s, monotonic() + seconds)
+
     def status(self) -> LoopStatus:
         return LoopStatus(last_success_at=self._last_success_at, error=self._troubles.error)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._bell.clear()
+            self._ring_at_s = math.inf
             if not self._stopping.is_set() and not self._round():
-                waits = [wait_s for wait_s in (self._poll_s, self._troubles.wait_s()) if wait_s is not None]
+                in_s = max(0.0, self._ring_at_s - monotonic()) if self._ring_at_s < math.inf else None
+                waits = [wait_s for wait_s in (self._poll_s, self._troubles.wait_s(), in_s) if wait_s is not None]
                 self._bell.wait(min(waits, default=None))
 
     def _round(self) -> bool:

@@ -21,6 +21,7 @@ from nearcast.worker.trouble import Outage
 
 ROLES = frozenset({"worker", "scheduler"})
 _POLL_S = 0.25
+_SHORTEST_S = 0.005
 _EVERYBODYS = (TenantId("all tenants"),)  # partitions are leased for all of them together
 _RESCUE_S = 15.0
 _RETENTION_S = 3600.0
@@ -46,6 +47,7 @@ class Worker:
         tenants, clock = application.tenants, application.clock
         # in either role: who queues a message sends it at once, and a channel that is slow keeps nothing else waiting
         dispatch = self._loop("dispatch", self._live(self._dispatch), lambda: tenants.with_messages(clock.now()))
+        self._dispatching = dispatch
         self._loops.append(dispatch)
 
         def pings(live: Live, now: datetime) -> bool:
@@ -143,7 +145,12 @@ class Worker:
         return step
 
     def _dispatch(self, live: Live, now: datetime) -> bool:
-        return live.dispatch_some(now, self._application.clock.now) > 0
+        taken = live.dispatch_some(now, self._application.clock.now)
+        if not taken and live.resumes_at is not None:
+            self._dispatching.ring_in(
+                max(_SHORTEST_S, (live.resumes_at - self._application.clock.now()).total_seconds())
+            )
+        return taken > 0
 
     def _retention(self, tenant_id: TenantId, now: datetime) -> bool:
         self._application.retention.prune(tenant_id, now)
@@ -152,4 +159,5 @@ class Worker:
 
 def _rescue(live: Live, now: datetime) -> bool:
     live.rescue(now)
+    live.expire(now)
     return False

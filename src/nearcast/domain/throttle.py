@@ -1,0 +1,75 @@
+"""How fast messages may leave through a channel: what a provider, or a tenant, allows.
+
+The generic cell rate algorithm: one instant says how full a throttle is, and no number is ever rounded in its favour.
+Source: ITU-T I.371, Annex A.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from nearcast.domain.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """`burst` messages at once, and from then on `per_s` a second: in any n seconds, their end excluded, at most
+    n · per_s + burst - 1. Without a `sender` all senders of the channel share it.
+    """
+
+    channel: str
+    sender: str | None = None
+    per_s: float
+    burst: int = 1
+
+    def __post_init__(self) -> None:
+        if not (self.per_s > 0 and math.isfinite(self.per_s)):
+            raise InvalidInput(f"{self.per_s} messages a second are not above 0")
+        if self.burst < 1:
+            raise InvalidInput(f"burst {self.burst} lets nothing through")
+
+    @property
+    def apart(self) -> timedelta:
+        """How far messages are apart in the long run."""
+        return timedelta(microseconds=math.ceil(1_000_000 / self.per_s))
+
+    def covers(self, channel: str, sender: str | None) -> bool:
+        return self.channel == channel and self.sender in (None, sender)
+
+    def free_at(self, full_until: datetime | None, now: datetime) -> datetime:
+        """When the next message may leave, not before `now`. `full_until` is when all that left will have been made
+        up for; None before the first.
+        """
+        return now if full_until is None else max(now, full_until - (self.burst - 1) * self.apart)
+
+    def after_one(self, full_until: datetime | None, now: datetime) -> datetime:
+        """`full_until` after one more has left at `now`."""
+        return (now if full_until is None else max(now, full_until)) + self.apart
+
+
+@dataclass(slots=True)
+class Quota:
+    """What all throttles together let through at `now`; `full_until` is kept up to date as messages are let through."""
+
+    throttles: Iterable[Throttle]
+    now: datetime
+    full_until: Mapping[Throttle, datetime]
+    taken: dict[Throttle, datetime] = field(default_factory=dict)
+
+    @property
+    def exhausted(self) -> list[Throttle]:
+        """Those that let nothing more through."""
+        return [throttle for throttle in self.throttles if throttle.free_at(self._of(throttle), self.now) > self.now]
+
+    def take(self, channel: str, sender: str | None) -> bool:
+        """Let one message through; False where a throttle holds it back, and nothing is taken from any."""
+        covering = [throttle for throttle in self.throttles if throttle.covers(channel, sender)]
+        if any(throttle.free_at(self._of(throttle), self.now) > self.now for throttle in covering):
+            return False
+        for throttle in covering:
+            self.taken[throttle] = throttle.after_one(self._of(throttle), self.now)
+        return True
+
+    def _of(self, throttle: Throttle) -> datetime | None:
+        return self.taken.get(throttle) or self.full_until.get(throttle)
