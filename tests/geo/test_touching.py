@@ -36,6 +36,7 @@ def touches(one: Geofence, other: Geofence) -> bool:
         (square(0, 0, 1, 1), square(1.001, 0, 2, 1), False),
         (square(0, 0, 3, 3), square(1, 1, 2, 2), True),  # one within the other
         (square(179, 0, 181, 1), square(-179.5, 0, -178, 1), True),  # the same ground on both sides of the seam
+        (square(179.6, 0, 180.2, 1), square(-180.1, 0, -179.5, 1), True),  # each on its own side of the seam
         (square(179, 0, 181, 1), square(-178.5, 0, -178, 1), False),
         (circle(90, 0, 100_000), circle(89.5, 120, 1000), True),  # a circle that holds the pole
         (circle(90, 0, 100_000), circle(88.5, 120, 1000), False),
