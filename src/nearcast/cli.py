@@ -215,7 +215,7 @@ def explain(
 
 @app.command("import")
 def import_(
-    kind: Annotated[str, typer.Argument(help="shops, geofences, customers or pings.")],
+    kind: Annotated[str, typer.Argument(help="shops, geofences, customers, pings or sensitive-places.")],
     file: Annotated[
         Path,
         typer.Argument(
@@ -237,7 +237,7 @@ def import_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take in a file of shops, geofences, customers or pings.
+    """Take in a file of shops, geofences, customers, pings or sensitive places.
 
     Good rows are kept, bad ones are listed in a report.
     """
