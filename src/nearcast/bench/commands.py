@@ -84,6 +84,24 @@ def decide(
     print(as_json(bench_decide(**said, workers=counts, url=url, say=_say)))
 
 
+@bench.command("dispatch")
+def dispatch(
+    queued: Annotated[int, typer.Option(min=1, max=1_000_000, help="One of each customer.")] = 100_000,
+    messages: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many of them are sent.")] = 10_000,
+    log_rows: Annotated[int, typer.Option(min=0, max=100_000_000, help="Decisions of the year before.")] = 1_000_000,
+    url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
+) -> None:
+    """Messages through one dispatcher on PostGIS and a channel that answers at once.
+
+    The server is started where it is installed and no URL is given.
+    """
+    from nearcast.bench.dispatch import bench_dispatch
+    from nearcast.services.report import as_json
+
+    found = bench_dispatch(queued=queued, messages=min(messages, queued), log_rows=log_rows, url=url, say=_say)
+    print(as_json(found))
+
+
 def _numbers(said: str, place: str) -> list[int]:
     from nearcast.domain.errors import InvalidInput
 

@@ -122,7 +122,7 @@ class Dispatcher:
         began, before = present(), {claim.message.id: claim.message for claim in ours}
         for claim in marked:
             tried.append(self._tried(claim, before[claim.message.id].repeat_until, began, present))
-        self._keep_pace(len(marked), present() - began)
+        self._keep_pace(len(ours), len(marked), present() - began)
 
     def _mark(self, claims: Sequence[Claim], tried: list[Claim], now: datetime, failed: list[Exception]) -> list[Claim]:
         """Those of the claims whose messages are to be sent, and are marked so from now on."""
@@ -166,11 +166,11 @@ class Dispatcher:
         again_at = next_attempt_at(at, claim.attempt, self._dice())
         return replace(claim, message=settled(tried, outcome, at, again_at=again_at))
 
-    def _keep_pace(self, count: int, took: timedelta) -> None:
+    def _keep_pace(self, decided: int, marked: int, took: timedelta) -> None:
         if took > _MOMENT:
-            self._pace = max(1, int(count * (_MOMENT / took)))
-        elif count == self._pace:
-            self._pace = min(2 * count, _MARKED_AT_MOST)
+            self._pace = max(1, int(marked * (_MOMENT / took)))
+        elif decided == self._pace:  # of these some may have been cancelled
+            self._pace = min(2 * decided, _MARKED_AT_MOST)
 
     def _leaving(self, message: Message, now: datetime) -> Message:
         """A message that is about to leave says until when it may leave again; one that may have left before, and would

@@ -1,0 +1,50 @@
+"""How many messages a second leave through a channel that answers at once, while many wait?"""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+from nearcast.bench.databases import databases
+from nearcast.bench.town import NOON, TENANT, build, queue_messages
+from nearcast.channels.recorder import Recorder
+from nearcast.services.live import Live
+from nearcast.store.recording import COMMIT, recorded
+from nearcast.store.sql_store import SqlStore
+
+_WARM = 100
+
+
+def bench_dispatch(
+    *, queued: int, messages: int, log_rows: int, url: str | None, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """One dispatcher sends the first `messages` of those that are queued, as one JSON object."""
+    with databases(url) as server:
+
+        def made(database: str) -> None:
+            say(f"{queued:,} queued messages and a match log of {log_rows:,} rows")
+            build(database, customers=queued, log_rows=log_rows)
+            queue_messages(database, queued)
+
+        with server.made(made) as database, closing(SqlStore(database)) as store:
+            channel, now = Recorder(), NOON + timedelta(minutes=1)
+            live = Live(store, TENANT, channel)
+            while len(channel.sent) < min(_WARM, messages) and live.dispatch_some(now):
+                pass
+            say("messages")
+            before, started = len(channel.sent), perf_counter()
+            with recorded(store) as said:
+                while len(channel.sent) < messages and live.dispatch_some(now):
+                    pass
+            seconds = perf_counter() - started
+    sent = len(channel.sent) - before
+    return {
+        "queued": queued,
+        "log_rows": log_rows,
+        "messages": sent,
+        "seconds": round(seconds, 4),
+        "messages_per_s": round(sent / seconds),
+        "transactions": sum(each.text == COMMIT for each in said),
+        "statements": sum(not each.is_end for each in said),
+    }

@@ -1,0 +1,38 @@
+"""`nearcast bench decide` and `bench dispatch`: what they measure adds up."""
+
+import json
+
+import pytest
+
+from tests.e2e.shell import nearcast
+
+pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]  # a server is started
+
+
+def measured(*said: str) -> dict[str, object]:
+    answer = nearcast("bench", *said)
+    if "--peers" in answer.err or "not on PATH" in answer.err:
+        pytest.skip("needs a service: PostgreSQL with PostGIS")
+    assert answer.code == 0, answer.err
+    found: dict[str, object] = json.loads(answer.out.splitlines()[-1])
+    return found
+
+
+def test_every_customer_is_decided_in_every_round():
+    said = ("--customers", "40", "--rounds", "2", "--log-rows", "100", "--workers", "2", "--at-once", "5")
+    found = measured("decide", *said)
+    assert found["log_rows"] == 100
+    counts = found["workers"]["2"]  # type: ignore[index]
+    assert counts["decisions"] == sum(counts["outcomes"].values()) == 80
+    assert counts["outcomes"]["send"] > 0
+    assert counts["share_of_bare"] == pytest.approx(counts["decisions_per_s"] / counts["bare_per_s"], rel=0.1)
+
+
+def test_every_message_leaves_once():
+    found = measured("dispatch", "--queued", "150", "--messages", "150", "--log-rows", "0")
+    assert 0 < found["messages"] < 150, "the first hundred only warm it up"  # type: ignore[operator]
+    assert found["statements"] < found["messages"] * 2  # type: ignore[operator]
+
+
+def test_numbers_of_workers_are_numbers():
+    nearcast("bench", "decide", "--workers", "1,many").refuses("--workers", "'1,many' is not numbers from 1 to 64")
