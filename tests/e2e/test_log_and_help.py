@@ -15,6 +15,7 @@ from tests.e2e.processes import environment, ran
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
 COMMANDS = [
+    "audit",
     "demo",
     "serve",
     "migrate",
@@ -26,6 +27,7 @@ COMMANDS = [
     "simulate",
     "export",
     "keys",
+    "ledger",
     "bench",
 ]
 
