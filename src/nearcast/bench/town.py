@@ -167,7 +167,7 @@ def _put_customers(store: SqlStore, count: int) -> None:
 
 
 def _copy_ledger(connection: "psycopg.Connection[Any]") -> None:
-    """Everybody agrees to what the first customer did. Nobody verifies this ledger: line by line it would take hours."""
+    """Everybody agrees to what the first customer did. Nobody verifies this: line by line it would take hours."""
     columns = connection.execute(
         "SELECT column_name FROM information_schema.columns"
         " WHERE table_schema = 'public' AND table_name = 'consent_event' AND column_name <> 'seq'"
