@@ -70,7 +70,7 @@ def test_every_command_and_option_that_is_shown_exists():
     table = re.findall(r"\| `nearcast ([a-z]+(?: [a-z]+)?)[^`]*` \|", text)
     assert len(table) >= 5
     for command in table:
-        words = command.split() if command.startswith(("bench", "keys", "export")) else command.split()[:1]
+        words = command.split() if command.startswith(("bench", "keys", "export", "ledger")) else command.split()[:1]
         help_ = nearcast(*words, "--help")
         assert help_.code == 0, command
         shown = re.search(rf"\| `nearcast {command}([^`]*)` \|", text)
