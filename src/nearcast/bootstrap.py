@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nearcast.channels.by_name import ByName
 from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
-from nearcast.clock import PacedClock, SystemClock
+from nearcast.clock import FollowingClock, PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
@@ -142,12 +142,17 @@ def _write_fence_file(path: Path, features: Sequence[Mapping[str, Any]], note: C
     write_fence_file(path, features, note)
 
 
+def _clock(store: SqlStore) -> Clock:
+    """One clock for all machines on a database: its own."""
+    return FollowingClock(store.database_now) if store.is_shared else SystemClock()
+
+
 def application(
     settings: Settings, whole: SqlStore, *, clock: Clock | None = None, is_narrow: bool = False
 ) -> Application:
     """The live service on a store. Where `is_narrow`, who asks works under row-level security; workers never do."""
     store = whole.for_api() if is_narrow else whole
-    clock = clock or SystemClock()
+    clock = clock or _clock(whole)
     made = secrets.token_urlsafe(32)
     given = settings.secret_key
     secret = given.get_secret_value() if given else store.secret("secret_key", made, clock.now())

@@ -44,6 +44,11 @@ def open_tables(connection: Connection) -> list[str] | None:
     return unprotected(connection) if connection.dialect.name == "postgresql" else None
 
 
+def is_shared(engine: Engine) -> bool:
+    """Whether other machines may work on the database, too."""
+    return engine.dialect.name == "postgresql"
+
+
 def is_unavailable(error: SQLAlchemyError) -> bool:
     """Whether the database, not the statement, is at fault: the same work may succeed later."""
     if isinstance(error, TimeoutError) or (isinstance(error, DBAPIError) and error.connection_invalidated):

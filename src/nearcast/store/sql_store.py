@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from nearcast.domain.ids import TenantId
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
-from nearcast.store.dialect import insert_new, its_now, narrow, open_tables, product
+from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
@@ -110,6 +110,11 @@ class SqlStore:
         with Transaction(self.engine, read_only=True) as transaction:
             connection = transaction.connection
             return StoreInfo(product=product(connection), schema=revision_of(connection), now=its_now(connection))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may work on it, too."""
+        return is_shared(self.engine)
 
     def database_now(self) -> datetime:
         """The time by the database's own clock."""
