@@ -19,7 +19,7 @@ from tests.e2e.processes import Running, bearer, eventually, running
 
 INSIDE = {"f": (52.5195, 13.405), "g": (52.5215, 13.405), "fg": (52.52045, 13.405), "": (52.6, 13.405)}
 """Places, by the geofences that they lie in."""
-LEASE_S = 3
+LEASE_S = 10  # longer than a process stands still that is not killed
 _WALKERS, _WITHDRAWERS = 2, 4
 _PATIENCE_S = 240.0  # many processes begin at once, perhaps on few processors
 _PINGS_AT_ONCE, _PAUSE_S, _LONGER_S = 20, 0.1, 5.0
