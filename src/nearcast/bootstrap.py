@@ -27,10 +27,12 @@ from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
+from nearcast.services.contacts import Contacts, has_unsealed
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
+from nearcast.services.erasure import Erasure
 from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
@@ -44,6 +46,7 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.once import Once
 from nearcast.services.partitions import Partitions
+from nearcast.services.personal_data import PersonalData
 from nearcast.services.ports import Channel, Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
@@ -55,7 +58,7 @@ from nearcast.services.scenario import placed
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
-from nearcast.services.vault_keys import open_vault
+from nearcast.services.vault_keys import open_vault, reseal_index_key
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, refuse_newer, upgrade
@@ -158,6 +161,8 @@ def application(
     secret = given.get_secret_value() if given else store.secret("secret_key", made, clock.now())
     pseudonyms, cursors = Pseudonyms(secret), Cursors(secret)
     vault = open_vault(store, settings.data_keys, clock.now())
+    contacts = Contacts(vault)
+    contacts.seal_unsealed(whole)
     channel, pings_arrived = _channel(settings), Event()
 
     lease_s, platform = settings.lease_s, read_platform(settings.quiet_hours)
@@ -172,18 +177,20 @@ def application(
     intake = Intake(store, pings_arrived.set)
     return Application(
         clock=clock,
-        vault=vault,
+        contacts=contacts,
         access=Access(store),
         audit=Audit(store, cursors),
         compliance=Compliance(store, has_data_key=bool(settings.data_keys)),
-        once=Once(store),
+        once=Once(store, vault),
         tenants=Tenants(store),
         shops=Shops(store),
         fences=Fences(store, engines, _geocoder(settings)),
         sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),
         conflicts=Conflicts(engines),
-        customers=Customers(store, engines),
+        customers=Customers(store, engines, contacts),
+        personal_data=PersonalData(store, contacts),
+        erasure=Erasure(store, engines),
         consents=Consents(store, engines),
         confirmations=Confirmations(store, engines),
         ledger_proof=LedgerProof(store),
@@ -191,7 +198,13 @@ def application(
         reminders=Reminders(store),
         intake=intake,
         importing=Importing(
-            store, engines, intake, read_rows=read_rows, read_features=_read_features, read_pings=_read_ping_rows
+            store,
+            engines,
+            intake,
+            contacts,
+            read_rows=read_rows,
+            read_features=_read_features,
+            read_pings=_read_ping_rows,
         ),
         exporting=Exporting(store, write_geofences=_write_fence_file),
         retention=Retention(whole),
@@ -216,8 +229,25 @@ def live() -> Iterator[Application]:
 
 
 def migrate() -> tuple[str | None, str | None]:
-    """Bring the database of the settings to head; the revisions before and after."""
-    return upgrade(settings().database_url), head_revision()
+    """Bring the database of the settings to head, and seal what that found unsealed; the revisions before and after."""
+    said = settings()
+    before = upgrade(said.database_url)
+    with closing(SqlStore(said.database_url)) as store:
+        if has_unsealed(store):
+            Contacts(open_vault(store, said.data_keys, SystemClock().now())).seal_unsealed(store)
+    return before, head_revision()
+
+
+def reseal() -> int:
+    """Seal every address, and the index key, with the first of the data keys of the settings; how many addresses."""
+    said, now = settings(), SystemClock().now()
+    if not said.data_keys:
+        raise InvalidInput("is not set: there is one key, and it is kept in the database", place="NEARCAST_DATA_KEY")
+    with closing(open_store(said.database_url)) as store:
+        contacts = Contacts(open_vault(store, said.data_keys, now))
+        count = sum(contacts.reseal(store, tenant_id) for tenant_id in store.tenants())
+        reseal_index_key(store, said.data_keys, now)
+    return count
 
 
 def examined() -> Iterator[Check]:
@@ -286,7 +316,8 @@ def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: 
     listening = serving.listen_nearby(said.host, said.port if port is None else port, say)
     say("building Nahstadt, a city that is not there …")
     city = build_demo_city()
-    since = seed(store, city, speed=speed)
+    contacts = Contacts(open_vault(store, said.data_keys, SystemClock().now()))
+    since = seed(store, city, contacts, speed=speed)
     clock = PacedClock(since, speed)
     made = application(said, store, clock=clock)
     engines = made.new_engines("demo")

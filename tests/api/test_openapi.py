@@ -19,11 +19,12 @@ NAMES = {
     "campaign_id": "coffee-after-four",
     "customer_id": "cust-0001",
     "place_id": "clinic-am-park",
+    "channel": "sms",
     "action": "activate",
 }
 # everything there is, each after what it needs
 STORY = """
-    GET /healthz · GET /readyz · PUT /v1/settings · GET /v1/settings
+    GET /healthz · GET /readyz · PUT /v1/settings · GET /v1/settings · GET /v1/retention
     POST /v1/shops · PUT /v1/shops/{shop_id} · GET /v1/shops/{shop_id} · GET /v1/shops
     POST /v1/geofences/check · POST /v1/geofences · PUT /v1/geofences/{geofence_id} · GET /v1/geofences/{geofence_id}
     GET /v1/geofences/{geofence_id}/care · GET /v1/geofences
@@ -32,13 +33,14 @@ STORY = """
     POST /v1/customers/{customer_id}/consents · GET /v1/customers/{customer_id}/consents
     POST /v1/customers/{customer_id}/consents/{event_id}/confirmation · POST /v1/confirmations/{token}
     GET /v1/customers/{customer_id}/evidence
-    POST /v1/customers/{customer_id}/suppressions · POST /v1/customers/{customer_id}/sends
+    POST /v1/customers/{customer_id}/suppressions · POST /v1/customers/{customer_id}/suppressions/{channel}/lift
+    POST /v1/customers/{customer_id}/sends · GET /v1/customers/{customer_id}/export
     POST /v1/keys · GET /v1/keys · POST /v1/keys/{key_id}/rotate · DELETE /v1/keys/{key_id} · GET /v1/audit
     GET /v1/compliance/record-of-processing · GET /v1/compliance/dpia
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
     GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
-    DELETE /v1/campaigns/{campaign_id} · POST /v1/campaigns/{campaign_id}/{action}
+    DELETE /v1/customers/{customer_id} · DELETE /v1/campaigns/{campaign_id} · POST /v1/campaigns/{campaign_id}/{action}
     GET /v1/campaigns/{campaign_id}/runs · DELETE /v1/geofences/{geofence_id} · DELETE /v1/shops/{shop_id}
     PUT /v1/sensitive-places/{place_id} · GET /v1/sensitive-places/{place_id} · GET /v1/sensitive-places
     DELETE /v1/sensitive-places/{place_id}

@@ -17,10 +17,11 @@ from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
 from nearcast.services.match_log import Decisions
-from nearcast.services.once import Answer, Once, Request
+from nearcast.services.once import Once, Request
 from nearcast.services.pseudonyms import Pseudonyms
 from tests.api.service import Service
 from tests.loopback import LOOPBACK
+from tests.sealing import VAULT
 
 pytestmark = pytest.mark.enable_socket
 SHOP = {"id": "cafe", "name": "Café"}
@@ -165,7 +166,7 @@ def test_an_answer_that_is_given_again_has_its_revision(sqlite_service: Service)
 class _Forgetful(Once):
     """Loses its database once the work is done."""
 
-    def finish(self, request: Request, answer: Answer) -> None:
+    def finish(self, *args: Any, **kwargs: Any) -> None:
         raise StoreUnavailable("the database is gone")
 
 
@@ -173,7 +174,7 @@ def test_work_that_is_done_is_answered_though_the_answer_cannot_be_kept(
     sqlite_service: Service, caplog: pytest.LogCaptureFixture
 ):
     service = sqlite_service
-    service.server.state.application = replace(service.app, once=_Forgetful(service.store))
+    service.server.state.application = replace(service.app, once=_Forgetful(service.store, VAULT))
     owner, key = service.client(Role.OWNER), {"Idempotency-Key": "k1"}
     assert owner.post("/v1/shops", json=SHOP, headers=key).status_code == 201
     assert owner.post("/v1/shops", json=SHOP, headers=key).json()["code"] == "still_running"
@@ -193,7 +194,9 @@ class _Broken(Customers):
 
 def test_no_word_of_a_fault_reaches_the_log(sqlite_service: Service, caplog: pytest.LogCaptureFixture):
     service = sqlite_service
-    service.server.state.application = replace(service.app, customers=_Broken(service.store, Engines(_no_engine)))
+    service.server.state.application = replace(
+        service.app, customers=_Broken(service.store, Engines(_no_engine), service.app.contacts)
+    )
     customer = {"id": "ada-secret", "contacts": [{"channel": "sms", "address": ADDRESS}]}
     answer = service.client().put("/v1/customers/ada-secret", json=customer, headers={"Idempotency-Key": "k"})
     assert (answer.status_code, answer.json()["code"]) == (500, "fault")

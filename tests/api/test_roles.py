@@ -21,6 +21,7 @@ MAY: dict[str, set[Role]] = {
     "pings": {Role.INGEST},
     "customers": set(),
     "reminders": set(),
+    "retention": {Role.ANALYST},
     "settings": set(),
     "keys": set(),
     "audit": set(),
@@ -50,6 +51,7 @@ def test_each_role_may_do_its_own_and_nothing_else(sqlite_service: Service, role
 
 NEVER = "never-was"
 OF_EVERY_TENANT = (
+    "/v1/retention",
     "/v1/settings",
     "/v1/keys",
     "/v1/audit",
@@ -66,6 +68,7 @@ def _told(client: Any, each: Operation, names: dict[str, str]) -> tuple[int, str
         path += f"?decision_id={names['decision_id']}"
     elif each.method == "POST":
         body = {"channel": "sms"} if "suppressions" in path else {"campaign_id": "c", "status": "sent"}
+        body = {"reason": "said so"} if path.endswith("/lift") else body
         body = {"purpose": "location.matching", "action": "granted"} if "consents" in path else body
         body = {} if path.startswith("/v1/keys/") else body
     answer = client.request(each.method, path, json=body)
@@ -91,6 +94,7 @@ def _names(service: Service) -> dict[str, str]:
         "campaign_id": "cafe-offer",
         "customer_id": "ada",
         "event_id": "ada-0",
+        "channel": "sms",
         "decision_id": row["decision_id"],
         "message_id": row["message_id"],
         "key_id": key_id,

@@ -13,6 +13,7 @@ from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
 from nearcast.services.report import rfc3339
 from tests.api.service import Service
+from tests.sealing import put_customers
 
 LAT, LON = 52.52, 13.405
 TEXT = "Coffee for {customer.first_name}"
@@ -61,7 +62,8 @@ def agree(
         given += [(NEARBY, action, "console") for action in (ConsentAction.GRANTED, ConsentAction.CONFIRMED)]
     doc = {"attributes": {"first_name": "Ada"}, "contacts": [{"channel": "console", "address": address}]}
     with service.store.writing(TenantId(tenant)) as uow:
-        uow.customers.upsert({CustomerId(key): doc for key in customers}, now)
+        docs = {CustomerId(key): doc for key in customers}
+        put_customers(uow, TenantId(tenant), docs, now, contacts=service.app.contacts)
         for key in customers:
             for n, (purpose, action, channel) in enumerate(given):
                 event = ConsentEvent(

@@ -27,6 +27,7 @@ from nearcast.services.engines import Engines
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
+from tests.sealing import CONTACTS
 
 SPEED = 60.0
 
@@ -87,7 +88,7 @@ class SteppedDemo:
 def stepped_demo(city: DemoCity, folder: Path, *, days: int = 0) -> Iterator[SteppedDemo]:
     """As many days after its first; those before have not been lived through."""
     with closing(open_store(f"sqlite:///{folder / 'nearcast.db'}")) as store:
-        clock = SteppedClock(seed(store, city, speed=SPEED) + timedelta(days=days))
+        clock = SteppedClock(seed(store, city, CONTACTS, speed=SPEED) + timedelta(days=days))
         engines = Engines(lambda tenant_id: Live(store, tenant_id, Recorder()))
         accept = Intake(store, lambda: None).accept
         demo = Demo(city, store, clock=clock, accept=accept, engines=engines, since=clock.at, speed=SPEED)

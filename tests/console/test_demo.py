@@ -27,6 +27,7 @@ from nearcast.services.instants import as_instant
 from nearcast.sim.calendar import MIDNIGHT
 from nearcast.sim.city import SETTINGS
 from tests.console.demos import SPEED, SteppedDemo, stepped_demo
+from tests.sealing import CONTACTS
 
 DAY = timedelta(days=1)
 
@@ -97,7 +98,7 @@ def test_stop_withdraws_marketing_and_leaves_location(stepped: SteppedDemo) -> N
     stepped.demo.stop_you()
     with stepped.store.reading(TENANT) as uow:
         events = uow.consents.of([you])[you]
-        assert uow.customers.suppressed(you) == set(stepped.city.channels)
+        assert uow.suppressions.of([you])[you] == set(stepped.city.channels)
     now = stepped.clock.at + timedelta(seconds=1)
     assert consent_state(events, LOCATION, now=now).is_live
     assert not any(consent_state(events, NEARBY, channel=each, now=now).is_live for each in stepped.city.channels)
@@ -157,7 +158,7 @@ def test_a_store_that_has_the_city_goes_on_where_it_stood(stepped: SteppedDemo) 
     stepped.step(minutes=5)
     with stepped.store.reading(TENANT) as uow:
         before = uow.catalogue.revision
-    assert START < seed(stepped.store, stepped.city, speed=SPEED) <= stepped.clock.at
+    assert START < seed(stepped.store, stepped.city, CONTACTS, speed=SPEED) <= stepped.clock.at
     with stepped.store.reading(TENANT) as uow:
         assert uow.catalogue.revision == before
 
@@ -178,11 +179,11 @@ def test_a_seed_that_was_broken_off_is_sown_again(city: DemoCity, tmp_path: Path
     unreachable = replace(city, city=replace(city.city, customers=[*city.city.customers, None]))  # type: ignore[list-item]
     with closing(open_store(f"sqlite:///{tmp_path / 'nearcast.db'}")) as store:
         with pytest.raises(AttributeError):
-            seed(store, unreachable, speed=SPEED)
+            seed(store, unreachable, CONTACTS, speed=SPEED)
         with store.reading(TENANT) as uow:
             assert uow.catalogue.settings() is None
             assert uow.catalogue.shops.all() == []
-        assert seed(store, city, speed=SPEED) == START
+        assert seed(store, city, CONTACTS, speed=SPEED) == START
         with store.reading(TENANT) as uow:
             assert len(uow.catalogue.shops.all()) == 40
 
@@ -190,7 +191,7 @@ def test_a_seed_that_was_broken_off_is_sown_again(city: DemoCity, tmp_path: Path
 @pytest.mark.parametrize(("speed", "max_age_s"), [(1, 300), (30, 300), (60, 600), (600, 6000)])
 def test_a_faster_clock_lets_pings_grow_older(stepped: SteppedDemo, speed: float, max_age_s: float) -> None:
     """A worker that comes to a ping after some seconds would else find all of them stale."""
-    seed(stepped.store, stepped.city, speed=speed)
+    seed(stepped.store, stepped.city, CONTACTS, speed=speed)
     with stepped.store.reading(TENANT) as uow:
         settings = uow.catalogue.settings()
     assert settings is not None

@@ -18,6 +18,7 @@ from nearcast.services.instants import as_us
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Run, SendOutcome
 from nearcast.store.sql_store import SqlStore
+from tests.sealing import put_customers
 
 NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)  # a Tuesday, 12:00 in Berlin
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
@@ -69,8 +70,8 @@ def open_corner(
         uow.catalogue.geofences.put_geofence(geofence_from_feature(FENCE, place=""), FENCE, LONG_AGO)
         for campaign in campaigns:
             uow.catalogue.campaigns.put_campaign(campaign["id"], campaign, at, state=state)
-        contacts = [{"channel": "sms", "address": "+4915112345678"}]
-        uow.customers.upsert({key: {"contacts": contacts} for key in customers}, LONG_AGO)
+        numbers = {key: [{"channel": "sms", "address": f"+49151{n:08}"}] for n, key in enumerate(customers)}
+        put_customers(uow, tenant_id, {key: {"contacts": said} for key, said in numbers.items()}, LONG_AGO)
         for key in customers:
             for line in _consents(key, tenant_id):
                 uow.consents.append(line)

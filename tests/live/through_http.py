@@ -128,9 +128,9 @@ class _Play:
         for consent in consents:
             customers.setdefault(consent.customer_id, {"id": consent.customer_id})
         channels = sorted({campaign.channel for campaign in self.shape.campaigns})
-        for key, customer in customers.items():
+        for n, (key, customer) in enumerate(customers.items()):
             suppressed = customer.pop("suppressed", [])
-            contacts = [{"channel": channel, "address": _address(channel)} for channel in channels]
+            contacts = [{"channel": channel, "address": _address(channel, n)} for channel in channels]
             self._put(f"customers/{quote(key, safe='')}", {**customer, "contacts": contacts})
             for channel in suppressed:
                 self._post(f"customers/{quote(key, safe='')}/suppressions", {"channel": channel})
@@ -218,5 +218,5 @@ def _id_of(feature: dict[str, Any]) -> Any:
     return feature.get("id") if inside is None else inside
 
 
-def _address(channel: str) -> str:
-    return "+4915112345678" if channel in ("sms", "whatsapp") else f"somebody on {channel}"
+def _address(channel: str, n: int) -> str:
+    return f"+49151{n:08}" if channel in ("sms", "whatsapp") else f"number {n} on {channel}"

@@ -54,6 +54,7 @@ from tests.scenarios.harness import (
     run,
     the_end,
 )
+from tests.sealing import put_customers
 
 pytestmark = pytest.mark.e2e
 T = TypeVar("T")
@@ -303,7 +304,7 @@ def test_an_instant_to_come_is_judged_on_what_is_known(tmp_path: Path, service: 
 def test_a_customer_who_was_changed_since_may_have_been_another(tmp_path: Path, service: Service) -> None:
     played(tmp_path, service, bare(*arrive(), the_end(later(NOON, 60))))
     with service.store.writing(TENANT) as uow:
-        uow.customers.upsert({ME: {"timezone": "Asia/Tokyo"}}, instant(later(NOON, 3600)))
+        put_customers(uow, TENANT, {ME: {"timezone": "Asia/Tokyo"}}, instant(later(NOON, 3600)))
         uow.commit()
     before, after = (only(of_the_store(service, later(NOON, s))) for s in (3599, 3600))
     assert "2026-06-02T11:00:00Z" in only(before["caveats"])
@@ -314,7 +315,7 @@ def test_a_customer_who_was_changed_since_may_have_been_another(tmp_path: Path, 
 def test_a_suppression_since_then_is_owned_up_to(tmp_path: Path, service: Service) -> None:
     played(tmp_path, service, bare(*arrive(), the_end(later(NOON, 60))))
     with service.store.writing(TENANT) as uow:
-        uow.customers.suppress(ME, "sms", instant(later(NOON, 3600)))
+        uow.suppressions.add(ME, "sms", instant(later(NOON, 3600)))
         uow.commit()
     assert "suppression" in only(only(of_the_store(service, later(NOON, 60)))["caveats"])
 
@@ -357,7 +358,7 @@ def test_a_contact_that_goes_before_dispatch_takes_the_message_with_it(tmp_path:
     late = berlin("2026-06-02 22:00")
     played(tmp_path, service, bare(*arrive(late), campaign=put_off, policy={"quiet_hours": [NIGHT]}))
     with service.store.writing(TENANT) as uow:
-        uow.customers.upsert({ME: {"contacts": [{"channel": "email", "address": "anna@example.org"}]}}, morning)
+        put_customers(uow, TENANT, {ME: {"contacts": [{"channel": "email", "address": "anna@example.org"}]}}, morning)
         uow.commit()
     Live(service.store, TENANT, Recorder()).dispatch_due(morning)
     with service.store.reading(TENANT) as uow:
@@ -371,7 +372,7 @@ def test_a_contact_that_goes_before_dispatch_takes_the_message_with_it(tmp_path:
 def test_a_contact_without_an_address_reaches_nobody(tmp_path: Path, service: Service) -> None:
     played(tmp_path, service, bare(*arrive()))
     with service.store.writing(TENANT) as uow:
-        uow.customers.upsert({ME: {"contacts": [{"channel": "sms", "address": ""}]}}, instant(NOON))
+        put_customers(uow, TENANT, {ME: {"contacts": [{"channel": "sms", "address": ""}]}}, instant(NOON))
         uow.commit()
     assert "no_address" in only(of_the_store(service, later(NOON, 60)))["reasons"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.vault import CannotOpen, Vault
-from nearcast.services.vault_keys import open_vault
+from nearcast.services.vault_keys import open_vault, reseal_index_key
 
 NOW = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
 OURS, OTHERS = "a key of our own " * 2, "a key of somebody else " * 2
@@ -24,6 +24,11 @@ class Secrets:
 
     def kept_secret(self, name: str) -> str | None:
         return self.kept.get(name)
+
+    def replace_secret(self, name: str, value: str | None, at: datetime) -> None:
+        self.kept.pop(name, None)
+        if value is not None:
+            self.kept[name] = value
 
 
 def opened(secrets: Secrets, *given: str) -> Vault:
@@ -71,3 +76,12 @@ def test_the_kept_index_key_shows_nothing_by_itself() -> None:
     opened(secrets, OURS)
     assert secrets.kept["index_key"].count(".") == 2
     assert list(secrets.kept) == ["index_key"]
+
+
+def test_after_a_rotation_the_new_key_is_enough_and_the_index_is_the_same() -> None:
+    secrets = Secrets()
+    before = opened(secrets)
+    store: Any = secrets
+    reseal_index_key(store, [OURS], NOW)
+    assert list(secrets.kept) == ["index_key"]
+    assert opened(secrets, OURS).blind_index("sms", NUMBER) == before.blind_index("sms", NUMBER)

@@ -10,6 +10,7 @@ from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.store.sql_store import SqlStore
+from tests.sealing import put_customers
 from tests.store.values import ANNA, BOB, NOON, add_customers, later
 
 
@@ -25,9 +26,9 @@ def test_customers_are_read_as_the_rules_see_them(store: SqlStore, tenant: Tenan
         contacts = [{"channel": "sms", "address": "+49151"}, {"channel": "email", "address": ""}]
         about = {"timezone": "Europe/Berlin", "tags": ["vip", "new"], "attributes": {"first_name": "Anna"}}
         anna = {**about, "contacts": contacts}
-        uow.customers.upsert({ANNA: anna, BOB: {}}, NOON)
-        uow.customers.suppress(ANNA, "sms", NOON, reason="bounced")
-        uow.customers.suppress(ANNA, "sms", later(1))
+        put_customers(uow, tenant, {ANNA: anna, BOB: {}}, NOON)
+        uow.suppressions.add(ANNA, "sms", NOON, reason="bounced")
+        uow.suppressions.add(ANNA, "sms", later(1))
         uow.commit()
     with store.writing(tenant) as uow:
         assert uow.customers.load([ANNA, BOB, CustomerId("nobody")]) == {
@@ -44,10 +45,10 @@ def test_customers_are_read_as_the_rules_see_them(store: SqlStore, tenant: Tenan
         assert uow.customers.changed_at(ANNA) == later(1)
         assert uow.customers.changed_at(BOB) == NOON
         assert uow.customers.changed_at(CustomerId("nobody")) is None
-        assert uow.customers.get(ANNA) == anna
-        assert uow.customers.unsuppress(ANNA, "sms")
-        assert not uow.customers.unsuppress(ANNA, "sms")
-        assert uow.customers.suppressed(ANNA) == frozenset()
+        assert uow.customers.get(ANNA) == about
+        assert uow.suppressions.remove(ANNA, "sms")
+        assert not uow.suppressions.remove(ANNA, "sms")
+        assert uow.suppressions.of([ANNA]) == {}
         uow.customers.upsert({BOB: {"tags": ["vip"]}}, later(1))
         assert uow.customers.load([BOB])[BOB].tags == {"vip"}
 

@@ -1,5 +1,6 @@
 """The chain of migrations makes the tables that the code works with, on both databases."""
 
+import json
 import re
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.walk import Stance
+from nearcast.services.contacts import has_unsealed
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, migrations_folder, upgrade
 from nearcast.store.sql_store import SqlStore
@@ -23,6 +25,7 @@ from nearcast.store.tables import tenant as tenant_table
 from nearcast.store.tables import track as track_table
 from nearcast.store.track_codec import track_to_json
 from nearcast.store.types import UtcDateTime
+from tests.sealing import CONTACTS
 from tests.store.values import ANNA, BOB, NOON, later
 
 COLUMNS = """
@@ -37,6 +40,7 @@ CONSTRAINTS = """
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 """
 INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+NUMBER = "+4915112345678"
 NOT_OURS = ("alembic_version", "spatial_ref_sys")
 
 
@@ -169,6 +173,33 @@ def test_what_customers_had_agreed_to_is_known_by_their_subjects(empty_urls: lis
     assert subjects.keys() == {ANNA, BOB}
     assert all(re.fullmatch("[0-9a-f]{32}", subject) for subject in subjects.values())
     assert len(set(subjects.values())) == 2
+
+
+def test_addresses_that_stood_in_documents_are_sealed(empty_urls: list[str]) -> None:
+    url, tenant = empty_urls[0], TenantId("t1")
+    said = {"tags": ["vip"], "contacts": [{"channel": "sms", "address": NUMBER}, {"channel": "email", "address": ""}]}
+    times = {"created_at": NOON, "updated_at": NOON}
+    upgrade(url, "0012")
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(tenant_table.insert().values(id=tenant, catalogue_revision=0, created_at=NOON))
+        connection.execute(
+            old_table("customer", "tenant_id id subject doc", "created_at updated_at").insert(),
+            [
+                {"tenant_id": tenant, "id": key, "subject": key, "doc": json.dumps(doc)} | times
+                for key, doc in ((ANNA, said), (BOB, {"tags": []}))
+            ],
+        )
+    engine.dispose()
+    upgrade(url)
+    with closing(SqlStore(url)) as store:
+        assert has_unsealed(store)
+        CONTACTS.seal_unsealed(store)
+        assert not has_unsealed(store)
+        with store.reading(tenant) as uow:
+            assert uow.customers.documents([ANNA, BOB]) == {ANNA: {"tags": ["vip"]}, BOB: {"tags": []}}
+            assert CONTACTS.read(uow, tenant, [ANNA, BOB]) == {ANNA: [{"channel": "sms", "address": NUMBER}]}
+            assert NUMBER not in str(uow.contacts.of([ANNA]))
 
 
 def test_the_chain_has_one_head_and_no_branches() -> None:

@@ -1,14 +1,15 @@
 """/v1/customers: who they are, where they must not be reached, what others sent them."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import model_validator
 
 from nearcast.api.pages import Cursor, Limit, answered, example, listed, shows
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.api.shops import same_id, with_id
+from nearcast.services.audit_ports import Actor
 from nearcast.services.customers import CustomerDocument, KnownCustomer, NewSend
 from nearcast.services.scenario import Shape
 from nearcast.services.texts import ChannelName, LongText
@@ -25,6 +26,28 @@ _EXAMPLE: dict[str, Any] = {
     "paused_until": "2026-06-08",
 }
 _SHOWN = {**_EXAMPLE, "suppressed": []}
+_EXPORT = {
+    "exported_at": "2026-06-02T10:00:00Z",
+    "subject": "9f2c4b7a8d1e4f60a3b5c7d9e1f20314",
+    "customer": _EXAMPLE,
+    "suppressed": [],
+    "consents": [],
+    "decisions": [],
+    "messages": [],
+    "other_sends": [],
+    "transitions": [],
+    "positions": [],
+    "pings": [],
+    "last_zone": "Europe/Berlin",
+}
+_RECEIPT = {
+    "subject": "9f2c4b7a8d1e4f60a3b5c7d9e1f20314",
+    "erased_at": "2026-06-02T10:00:00Z",
+    "cancelled": 1,
+    "suppressed": 1,
+    "rows": {"contact": 1, "transition": 12, "match_log": 7, "message": 3},
+}
+Contact = Annotated[str | None, Query(min_length=1, max_length=320, description="An address, as it was written.")]
 _SEND = {"campaign_id": "newsletter", "status": "delivered", "at": "2026-06-02T09:00:00Z", "channel": "whatsapp"}
 
 
@@ -44,15 +67,24 @@ class Suppression(Shape):
     reason: LongText | None = None
 
 
+class Lift(Shape):
+    """Why a suppression ends, in your own words."""
+
+    reason: LongText
+
+
 @router.get(
     "",
     summary="List customers",
     openapi_extra=open_to(),
     responses=shows("Customers by id.", {"items": [_SHOWN], "next_cursor": None}),
 )
-def list_customers(app: App, asker: Asker, cursor: Cursor = None, limit: Limit = 100) -> JSONResponse:
-    """All customers by id."""
-    return listed(app.customers.page(asker, cursor=cursor, limit=limit), KnownCustomer.shown)
+def list_customers(
+    app: App, asker: Asker, cursor: Cursor = None, limit: Limit = 100, contact: Contact = None
+) -> JSONResponse:
+    """All customers by id, or with `contact` those who have that address, on whichever channel."""
+    page = app.customers.page(asker, cursor=cursor, limit=limit, address=contact)
+    return listed(page, KnownCustomer.shown)
 
 
 @router.post(
@@ -93,6 +125,35 @@ def put_customer(app: App, asker: Asker, customer_id: str, customer: CustomerDoc
     return answered(written.shown(), 201 if written.is_new else 200)
 
 
+@router.get(
+    "/{customer_id}/export",
+    summary="Export what is kept about a customer",
+    openapi_extra=open_to(),
+    responses=shows("Everything that is kept about them.", _EXPORT),
+)
+def export_customer(app: App, asker: Asker, customer_id: str) -> JSONResponse:
+    """For the customer, who may read it and take it along (GDPR Art. 15 and 20): profile and addresses, every line of
+    their consent ledger, every decision with its reasons, messages with their texts, visits, positions. That it was
+    told is written into the audit trail.
+    """
+    actor = Actor(asker.key_id, asker.role.value)
+    return answered(app.personal_data.of(asker.tenant_id, customer_id, app.clock.now(), actor=actor))
+
+
+@router.delete(
+    "/{customer_id}",
+    summary="Erase a customer",
+    openapi_extra=open_to(),
+    responses=shows("What was done. `rows` were deleted, or know nobody but the subject any more.", _RECEIPT),
+)
+def erase_customer(app: App, asker: Asker, customer_id: str) -> JSONResponse:
+    """The person goes, in one commit: profile, addresses, positions, visits, texts. What is queued is cancelled; every
+    address goes on the suppression list, which knows it by a keyed hash alone, so that nobody writes to it who imports
+    it again. Figures and the consent ledger stay under a subject that is no name. The second time it is 404.
+    """
+    return answered(app.erasure.erase(asker, customer_id, app.clock.now()).shown())
+
+
 @router.post(
     "/{customer_id}/suppressions",
     status_code=201,
@@ -109,9 +170,23 @@ def suppress_address(app: App, asker: Asker, customer_id: str, suppression: Supp
     in the same commit.
     """
     channel, reason = suppression.channel, suppression.reason
-    found, cancelled = app.customers.suppress(asker, customer_id, channel, app.clock.now(), reason=reason)
-    told = {"channel": channel, "suppressed": sorted(found.suppressed), "cancelled": cancelled or 0}
+    listed, cancelled = app.customers.suppress(asker, customer_id, channel, app.clock.now(), reason=reason)
+    told = {"channel": channel, "suppressed": sorted(listed), "cancelled": cancelled or 0}
     return answered(told, 200 if cancelled is None else 201)
+
+
+@router.post(
+    "/{customer_id}/suppressions/{channel}/lift",
+    summary="Lift a suppression",
+    openapi_extra={**open_to(), **example(Lift, {"reason": "signed the form again on 2 June, on paper"})},
+    responses=shows("Where they stand now.", {"channel": "sms", "suppressed": []}),
+)
+def lift_suppression(app: App, asker: Asker, customer_id: str, channel: str, lift: Lift) -> JSONResponse:
+    """The customer, and their address whoever else has it, may be written to on this channel again where they agree:
+    have a new double opt-in first. Who lifted it, and why, stays in the audit trail: put no names into the reason.
+    """
+    listed = app.customers.unsuppress(asker, customer_id, channel, lift.reason, app.clock.now())
+    return answered({"channel": channel, "suppressed": sorted(listed)})
 
 
 @router.post(

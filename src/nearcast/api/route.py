@@ -16,6 +16,7 @@ from nearcast.api.address import with_slashes
 from nearcast.api.body import MIB, parse_json, read_body
 from nearcast.api.problems import Refusal
 from nearcast.domain.errors import NotAllowed, OutOfSight, StoreUnavailable
+from nearcast.domain.ids import CustomerId
 from nearcast.services.access import Principal, Role
 from nearcast.services.application import Application
 from nearcast.services.once import Answer
@@ -119,7 +120,14 @@ async def _once(
     handle: Callable[[Request], Coroutine[Any, Any, Response]],
 ) -> Response:
     route = f"{request.method} {request.url.path}?{request.url.query}"
-    wanted = Wanted(asker=asker, key=key, route=route, body_sha256=hashlib.sha256(raw).hexdigest())
+    about = request.path_params.get("customer_id")
+    wanted = Wanted(
+        asker=asker,
+        key=key,
+        route=route,
+        body_sha256=hashlib.sha256(raw).hexdigest(),
+        customer_id=None if about is None else CustomerId(about),
+    )
     before = await run_in_threadpool(application.once.begin, wanted, application.clock.now())
     if before is not None:
         return _again(before)
@@ -130,10 +138,21 @@ async def _once(
         raise
     kept = {"body": json.loads(bytes(response.body) or b"null"), "etag": response.headers.get("etag")}
     try:
-        await run_in_threadpool(application.once.finish, wanted, Answer(response.status_code, kept))
+        await run_in_threadpool(
+            application.once.finish,
+            wanted,
+            Answer(response.status_code, kept),
+            customer_id=_made(request, kept["body"]),
+        )
     except StoreUnavailable:  # the work is done, and whoever has the answer will not ask again
         _log.warning("the answer to %s %s could not be kept", request.method, request.scope["route"].path)
     return response
+
+
+def _made(request: Request, body: Any) -> CustomerId | None:
+    """The customer that this answer is the first to name."""
+    is_customer = request.scope["route"].path == "/v1/customers" and isinstance(body, dict) and "id" in body
+    return CustomerId(body["id"]) if is_customer else None
 
 
 def _again(before: Answer) -> Response:

@@ -6,9 +6,32 @@ from typing import Annotated
 import typer
 
 from nearcast.commands.live import Tenant, known_tenant, live_service, note
+from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import TenantId
 
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the service has into files.")
+
+
+@export.command("customer")
+def export_customer(
+    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    out: Annotated[Path, typer.Option(help="A JSON file.")],
+    tenant: Tenant = "default",
+) -> None:
+    """Write everything that is kept about a customer into a file.
+
+    For them to read and to take along (GDPR Art. 15 and 20).
+    """
+    from nearcast.services.audit_ports import COMMAND_LINE
+    from nearcast.services.report import as_json as dumped
+
+    with live_service() as live:
+        told = live.personal_data.of(known_tenant(live, tenant), customer, live.clock.now(), actor=COMMAND_LINE)
+    try:
+        out.write_text(dumped(told, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror}", place=str(out)) from error
+    print(f"written to {out}")
 
 
 @export.command("geofences")

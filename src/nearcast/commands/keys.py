@@ -75,6 +75,18 @@ def rotate_key(
     print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
 
 
+@keys.command("rotate-data")
+def rotate_data() -> None:
+    """Seal all addresses anew, with the first key of NEARCAST_DATA_KEY.
+
+    Every process must have the new key before: set NEARCAST_DATA_KEY=new,old everywhere, start them anew, run this, and
+    then leave the old key out. It may be broken off and run again.
+    """
+    from nearcast.bootstrap import reseal
+
+    print(f"{reseal():,} addresses sealed anew")
+
+
 @keys.command("revoke")
 def revoke_key(
     key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], tenant: Tenant = "default"

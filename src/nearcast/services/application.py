@@ -11,8 +11,10 @@ from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
+from nearcast.services.contacts import Contacts
 from nearcast.services.customers import Customers
 from nearcast.services.engines import Engines
+from nearcast.services.erasure import Erasure
 from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
@@ -25,6 +27,7 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.once import Once
 from nearcast.services.partitions import Partitions
+from nearcast.services.personal_data import PersonalData
 from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
 from nearcast.services.refusals import Refusals
@@ -33,7 +36,6 @@ from nearcast.services.retention import Retention
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
-from nearcast.services.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Application:
     """
 
     clock: Clock
-    vault: Vault
+    contacts: Contacts
     access: Access
     audit: Audit
     compliance: Compliance
@@ -58,6 +60,8 @@ class Application:
     campaigns: Campaigns
     conflicts: Conflicts
     customers: Customers
+    personal_data: PersonalData
+    erasure: Erasure
     consents: Consents
     confirmations: Confirmations
     ledger_proof: LedgerProof

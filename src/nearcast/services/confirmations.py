@@ -47,7 +47,7 @@ class Confirmations:
         """
         secret = secrets.token_urlsafe(32)
         with self._store.writing(asker.tenant_id) as uow:
-            customer_id = known(uow, key).id
+            customer_id = known(uow, key)
             line, state = _standing(uow, customer_id, event_id, now)
             if not _waits(line, state):
                 raise Conflict("this line is no grant that waits to be confirmed")

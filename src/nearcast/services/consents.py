@@ -41,7 +41,7 @@ class Consents:
         if said.capture_method in _IMPORTS:
             said = said.provable()
         with self._store.reading(asker.tenant_id) as uow:
-            customer_id = known(uow, key).id
+            customer_id = known(uow, key)
             subject = uow.customers.subjects([customer_id])[customer_id]
         line = ledger_line(asker.tenant_id, customer_id, said, now)
         line = named(line, asker.tenant_id, subject, actor_id=asker.key_id)
@@ -55,7 +55,7 @@ class Consents:
     def ledger(self, asker: Principal, key: str, now: datetime) -> Ledger:
         """Everything that a customer said, and what holds at `now`; NotFound for an unknown customer."""
         with self._store.reading(asker.tenant_id) as uow:
-            lines = uow.consents.lines(known(uow, key).id)
+            lines = uow.consents.lines(known(uow, key))
         events = in_ledger_order(line.event for line in lines)
         place = {event.event_id: n for n, event in enumerate(events)}
         return Ledger(sorted(lines, key=lambda line: place[line.event.event_id]), shown_states(events, now))

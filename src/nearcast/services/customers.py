@@ -14,6 +14,8 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from nearcast.domain.errors import AlreadyExists, InvalidInput, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId
 from nearcast.services.access import Principal
+from nearcast.services.audit_ports import Actor, AuditEntry
+from nearcast.services.contacts import Addresses, Contacts
 from nearcast.services.engine import note_other_send
 from nearcast.services.engines import Engines
 from nearcast.services.ports import Page, Store, UnitOfWork
@@ -65,15 +67,19 @@ class CustomerDocument(Shape):
     paused_until: Day | None = None
 
     def document(self) -> dict[str, Any]:
-        """What is kept; InvalidInput where a channel has two addresses, or quiet hours are none."""
+        """What is kept as it is said; InvalidInput where quiet hours are none."""
         customers_quiet_hours(self.quiet_hours)
+        hours = [window.model_dump(mode="json", by_alias=True, exclude_none=True) for window in self.quiet_hours]
+        return {**self.model_dump(mode="json", exclude={"id", "suppressed", "contacts"}), "quiet_hours": hours}
+
+    def addresses(self) -> Addresses:
+        """What is kept sealed, by channel; InvalidInput where a channel has two addresses."""
         channels: list[str] = []
         for n, contact in enumerate(self.contacts):
             if contact.channel in channels:
                 raise InvalidInput(f"has an address on {contact.channel} already", place=f"contacts[{n}].channel")
             channels.append(contact.channel)
-        hours = [window.model_dump(mode="json", by_alias=True, exclude_none=True) for window in self.quiet_hours]
-        return {**self.model_dump(mode="json", exclude={"id", "suppressed"}), "quiet_hours": hours}
+        return [contact.model_dump() for contact in sorted(self.contacts, key=lambda contact: contact.channel)]
 
 
 class NewSend(SendShape):
@@ -87,71 +93,99 @@ class NewSend(SendShape):
 
 @dataclass(frozen=True, slots=True)
 class KnownCustomer:
-    """A customer as kept. `is_new` where this call made it, `is_changed` where this call changed what was kept."""
+    """A customer as kept, `contacts` opened. `is_new` where this call made it."""
 
     id: CustomerId
     doc: Mapping[str, Any]
+    contacts: Addresses
     suppressed: frozenset[str]
     is_new: bool = False
-    is_changed: bool = False
 
     def shown(self) -> dict[str, Any]:
         """As the API shows it."""
-        return {"id": self.id, **whole(self.doc), "suppressed": sorted(self.suppressed)}
+        return {"id": self.id, **whole(self.doc), "contacts": self.contacts, "suppressed": sorted(self.suppressed)}
 
 
 class Customers:
     """The customers of a tenant."""
 
-    def __init__(self, store: Store, engines: Engines) -> None:
-        self._store, self._engines = store, engines
+    def __init__(self, store: Store, engines: Engines, contacts: Contacts) -> None:
+        self._store, self._engines, self._contacts = store, engines, contacts
 
-    def page(self, asker: Principal, *, cursor: str | None, limit: int) -> Page[KnownCustomer]:
-        """Customers by id; the cursor is the last id."""
+    def page(
+        self, asker: Principal, *, cursor: str | None, limit: int, address: str | None = None
+    ) -> Page[KnownCustomer]:
+        """Customers by id; the cursor is the last id. With an address only those who have it, on whichever channel."""
         with self._store.reading(asker.tenant_id) as uow:
-            page = uow.customers.page(cursor=cursor, limit=limit)
-            listed = uow.customers.load(key for key, _ in page.items)
-        return Page([KnownCustomer(key, doc, listed[key].suppressed) for key, doc in page.items], page.next_cursor)
+            if address is None:
+                page = uow.customers.page(cursor=cursor, limit=limit)
+            else:
+                held = uow.contacts.holders(self._contacts.index(address))
+                page = Page(list(uow.customers.documents(held).items()))
+            keys = [key for key, _ in page.items]
+            contacts, listed = self._contacts.read(uow, asker.tenant_id, keys), uow.suppressions.of(keys)
+        items = [
+            KnownCustomer(key, doc, contacts.get(key, []), listed.get(key, frozenset())) for key, doc in page.items
+        ]
+        return Page(items, page.next_cursor)
 
     def get(self, asker: Principal, key: str) -> KnownCustomer:
         """NotFound where there is none."""
         with self._store.reading(asker.tenant_id) as uow:
-            return known(uow, key)
+            customer_id = known(uow, key)
+            contacts = self._contacts.read(uow, asker.tenant_id, [customer_id]).get(customer_id, [])
+            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            return KnownCustomer(customer_id, uow.customers.get(customer_id) or {}, contacts, listed)
 
     def put(
         self, asker: Principal, customer: CustomerDocument, now: datetime, *, is_new: bool = False
     ) -> KnownCustomer:
         """Write a customer, new or changed; AlreadyExists where `is_new` and the id is taken."""
-        key, doc = CustomerId(customer.id), customer.document()
+        key, doc, addresses = CustomerId(customer.id), customer.document(), customer.addresses()
         with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
             is_first = uow.customers.insert(key, doc, now)
             if is_new and not is_first:
                 raise AlreadyExists(f"there is a customer {key!r} already")
             working = WorkingSet(uow, engine.catalogue, [key])
-            is_changed = whole(uow.customers.get(key) or {}) != doc
-            if is_changed:
+            had = self._contacts.read(uow, asker.tenant_id, [key]).get(key, [])
+            if whole(uow.customers.get(key) or {}) != doc or had != addresses:
                 uow.customers.upsert({key: doc}, now)
+                self._contacts.write(uow, asker.tenant_id, {key: addresses})
             for channel in customer.suppressed:
                 suppress(uow, working, key, channel, now)
             working.save()
-            suppressed = uow.customers.suppressed(key)
+            suppressed = uow.suppressions.of([key]).get(key, frozenset())
             uow.commit()
-        return KnownCustomer(key, doc, suppressed, is_new=is_first, is_changed=is_changed)
+        return KnownCustomer(key, doc, addresses, suppressed, is_new=is_first)
 
     def suppress(
         self, asker: Principal, key: str, channel: str, now: datetime, *, reason: str | None = None
-    ) -> tuple[KnownCustomer, int | None]:
-        """Put a customer's address on a channel's suppression list and cancel what is queued there, in one commit; how
-        many messages, None where it stood there already.
+    ) -> tuple[frozenset[str], int | None]:
+        """Put a customer's address on a channel's suppression list and cancel what is queued there, in one commit.
+        Where they stand then, and how many messages; None where it stood there already.
         """
         with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
-            found = known(uow, key)
-            working = WorkingSet(uow, engine.catalogue, [found.id])
-            cancelled = suppress(uow, working, found.id, channel, now, reason=reason)
+            working = WorkingSet(uow, engine.catalogue, [CustomerId(key)])
+            customer_id = known(uow, key)
+            cancelled = suppress(uow, working, customer_id, channel, now, reason=reason)
             working.save()
-            found = known(uow, key)
+            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
             uow.commit()
-        return found, None if cancelled is None else len(cancelled)
+        return listed, None if cancelled is None else len(cancelled)
+
+    def unsuppress(self, asker: Principal, key: str, channel: str, reason: str, now: datetime) -> frozenset[str]:
+        """Take a customer and their address off a channel's suppression list, and write down who did, and why. Where
+        they stand then; NotFound where they do not stand there. Consent is another matter, and as it was.
+        """
+        with self._store.writing(asker.tenant_id) as uow:
+            uow.customers.lock([CustomerId(key)])
+            customer_id = known(uow, key)
+            if not uow.suppressions.remove(customer_id, channel):
+                raise NotFound(f"customer {key!r} does not stand on the suppression list of {channel}")
+            uow.audit.append(_lifted(uow, asker, customer_id, channel, reason, now))
+            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            uow.commit()
+        return listed
 
     def note_send(self, asker: Principal, key: str, said: NewSend, now: datetime) -> tuple[datetime, bool]:
         """Count a message that somebody else sent; when that was, and whether it counts at all."""
@@ -159,24 +193,36 @@ class Customers:
         if at > now + _MAX_AHEAD:
             raise InvalidInput("is in the future", place="at")
         with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
-            found = known(uow, key)
-            working = WorkingSet(uow, engine.catalogue, [found.id])
+            working = WorkingSet(uow, engine.catalogue, [CustomerId(key)])
+            customer_id = known(uow, key)
             campaign = working.world.campaigns.by_id.get(CampaignId(said.campaign_id))
             shop_id, channel = (campaign.shop_id, campaign.channel) if campaign else (None, None)
             send = prior_send(said, at, shop_id=shop_id, channel=channel)
             if send is not None:
-                note_other_send(working.world, found.id, send)
+                note_other_send(working.world, customer_id, send)
                 working.save()
                 uow.commit()
         return at, send is not None
 
 
-def known(uow: UnitOfWork, key: str) -> KnownCustomer:
+def known(uow: UnitOfWork, key: str) -> CustomerId:
     """A customer in a transaction that is under way; NotFound where there is none."""
-    doc = uow.customers.get(CustomerId(key))
-    if doc is None:
+    if uow.customers.get(CustomerId(key)) is None:
         raise NotFound(f"there is no customer {key!r}")
-    return KnownCustomer(CustomerId(key), doc, uow.customers.suppressed(CustomerId(key)))
+    return CustomerId(key)
+
+
+def _lifted(
+    uow: UnitOfWork, asker: Principal, customer_id: CustomerId, channel: str, reason: str, now: datetime
+) -> AuditEntry:
+    return AuditEntry(
+        actor=Actor(asker.key_id, asker.role.value),
+        action="unsuppressed",
+        kind="customer",
+        id=uow.customers.subjects([customer_id])[customer_id],
+        at=now,
+        detail={"channel": channel, "reason": reason},
+    )
 
 
 def whole(doc: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,7 +232,6 @@ def whole(doc: Mapping[str, Any]) -> dict[str, Any]:
         "language": doc.get("language"),
         "tags": doc.get("tags") or [],
         "attributes": doc.get("attributes") or {},
-        "contacts": doc.get("contacts") or [],
         "quiet_hours": doc.get("quiet_hours") or [],
         "paused_until": doc.get("paused_until"),
     }

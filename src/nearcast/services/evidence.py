@@ -35,11 +35,12 @@ class Evidence:
         it and how long all that is kept; who had it handed out is written down first. NotFound for an unknown customer.
         """
         with self._store.reading(tenant_id) as uow:
-            found = known(uow, key)
-            subject = uow.customers.subjects([found.id])[found.id]
-            lines = uow.consents.lines(found.id)
+            customer_id = known(uow, key)
+            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            subject = uow.customers.subjects([customer_id])[customer_id]
+            lines = uow.consents.lines(customer_id)
             chains = list(uow.consents.chains(subject))
-            messages = uow.outbox.of([found.id]).get(found.id, [])
+            messages = uow.outbox.of([customer_id]).get(customer_id, [])
         with self._store.writing(tenant_id) as uow:
             uow.audit.append(of_customer(by, "exported", subject, now, {"what": "evidence"}))
             uow.commit()
@@ -47,7 +48,7 @@ class Evidence:
         relied = Counter(event_id for message in messages for event_id in message.consent_event_ids)
         return {
             "tenant_id": tenant_id,
-            "customer_id": found.id,
+            "customer_id": customer_id,
             "subject": subject,
             "made_at": now,
             "verification": {
@@ -56,7 +57,7 @@ class Evidence:
                 "flaws": [{"position": flaw.position, "wrong": flaw.wrong.value} for flaw in flaws],
             },
             "state": shown_states(in_ledger_order(line.event for line in lines), now),
-            "suppressed": sorted(found.suppressed),
+            "suppressed": sorted(listed),
             "lines": [{**line_row(line), "messages": relied[line.event.event_id]} for line in lines],
             "messages": [_message(message) for message in messages],
             "retention": _retention(lines, messages),

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.audit_ports import COMMAND_LINE, AuditEntry
 from nearcast.services.consent_lines import ledger_line, named, with_state
+from nearcast.services.contacts import Addresses, Contacts
 from nearcast.services.customers import CustomerDocument, whole
 from nearcast.services.engine import take_consent
 from nearcast.services.engines import Engines
@@ -21,6 +22,7 @@ from nearcast.services.rows import Row, readable
 from nearcast.services.suppressing import suppress
 from nearcast.services.working_set import WorkingSet
 
+_Kept: TypeAlias = tuple[dict[str, Any], Addresses]
 BATCH = 500
 _ACTOR = "file import"
 _CLAIMED = "was kept as unconfirmed: nothing shows that it was confirmed"
@@ -32,12 +34,20 @@ class _Said:
 
     customer: CustomerDocument
     doc: dict[str, Any]
+    addresses: Addresses
     lines: list[LedgerLine]
     claims: list[str]
 
 
 def import_customers(
-    engines: Engines, tenant_id: TenantId, taken: Taken, rows: Sequence[Row], now: datetime, *, is_csv: bool
+    engines: Engines,
+    contacts: Contacts,
+    tenant_id: TenantId,
+    taken: Taken,
+    rows: Sequence[Row],
+    now: datetime,
+    *,
+    is_csv: bool,
 ) -> None:
     """Write the customers that are new or changed, and what they said; a row whole or not at all."""
 
@@ -54,7 +64,7 @@ def import_customers(
             taken.note(row, place, _CLAIMED)
     good = [said for _, said in found]
     for start in range(0, len(good), BATCH):
-        taken.counts.update(_write(engines, tenant_id, good[start : start + BATCH], now))
+        taken.counts.update(_write(engines, contacts, tenant_id, good[start : start + BATCH], now))
 
 
 def _read(row: Row, tenant_id: TenantId, now: datetime) -> tuple[str, _Said]:
@@ -69,13 +79,15 @@ def _read(row: Row, tenant_id: TenantId, now: datetime) -> tuple[str, _Said]:
         if consent.is_claim:
             claims.append(f"{place}.{consent.lacks_proof}")
         lines.append(ledger_line(tenant_id, CustomerId(customer.id), consent.provable(), now, place=place))
-    return customer.id, _Said(customer, customer.document(), lines, claims)
+    return customer.id, _Said(customer, customer.document(), customer.addresses(), lines, claims)
 
 
-def _write(engines: Engines, tenant_id: TenantId, batch: Sequence[_Said], now: datetime) -> Counter[str]:
-    docs = {CustomerId(said.customer.id): said.doc for said in batch}
+def _write(
+    engines: Engines, contacts: Contacts, tenant_id: TenantId, batch: Sequence[_Said], now: datetime
+) -> Counter[str]:
+    docs = {CustomerId(said.customer.id): (said.doc, said.addresses) for said in batch}
     with engines.of(tenant_id) as engine, engine.store.writing(tenant_id) as uow:
-        counts = _write_documents(uow, docs, now)
+        counts = _write_documents(uow, contacts, tenant_id, docs, now)
         speaking = [said.customer.id for said in batch if said.lines or said.customer.suppressed]
         working = WorkingSet(uow, engine.catalogue, map(CustomerId, speaking))
         counts["consents"] += _write_lines(
@@ -113,11 +125,21 @@ def _write_lines(
     return len(new)
 
 
-def _write_documents(uow: UnitOfWork, docs: Mapping[CustomerId, Mapping[str, Any]], now: datetime) -> Counter[str]:
-    uow.customers.lock(docs)
-    standing = uow.customers.documents(docs)
-    new = {key: doc for key, doc in docs.items() if key not in standing}
-    changed = {key: doc for key, doc in docs.items() if key in standing and whole(standing[key]) != doc}
-    uow.customers.upsert({**new, **changed}, now)
-    unchanged = len(docs) - len(new) - len(changed)
+def _write_documents(
+    uow: UnitOfWork,
+    contacts: Contacts,
+    tenant_id: TenantId,
+    said: Mapping[CustomerId, _Kept],
+    now: datetime,
+) -> Counter[str]:
+    uow.customers.lock(said)
+    standing, had = uow.customers.documents(said), contacts.read(uow, tenant_id, said)
+    new = {key: kept for key, kept in said.items() if key not in standing}
+    changed = {
+        key: kept for key, kept in said.items() if key in standing and (whole(standing[key]), had.get(key, [])) != kept
+    }
+    written = {**new, **changed}
+    uow.customers.upsert({key: doc for key, (doc, _) in written.items()}, now)
+    contacts.write(uow, tenant_id, {key: addresses for key, (_, addresses) in written.items()})
+    unchanged = len(said) - len(new) - len(changed)
     return Counter({"new": len(new), "changed": len(changed), "unchanged": unchanged, "consents": 0})

@@ -14,6 +14,7 @@ import numpy as np
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import TenantId
 from nearcast.geo.fence_file import AS_IT_COMES, Choice, FenceFile
+from nearcast.services.contacts import Contacts
 from nearcast.services.engines import Engines
 from nearcast.services.import_catalogue import import_geofences, import_shops
 from nearcast.services.import_customers import import_customers
@@ -45,12 +46,13 @@ class Importing:
         store: Store,
         engines: Engines,
         intake: Intake,
+        contacts: Contacts,
         *,
         read_rows: RowReader,
         read_features: FeatureReader,
         read_pings: PingRowReader,
     ) -> None:
-        self._store, self._engines, self._intake = store, engines, intake
+        self._store, self._engines, self._intake, self._contacts = store, engines, intake, contacts
         self._read_rows, self._read_features, self._read_pings = read_rows, read_features, read_pings
 
     def take(
@@ -106,7 +108,7 @@ class Importing:
             import_shops(self._store, tenant_id, taken, rows, now)
         else:
             is_csv = path.suffix.lower() == ".csv"
-            import_customers(self._engines, tenant_id, taken, rows, now, is_csv=is_csv)
+            import_customers(self._engines, self._contacts, tenant_id, taken, rows, now, is_csv=is_csv)
         return taken
 
     def _take_pings(self, path: Path, tenant_id: TenantId, now: datetime) -> Taken:

@@ -124,6 +124,7 @@ class Intake:
 
     def _take_in(self, tenant_id: TenantId, group: Sequence[_Request]) -> None:
         with self._store.writing(tenant_id) as uow:
+            uow.pings.admit()
             world = replace(self._rules(tenant_id, uow.catalogue), refused=Counter(), roster=Roster())
             world.consents = uow.consents.of({key for request in group for key in request.customers})
             doors = [Door(world) for _ in group]

@@ -115,7 +115,7 @@ class Live:
             named = ping_keys(taken.batch)
             door = Door(working.world, seen=uow.pings.seen(named))
             take_batch(working.world, door, taken.batch, now)
-            uow.pings.remember(named, now)
+            uow.pings.remember((key for key in named if key[0] in working.world.customers), now)
             working.save()
             if not uow.pings.move(taken.moves, tokens):
                 return 0  # another worker has consumed them, or may: nothing of this is kept
@@ -176,7 +176,7 @@ class Live:
             for customer_id in ended:
                 end_visits(working.world, customer_id, now)
             working.save()
-            working.save_tracks(ended)
+            working.save_tracks(key for key in ended if key in working.world.tracks)
             uow.commit()
             return True
 

@@ -1,12 +1,17 @@
-"""How long what is only passing through is kept, and the deletion of what has been kept for long enough."""
+"""How long everything is kept, and the deletion of what has been kept for long enough."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from nearcast.domain.ids import TenantId
+from nearcast.services.audit_ports import SYSTEM, AuditEntry
 from nearcast.services.catalogue import assembled
+from nearcast.services.look_back import look_back
 from nearcast.services.ports import Store, UnitOfWork
+from nearcast.services.retention_settings import RetentionShape
+from nearcast.services.world import World
 
 _AT_ONCE = 5_000
 
@@ -14,31 +19,80 @@ _AT_ONCE = 5_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
     """How long each kind is kept. Pings from their arrival, and for ever while no worker has consumed them; the ids of
-    pings from when they were consumed; idempotency keys from the first request.
+    pings from when they were consumed; idempotency keys from the first request. Transitions from when they were,
+    decisions from when they were made, messages and their texts from queueing, what others sent from sending.
     """
 
     pings: timedelta = timedelta(hours=24)
     ping_ids: timedelta = timedelta(hours=48)
     idempotency_keys: timedelta = timedelta(hours=24)
+    transitions: timedelta = timedelta(days=90)
+    message_texts: timedelta = timedelta(days=30)
+    messages: timedelta = timedelta(days=400)
+    other_sends: timedelta = timedelta(days=400)
+    decisions: timedelta = timedelta(days=400)
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> "Keep":
+        """What a tenant's settings say; safe defaults for what they leave out."""
+        said = RetentionShape.model_validate(settings.get("retention") or {}).model_dump(exclude_none=True)
+        return cls(**{_KIND[name]: timedelta(**{_UNIT[name]: value}) for name, value in said.items()})
+
+
+_KIND = {name: name.rpartition("_")[0] for name in RetentionShape.model_fields}
+_UNIT = {name: name.rpartition("_")[2] for name in RetentionShape.model_fields}
+_FOR_EVER = {
+    "suppressed_addresses": "an objection outlives the customer; a keyed hash of the address, and nothing else",
+    "consent_ledger": "the proof of what was agreed to; after an erasure under a subject that is no name",
+    "audit": "who changed what, without personal data",
+    "customers": "until they are erased",
+}
 
 
 class Retention:
-    """Prunes a store by `keep`; ids of pings for as long as a late ping may come, if that is longer."""
+    """Prunes a store by the settings of each tenant, or by `keep` for all of them.
+
+    Ids of pings stay for as long as a late ping may come, and what was sent for as long as a rule counts it, if that is
+    longer.
+    """
 
     def __init__(self, store: Store, keep: Keep | None = None) -> None:
-        self._store, self._keep = store, keep or Keep()
+        self._store, self._keep = store, keep
+
+    def table(self, tenant_id: TenantId) -> list[dict[str, Any]]:
+        """What is kept for how long, kind by kind, the shortest first; None is for ever."""
+        with self._store.reading(tenant_id) as uow:
+            keep = self._keep or _kept(uow)
+        kinds = sorted(fields(keep), key=lambda each: getattr(keep, each.name))
+        passing = [{"kind": each.name, "kept_s": getattr(keep, each.name).total_seconds()} for each in kinds]
+        settings = {kind: name for name, kind in _KIND.items()}
+        told = [{**each, "setting": settings.get(each["kind"]), "why": None} for each in passing]
+        return told + [{"kind": kind, "kept_s": None, "setting": None, "why": why} for kind, why in _FOR_EVER.items()]
 
     def prune(self, tenant_id: TenantId, now: datetime) -> dict[str, int]:
-        """Delete what is older than it is kept; how many of each kind. In portions: writers in between wait less."""
-        keep = self._keep
+        """Delete what is older than it is kept; how many of each kind. In portions: writers in between wait less. What
+        was deleted is written into the audit trail.
+        """
         with self._store.reading(tenant_id) as uow:
-            late = timedelta(seconds=assembled(uow.catalogue, tenant_id).tenant.presence.lateness_s)
-        pings, ping_ids, keys = now - keep.pings, now - max(keep.ping_ids, late), now - keep.idempotency_keys
-        return {
-            "pings": self._prune(tenant_id, lambda uow: uow.pings.prune(pings, limit=_AT_ONCE)),
-            "ping_ids": self._prune(tenant_id, lambda uow: uow.pings.prune_seen(ping_ids, limit=_AT_ONCE)),
-            "idempotency_keys": self._prune(tenant_id, lambda uow: uow.idempotency.prune(keys, limit=_AT_ONCE)),
+            keep = self._keep or _kept(uow)
+            world = assembled(uow.catalogue, tenant_id)
+        pings, keys = now - keep.pings, now - keep.idempotency_keys
+        ping_ids = now - max(keep.ping_ids, timedelta(seconds=world.tenant.presence.lateness_s))
+        counted = _counted(world)
+        messages, other_sends = now - max(keep.messages, counted), now - max(keep.other_sends, counted)
+        jobs: dict[str, Callable[[UnitOfWork], int]] = {
+            "pings": lambda uow: uow.pings.prune(pings, limit=_AT_ONCE),
+            "ping_ids": lambda uow: uow.pings.prune_seen(ping_ids, limit=_AT_ONCE),
+            "idempotency_keys": lambda uow: uow.idempotency.prune(keys, limit=_AT_ONCE),
+            "transitions": lambda uow: uow.transitions.prune(now - keep.transitions, limit=_AT_ONCE),
+            "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
+            "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
+            "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
+            "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
         }
+        pruned = {kind: self._prune(tenant_id, job) for kind, job in jobs.items()}
+        self._note({kind: count for kind, count in pruned.items() if count}, tenant_id, now)
+        return pruned
 
     def _prune(self, tenant_id: TenantId, prune_some: Callable[[UnitOfWork], int]) -> int:
         pruned = 0
@@ -49,3 +103,23 @@ class Retention:
             pruned += some
             if some < _AT_ONCE:
                 return pruned
+
+    def _note(self, pruned: dict[str, int], tenant_id: TenantId, now: datetime) -> None:
+        if pruned:
+            with self._store.writing(tenant_id) as uow:
+                uow.audit.append(
+                    AuditEntry(actor=SYSTEM, action="purged", kind="retention", id=tenant_id, at=now, detail=pruned)
+                )
+                uow.commit()
+
+
+def _kept(uow: UnitOfWork) -> Keep:
+    settings = uow.catalogue.settings()
+    return Keep.of(dict(settings.doc) if settings else {})
+
+
+def _counted(world: World) -> timedelta:
+    """How far back a rule may ask for what was sent."""
+    campaigns = world.campaigns.by_id.values()
+    rests = [rest_s for each in campaigns for rest_s in (each.fence_cooldown_s, each.re_eligibility_s) if rest_s]
+    return max([look_back(world.tenant.policy, campaigns), *(timedelta(seconds=rest_s) for rest_s in rests)])

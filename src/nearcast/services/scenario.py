@@ -24,6 +24,7 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.policy import CalendarUnit, CapKind, PriorityScope
 from nearcast.domain.visit import FirstSeen
 from nearcast.services.documents import read_document
+from nearcast.services.retention_settings import RetentionShape
 
 _MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -376,6 +377,7 @@ class SettingsShape(Shape):
     controller: ControllerShape = ControllerShape()
     consent_reminder: ReminderShape | None = None
     throttles: list[ThrottleShape] = []
+    retention: RetentionShape = RetentionShape()
 
 
 class PlatformShape(Shape):

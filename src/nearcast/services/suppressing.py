@@ -21,9 +21,9 @@ def suppress(
     """Put a customer of the working set on a channel's list and cancel what is queued there; the cancelled messages.
     None where the customer stood on it already, which is left as it is. Saving is the caller's.
     """
-    if channel in uow.customers.suppressed(customer_id):
+    if channel in uow.suppressions.of([customer_id]).get(customer_id, ()):
         return None
-    uow.customers.suppress(customer_id, channel, now, reason=reason)
+    uow.suppressions.add(customer_id, channel, now, reason=reason)
     cancelled = [
         message.to(MessageStatus.CANCELLED, reason=at_dispatch(Reason.SUPPRESSED_ADDRESS), freed_at=now)
         for message in working.world.queued(customer_id)

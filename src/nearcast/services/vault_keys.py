@@ -22,3 +22,13 @@ def open_vault(store: Store, given: Sequence[str], now: datetime) -> Vault:
     seals = Seals(keys)
     made = seals.seal_text(secrets.token_urlsafe(32), of=_INDEX)
     return Vault(keys, seals.open_text(store.secret(_INDEX, made, now), of=_INDEX))
+
+
+def reseal_index_key(store: Store, given: Sequence[str], now: datetime) -> None:
+    """Seal the index key with the first of the given keys, and forget the one that was kept: nothing is sealed with it
+    any more. After everything else has been sealed anew.
+    """
+    kept = store.kept_secret(_KEPT)
+    index_key = Seals([*given, *([kept] if kept else [])]).open_text(store.kept_secret(_INDEX) or "", of=_INDEX)
+    store.replace_secret(_INDEX, Seals(given).seal_text(index_key, of=_INDEX), now)
+    store.replace_secret(_KEPT, None, now)

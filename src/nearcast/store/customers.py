@@ -1,10 +1,11 @@
-"""Customers, and the channels on whose suppression lists they stand."""
+"""Customers as kept, and as the rules see them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, false, func, select, true, union_all
 
 from nearcast.domain.customer import Customer
 from nearcast.domain.ids import CustomerId, TenantId
@@ -13,27 +14,24 @@ from nearcast.services.ports import Page
 from nearcast.services.quiet_hours import kept_quiet_hours
 from nearcast.store.dialect import insert_new, upsert
 from nearcast.store.page import chunks, page_of
-from nearcast.store.tables import customer, suppression
+from nearcast.store.suppressions import is_listed
+from nearcast.store.tables import contact, customer, suppression
 
 
 class Customers:
-    """`doc` is a customer as the API shows it, without its id: timezone, tags, attributes, contacts."""
+    """`doc` is a customer as the API shows it, without its id and addresses: timezone, language, tags, attributes."""
 
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
 
     def upsert(self, docs: Mapping[CustomerId, Mapping[str, Any]], at: datetime) -> None:
         """Write customers, new or changed."""
-        rows = [
-            {"tenant_id": self._tenant, "id": key, "doc": dict(doc), "created_at": at, "updated_at": at}
-            for key, doc in sorted(docs.items())
-        ]
+        rows = [self._row(key, doc, at) for key, doc in sorted(docs.items())]
         upsert(self._connection, customer, rows, keep=["created_at"])
 
     def insert(self, customer_id: CustomerId, doc: Mapping[str, Any], at: datetime) -> bool:
         """Write a customer unless there is one of that id; whether it was new."""
-        row = {"tenant_id": self._tenant, "id": customer_id, "doc": dict(doc), "created_at": at, "updated_at": at}
-        return insert_new(self._connection, customer, row)
+        return insert_new(self._connection, customer, self._row(customer_id, doc, at))
 
     def lock(self, customer_ids: Iterable[CustomerId]) -> list[CustomerId]:
         """Hold customers until the transaction ends, in id order; those that exist.
@@ -88,12 +86,12 @@ class Customers:
     def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """Customers as the rules see them; those that do not exist are left out."""
         ids = sorted(set(customer_ids))
-        listed = self._suppressed(ids)
         found: dict[CustomerId, Customer] = {}
         for chunk in chunks(ids):
+            channels = _channels(self._connection, self._tenant, chunk)
             for row in self._connection.execute(self._where(chunk)):
                 key = CustomerId(row.id)
-                found[key] = _customer(key, row.doc, listed.get(key, frozenset()))
+                found[key] = _customer(key, row.doc, channels.get(key, _Channels()))
         return found
 
     def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[tuple[CustomerId, dict[str, Any]]]:
@@ -103,41 +101,48 @@ class Customers:
             found = found.where(customer.c.id > cursor)
         return page_of([(row.id, (CustomerId(row.id), row.doc)) for row in self._connection.execute(found)], limit)
 
-    def suppress(self, customer_id: CustomerId, channel: str, at: datetime, *, reason: str | None = None) -> None:
-        """Put a customer on a channel's suppression list; it need not exist."""
-        row = {"tenant_id": self._tenant, "customer_id": customer_id, "channel": channel, "reason": reason, "at": at}
-        upsert(self._connection, suppression, [row])
-
-    def unsuppress(self, customer_id: CustomerId, channel: str) -> bool:
-        """Take a customer off a channel's suppression list; whether it stood there."""
-        mine = (suppression.c.tenant_id == self._tenant) & (suppression.c.customer_id == customer_id)
-        return self._connection.execute(delete(suppression).where(mine, suppression.c.channel == channel)).rowcount > 0
-
-    def suppressed(self, customer_id: CustomerId) -> frozenset[str]:
-        """The channels on whose suppression lists a customer stands."""
-        return self._suppressed([customer_id]).get(customer_id, frozenset())
-
-    def _suppressed(self, customer_ids: Sequence[CustomerId]) -> dict[CustomerId, frozenset[str]]:
-        listed: dict[CustomerId, set[str]] = {}
-        for ids in chunks(customer_ids):
-            mine = (suppression.c.tenant_id == self._tenant) & suppression.c.customer_id.in_(ids)
-            for row in self._connection.execute(select(suppression).where(mine)):
-                listed.setdefault(CustomerId(row.customer_id), set()).add(row.channel)
-        return {key: frozenset(channels) for key, channels in listed.items()}
+    def _row(self, customer_id: CustomerId, doc: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+        if "contacts" in doc:
+            raise ValueError("addresses are kept sealed, and not in the document")
+        return {"tenant_id": self._tenant, "id": customer_id, "doc": dict(doc), "created_at": at, "updated_at": at}
 
     def _where(self, ids: Sequence[CustomerId]) -> Any:
         return select(customer).where(customer.c.tenant_id == self._tenant, customer.c.id.in_(ids))
 
 
-def _customer(key: CustomerId, doc: Mapping[str, Any], suppressed: frozenset[str]) -> Customer:
+@dataclass(slots=True)
+class _Channels:
+    reachable: set[str] = field(default_factory=set)
+    suppressed: set[str] = field(default_factory=set)
+
+
+def _channels(connection: Connection, tenant: TenantId, ids: Sequence[CustomerId]) -> dict[CustomerId, _Channels]:
+    """Where customers can be reached and where they must not be, without opening an address."""
+    mine = (contact.c.tenant_id == tenant) & contact.c.customer_id.in_(ids)
+    by_address = select(contact.c.customer_id, contact.c.channel, true().label("reaches"), is_listed().label("listed"))
+    by_name = select(suppression.c.customer_id, suppression.c.channel, false().label("reaches"), true().label("listed"))
+    named = (suppression.c.tenant_id == tenant) & suppression.c.customer_id.in_(ids)
+    found: dict[CustomerId, _Channels] = {}
+    for key, channel, reaches, is_suppressed in connection.execute(
+        union_all(by_address.where(mine), by_name.where(named))
+    ):
+        channels = found.setdefault(CustomerId(key), _Channels())
+        if reaches:
+            channels.reachable.add(channel)
+        if is_suppressed:
+            channels.suppressed.add(channel)
+    return found
+
+
+def _customer(key: CustomerId, doc: Mapping[str, Any], channels: _Channels) -> Customer:
     timezone = doc.get("timezone")
     return Customer(
         id=key,
         zone=zone(timezone) if timezone else None,
         tags=frozenset(doc.get("tags") or ()),
         attributes=dict(doc.get("attributes") or {}),
-        suppressed=suppressed,
+        suppressed=frozenset(channels.suppressed),
         quiet_hours=kept_quiet_hours(doc),
         paused_until=None if doc.get("paused_until") is None else date.fromisoformat(doc["paused_until"]),
-        reachable=frozenset(contact["channel"] for contact in doc.get("contacts") or () if contact.get("address")),
+        reachable=frozenset(channels.reachable),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from nearcast.domain.ids import TenantId
+from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.ports import Remembered
 from nearcast.store.dialect import insert_new
 from nearcast.store.pruning import delete_some
@@ -18,17 +18,22 @@ class Idempotency:
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
 
-    def begin(self, key: str, *, route: str, body_sha256: str, now: datetime) -> Remembered | None:
+    def begin(
+        self, key: str, *, route: str, body_sha256: str, now: datetime, customer_id: CustomerId | None = None
+    ) -> Remembered | None:
         """Take a key for a request that starts; what came under it before, where something did."""
-        row = {"tenant_id": self._tenant, "key": key, "route": route, "body_sha256": body_sha256, "created_at": now}
+        named = {"tenant_id": self._tenant, "key": key, "route": route, "body_sha256": body_sha256}
+        row = {**named, "created_at": now, "customer_id": customer_id}
         while not insert_new(self._connection, idempotency, row):
             if (before := self.get(key)) is not None:  # else it was let go in between
                 return before
         return None
 
-    def finish(self, key: str, *, status: int, response: Any) -> None:
-        """Keep the answer."""
-        self._connection.execute(update(idempotency).where(*self._is(key)).values(status=status, response=response))
+    def finish(self, key: str, *, status: int, response: str, customer_id: CustomerId | None = None) -> None:
+        """Keep the answer, and whom it is about where that was not known before."""
+        whom = {} if customer_id is None else {"customer_id": customer_id}
+        kept = update(idempotency).where(*self._is(key)).values(status=status, response=response, **whom)
+        self._connection.execute(kept)
 
     def forget(self, key: str) -> None:
         """Let a key go, for a request that came to nothing."""

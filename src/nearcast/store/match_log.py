@@ -1,6 +1,7 @@
 """The match log: one row for every candidate, written once. A row is CONTRACT's, as a dict in its order of keys."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
@@ -8,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 from nearcast.domain.ids import DecisionId, TenantId
 from nearcast.services.ports import MatchLogFilter, Page
 from nearcast.store.page import as_seq, chunks, page_of
+from nearcast.store.pruning import delete_some
 from nearcast.store.tables import match_log
 
 _COLUMNS = tuple(column.name for column in match_log.c if column.name not in ("seq", "tenant_id"))
@@ -58,6 +60,11 @@ class MatchLog:
             there = self._mine().with_only_columns(match_log.c.decision_id).where(match_log.c.decision_id.in_(ids))
             found |= {DecisionId(key) for key in self._connection.scalars(there)}
         return found
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete rows of decisions from before an instant, at most `limit`; how many."""
+        old = match_log.c.tenant_id == self._tenant, match_log.c.decided_at < before
+        return delete_some(self._connection, match_log, *old, limit=limit)
 
     def _mine(self) -> Any:
         return select(match_log).where(match_log.c.tenant_id == self._tenant)

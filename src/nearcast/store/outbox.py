@@ -170,6 +170,15 @@ class Outbox:
         found: datetime | None = self._connection.scalar(waiting)
         return found
 
+    def prune_texts(self, before: datetime, *, limit: int) -> int:
+        """Forget the texts of messages queued before an instant whose fate is known, at most `limit`; how many."""
+        some = select(message.c.seq).where(*self._over(before), message.c.text != "").limit(limit)
+        return self._connection.execute(update(message).where(message.c.seq.in_(some)).values(text="")).rowcount
+
+    def _over(self, before: datetime) -> tuple[Any, ...]:
+        is_over = message.c.status.not_in([QUEUED, CLAIMED, SENDING])
+        return message.c.tenant_id == self._tenant, message.c.queued_at < before, is_over
+
     def page(
         self, wanted: MessageFilter = ALL, *, cursor: str | None = None, limit: int = 100, newest_first: bool = True
     ) -> Page[Message]:

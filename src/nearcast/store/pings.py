@@ -15,7 +15,7 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ports import PingSlice
-from nearcast.store.dialect import free_names, insert_into, its_now, upsert
+from nearcast.store.dialect import free_names, insert_into, its_now, lock_names, upsert
 from nearcast.store.page import chunks
 from nearcast.store.partitions import leased, tokens_of
 from nearcast.store.pruning import delete_some
@@ -34,11 +34,20 @@ def partition_of(customer_id: str) -> int:
     return zlib.crc32(customer_id.encode()) % PARTITIONS
 
 
+def door(tenant: TenantId) -> str:
+    """The name that whoever takes pings in holds with others, and whoever erases a customer alone."""
+    return f"door {tenant}"
+
+
 class Pings:
     """One tenant's ping log."""
 
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
+
+    def admit(self) -> None:
+        """Come in, beside others: until the transaction ends no customer is erased. Before consents are asked for."""
+        lock_names(self._connection, [door(self._tenant)], shared=True)
 
     def append(self, batch: PingBatch) -> None:
         """Add pings in their order. Whoever appends to a partition waits for the one before it to commit: numbers
@@ -113,6 +122,24 @@ class Pings:
         found = self._connection.execute(since).all()
         arrived = {partition: as_instant(us) for partition, us in found if us is not None}
         return {key: arrived[at] for key in customer_ids if (at := partition_of(key)) in arrived}
+
+    def of(self, customer_id: CustomerId) -> list[dict[str, Any]]:
+        """A customer's pings that are still kept, consumed or not, in the order of their arrival."""
+        here = ping_log.c.tenant_id == self._tenant, ping_log.c.partition == partition_of(customer_id)
+        theirs = select(ping_log).where(*here, ping_log.c.customer_id == customer_id).order_by(ping_log.c.seq)
+        return [
+            {
+                "recorded_at": as_instant(row.recorded_at_us),
+                "received_at": as_instant(row.received_at_us),
+                "lat": row.lat_deg,
+                "lon": row.lon_deg,
+                "accuracy_m": row.accuracy_m,
+                "speed_mps": row.speed_mps,
+                "ping_id": row.ping_id,
+                "device_id": row.device_id,
+            }
+            for row in self._connection.execute(theirs)
+        ]
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Delete consumed pings from the beginning of the log that were received before an instant, at most `limit`;

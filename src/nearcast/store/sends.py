@@ -10,6 +10,7 @@ from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
 from nearcast.store.budgets import Budgets
 from nearcast.store.page import chunks
+from nearcast.store.pruning import delete_some
 from nearcast.store.tables import other_send
 
 
@@ -62,6 +63,11 @@ class Sends:
             for row in self._connection.execute(select(ranked).where(counts).order_by(ranked.c.seq)):
                 found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
         return found
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete sends from before an instant, at most `limit`; how many."""
+        old = other_send.c.tenant_id == self._tenant, other_send.c.at < before
+        return delete_some(self._connection, other_send, *old, limit=limit)
 
     def budget_used(self, campaign_ids: Iterable[CampaignId]) -> dict[CampaignId, int]:
         """How many take from the budgets of campaigns; ghosts take nothing."""

@@ -5,12 +5,12 @@ from datetime import datetime
 from functools import partial
 from typing import Self
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
-from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product
+from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product, upsert
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
@@ -99,6 +99,15 @@ class SqlStore:
         with Transaction(self.engine, read_only=True) as transaction:
             found: str | None = transaction.connection.scalar(select(secret.c.value).where(secret.c.name == name))
         return found
+
+    def replace_secret(self, name: str, value: str | None, at: datetime) -> None:
+        """Keep another secret under that name, or none any more."""
+        with Transaction(self.engine) as transaction:
+            if value is None:
+                transaction.connection.execute(delete(secret).where(secret.c.name == name))
+            else:
+                upsert(transaction.connection, secret, [{"name": name, "value": value, "created_at": at}])
+            transaction.commit()
 
     def check(self) -> None:
         """StoreUnavailable where the database does not answer."""

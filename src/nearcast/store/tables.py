@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -117,6 +118,26 @@ suppression = Table(
     Column("channel", Id, primary_key=True),
     Column("reason", String),
     Column("at", UtcDateTime, nullable=False),
+)
+suppressed_address = Table(
+    "suppressed_address",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("address_index", Id, primary_key=True),
+    Column("channel", Id, primary_key=True),
+    Column("reason", String),
+    Column("at", UtcDateTime, nullable=False),
+)
+contact = Table(
+    "contact",
+    metadata,
+    _of_tenant(is_key=True),
+    Column("customer_id", Id, primary_key=True),
+    Column("channel", Id, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("address_index", Id),
+    ForeignKeyConstraint(["tenant_id", "customer_id"], ["customer.tenant_id", "customer.id"]),
+    Index(None, "tenant_id", "address_index"),
 )
 consent_event = Table(
     "consent_event",
@@ -432,9 +453,11 @@ idempotency = Table(
     Column("route", String, nullable=False),
     Column("body_sha256", String, nullable=False),
     Column("status", Integer),
-    Column("response", JsonText),
+    Column("response", Text),
+    Column("customer_id", Id),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "tenant_id", "created_at"),
+    Index(None, "tenant_id", "customer_id"),
 )
 counter = Table(
     "counter",

@@ -10,6 +10,7 @@ from nearcast.domain.ids import CustomerId, GeofenceId, TenantId, VisitId
 from nearcast.domain.visit import Transition, TransitionKind, TransitionReason
 from nearcast.store.dialect import upsert
 from nearcast.store.page import chunks
+from nearcast.store.pruning import delete_some
 from nearcast.store.tables import transition
 
 TransitionKey: TypeAlias = tuple[VisitId, TransitionKind]
@@ -69,6 +70,11 @@ class Transitions:
         if until is not None:
             bounds.append(transition.c.at < until)
         return self._told(*bounds)
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete transitions from before an instant, at most `limit`; how many."""
+        old = transition.c.tenant_id == self._tenant, transition.c.at < before
+        return delete_some(self._connection, transition, *old, limit=limit)
 
     def _told(self, *conditions: Any) -> Iterator[tuple[CustomerId, Transition]]:
         mine = select(transition).where(transition.c.tenant_id == self._tenant, *conditions)

@@ -12,9 +12,11 @@ from nearcast.store.budgets import Budgets
 from nearcast.store.catalogue import Catalogue
 from nearcast.store.confirmations import Confirmations
 from nearcast.store.consents import Consents
+from nearcast.store.contacts import Contacts
 from nearcast.store.counters import Counters
 from nearcast.store.customers import Customers
 from nearcast.store.dialect import narrow
+from nearcast.store.erasing import Erasing
 from nearcast.store.idempotency import Idempotency
 from nearcast.store.keys import Keys
 from nearcast.store.match_log import MatchLog
@@ -22,6 +24,7 @@ from nearcast.store.outbox import Outbox
 from nearcast.store.pings import Pings
 from nearcast.store.runs import Runs
 from nearcast.store.sends import Sends
+from nearcast.store.suppressions import Suppressions
 from nearcast.store.tracks import Tracks
 from nearcast.store.transaction import Transaction
 from nearcast.store.transitions import Transitions
@@ -35,6 +38,9 @@ class SqlUnitOfWork(Transaction):
 
     catalogue: Catalogue
     customers: Customers
+    contacts: Contacts
+    suppressions: Suppressions
+    erasing: Erasing
     consents: Consents
     confirmations: Confirmations
     tracks: Tracks
@@ -62,6 +68,9 @@ class SqlUnitOfWork(Transaction):
         connection, tenant_id = self.connection, self.tenant_id
         self.catalogue = Catalogue(connection, tenant_id)
         self.customers = Customers(connection, tenant_id)
+        self.contacts = Contacts(connection, tenant_id)
+        self.suppressions = Suppressions(connection, tenant_id)
+        self.erasing = Erasing(connection, tenant_id)
         self.consents = Consents(connection, tenant_id)
         self.confirmations = Confirmations(connection, tenant_id)
         self.tracks = Tracks(connection, tenant_id)

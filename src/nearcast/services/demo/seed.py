@@ -9,6 +9,7 @@ from nearcast.domain.case import Send
 from nearcast.domain.consent import LOCATION, NEARBY
 from nearcast.domain.ids import CustomerId
 from nearcast.geo.validate import geofences_from_collection
+from nearcast.services.contacts import Contacts
 from nearcast.services.demo.city import START, TENANT, DemoCity, ledger_line
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Store, UnitOfWork
@@ -21,7 +22,7 @@ _STATE_AFTER = {"activate": CampaignState.ACTIVE, "pause": CampaignState.PAUSED,
 _WORKER_MAY_LAG_S = 10.0
 
 
-def seed(store: Store, demo: DemoCity, *, speed: float) -> datetime:
+def seed(store: Store, demo: DemoCity, contacts: Contacts, *, speed: float) -> datetime:
     """Make the city a tenant of the store; the instant at which its clock starts, `speed` times as fast as life.
 
     A store that has the city already is left as it is, and its clock goes on where it stood.
@@ -36,7 +37,7 @@ def seed(store: Store, demo: DemoCity, *, speed: float) -> datetime:
         if standing is None:
             before = [event for event in demo.events if event.at <= START]
             _put_catalogue(uow, demo.city, {e.campaign.id: e.campaign.action for e in before if e.campaign})
-            _put_people(uow, demo, before)
+            _put_people(uow, demo, contacts, before)
         uow.commit()
     return since
 
@@ -58,18 +59,16 @@ def _put_catalogue(uow: UnitOfWork, city: City, actions: Mapping[str, str]) -> N
         uow.catalogue.campaigns.put_campaign(campaign["id"], campaign, START, state=state)
 
 
-def _put_people(uow: UnitOfWork, demo: DemoCity, before: Iterable[EventShape]) -> None:
+def _put_people(uow: UnitOfWork, demo: DemoCity, contacts: Contacts, before: Iterable[EventShape]) -> None:
     documents = {CustomerId(customer.id): customer.row() for customer in demo.city.customers}
     documents[demo.you] = {"id": demo.you, "timezone": TIMEZONE}
-    uow.customers.upsert({key: _reachable(row, demo.channels) for key, row in documents.items()}, START)
+    docs = {key: {name: value for name, value in row.items() if name != "id"} for key, row in documents.items()}
+    uow.customers.upsert(docs, START)
+    addresses = {key: [{"channel": each, "address": f"demo:{key}"} for each in demo.channels] for key in docs}
+    contacts.write(uow, TENANT, addresses)
     said = (ledger_line(event) for event in before if event.consent)
     uow.consents.append_all([*said, *_your_consents(demo)])
     uow.sends.append(_earlier_sends(demo.city, before))
-
-
-def _reachable(row: Mapping[str, object], channels: Iterable[str]) -> dict[str, object]:
-    contacts = [{"channel": channel, "address": f"demo:{row['id']}"} for channel in channels]
-    return {**{key: value for key, value in row.items() if key != "id"}, "contacts": contacts}
 
 
 def _your_consents(demo: DemoCity) -> Iterator[LedgerLine]:

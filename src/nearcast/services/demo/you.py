@@ -92,7 +92,7 @@ class You:
             "lat": self._at.lat_deg,
             "lon": self._at.lon_deg,
             "inside": _shops_of(track, offers, now),
-            "stopped": uow.customers.suppressed(self.id) >= set(self._channels),
+            "stopped": uow.suppressions.of([self.id]).get(self.id, frozenset()) >= set(self._channels),
             "message": _shown_message(max(arrived, key=lambda m: m.queued_at), offers) if arrived else None,
             "answer": self._answer(self._rows_since_drop(uow), messages, track, offers, now),
         }

@@ -1,0 +1,99 @@
+"""Everything that is kept about one customer, for them to read and to take along (GDPR Art. 15 and 20)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from nearcast.domain.case import Send
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.ping import Fix
+from nearcast.services.audit_ports import Actor, AuditEntry
+from nearcast.services.consent_lines import line_row
+from nearcast.services.contacts import Contacts
+from nearcast.services.customers import known, whole
+from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
+from nearcast.services.report import message_row, transition_row
+
+_AT_ONCE = 1_000
+
+
+class PersonalData:
+    """Tells customers of a tenant what is known of them."""
+
+    def __init__(self, store: Store, contacts: Contacts) -> None:
+        self._store, self._contacts = store, contacts
+
+    def of(self, tenant_id: TenantId, key: str, now: datetime, *, actor: Actor) -> dict[str, Any]:
+        """All that is kept about a customer as of one instant; that it was told is written down. NotFound where there
+        is none.
+        """
+        with self._store.reading(tenant_id) as uow:
+            customer_id = known(uow, key)
+            told = {"exported_at": now, **self._told(uow, tenant_id, customer_id)}
+        entry = AuditEntry(actor=actor, action="exported", kind="customer", id=told["subject"], at=now)
+        with self._store.writing(tenant_id) as uow:
+            uow.audit.append(entry)
+            uow.commit()
+        return told
+
+    def _told(self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId) -> dict[str, Any]:
+        contacts = self._contacts.read(uow, tenant_id, [customer_id]).get(customer_id, [])
+        kept = uow.tracks.load([customer_id]).get(customer_id)
+        return {
+            "subject": uow.customers.subjects([customer_id])[customer_id],
+            "customer": {"id": customer_id, **whole(uow.customers.get(customer_id) or {}), "contacts": contacts},
+            "suppressed": sorted(uow.suppressions.of([customer_id]).get(customer_id, ())),
+            "consents": [line_row(line) for line in uow.consents.lines(customer_id)],
+            "decisions": list(_decisions(uow, customer_id)),
+            "messages": list(_messages(uow, customer_id)),
+            "other_sends": [_send_row(send) for send in uow.sends.of([customer_id]).get(customer_id, [])],
+            "transitions": [transition_row(*each) for each in uow.transitions.every(customer_id=customer_id)],
+            "positions": [_fix_row(fix) for fix in kept.track.fixes] if kept else [],
+            "pings": uow.pings.of(customer_id),
+            "last_zone": kept.last_zone.key if kept and kept.last_zone else None,
+        }
+
+
+def _decisions(uow: UnitOfWork, customer_id: CustomerId) -> Iterator[dict[str, Any]]:
+    cursor = None
+    while True:
+        wanted = MatchLogFilter(customer_id=customer_id)
+        page = uow.match_log.page(wanted, cursor=cursor, limit=_AT_ONCE, newest_first=False)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _messages(uow: UnitOfWork, customer_id: CustomerId) -> Iterator[dict[str, Any]]:
+    cursor = None
+    while True:
+        page = uow.outbox.page(
+            MessageFilter(customer_id=customer_id), cursor=cursor, limit=_AT_ONCE, newest_first=False
+        )
+        yield from map(message_row, page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _send_row(send: Send) -> dict[str, Any]:
+    return {
+        "campaign_id": send.campaign_id,
+        "at": send.at,
+        "shop_id": send.shop_id,
+        "geofence_id": send.geofence_id,
+        "channel": send.channel,
+        "is_ghost": send.is_ghost,
+    }
+
+
+def _fix_row(fix: Fix) -> dict[str, Any]:
+    return {
+        "at": fix.at,
+        "lat": fix.position.lat_deg,
+        "lon": fix.position.lon_deg,
+        "accuracy_m": fix.accuracy_m,
+        "device_id": fix.device_id,
+        "geofence_ids": sorted(fix.inside),
+    }

@@ -1,0 +1,85 @@
+"""Erasure: the rows of a customer go, or stay as figures that know a subject and no person.
+
+Which table does which stands here for every one that names customers; a test holds the list complete.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select, update
+
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.store.dialect import lock_names
+from nearcast.store.pings import door
+from nearcast.store.tables import (
+    assignment,
+    contact,
+    customer,
+    idempotency,
+    match_log,
+    message,
+    other_send,
+    ping_log,
+    ping_seen,
+    suppression,
+    track,
+    transition,
+    visiting,
+)
+
+GONE: tuple[Table, ...] = (contact, suppression, track, visiting, transition, ping_seen, idempotency)
+"""Deleted, and after them the customer."""
+
+BLANK: Mapping[Table, Mapping[str, Any]] = {
+    match_log: {},
+    message: {"text": "", "provider_id": None},
+    other_send: {},
+    assignment: {},
+    # a worker is on its way through these: it finds nobody who agreed to anything
+    ping_log: {
+        "lat_deg": 0.0,
+        "lon_deg": 0.0,
+        "accuracy_m": None,
+        "speed_mps": None,
+        "ping_id": None,
+        "device_id": None,
+    },
+}
+"""Kept under the subject, with these columns emptied."""
+
+_PROOF = ("location_consent", "marketing_consent")  # the rules whose findings say which consents a decision stood on
+
+
+class Erasing:
+    """One tenant's rows of a customer, wherever they are."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def erase(self, customer_id: CustomerId, subject: str) -> Mapping[str, int]:
+        """Delete the customer and what is theirs, and put the subject in their place where rows stay; how many rows of
+        each table. The customer must be held, and what is queued for them cancelled.
+        """
+        lock_names(
+            self._connection, [door(self._tenant)]
+        )  # whoever takes pings in at this moment comes before, or after
+        self._forget_findings(customer_id)
+        counts = {table.name: self._delete(table, customer_id) for table in GONE}
+        for table, blank in BLANK.items():
+            mine = (table.c.tenant_id == self._tenant) & (table.c.customer_id == customer_id)
+            kept = update(table).where(mine).values(customer_id=subject, **blank)
+            counts[table.name] = self._connection.execute(kept).rowcount
+        of_tenant = customer.c.tenant_id == self._tenant
+        self._connection.execute(delete(customer).where(of_tenant, customer.c.id == customer_id))
+        return counts
+
+    def _delete(self, table: Table, customer_id: CustomerId) -> int:
+        mine = (table.c.tenant_id == self._tenant) & (table.c.customer_id == customer_id)
+        return self._connection.execute(delete(table).where(mine)).rowcount
+
+    def _forget_findings(self, customer_id: CustomerId) -> None:
+        """What the rules saw of a person goes; what proves that they might be written to stays."""
+        mine = (match_log.c.tenant_id == self._tenant) & (match_log.c.customer_id == customer_id)
+        for row in self._connection.execute(select(match_log.c.seq, match_log.c.detail).where(mine)).all():
+            proof = {rule: found for rule, found in row.detail.items() if rule in _PROOF}
+            self._connection.execute(update(match_log).where(match_log.c.seq == row.seq).values(detail=proof))

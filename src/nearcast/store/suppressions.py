@@ -1,0 +1,110 @@
+"""The suppression list: customers by channel, and their addresses, which stay on it when the customer is gone."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, literal, or_, select, union
+
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.contact_ports import EVERY_CHANNEL
+from nearcast.store.dialect import insert_into, upsert
+from nearcast.store.page import chunks
+from nearcast.store.tables import contact, suppression
+from nearcast.store.tables import suppressed_address as listed
+
+
+class Suppressions:
+    """One tenant's suppression list."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def add(self, customer_id: CustomerId, channel: str, at: datetime, *, reason: str | None = None) -> None:
+        """Put a customer on a channel's list, and their address there; the customer need not exist."""
+        row = {"tenant_id": self._tenant, "customer_id": customer_id, "channel": channel, "reason": reason, "at": at}
+        upsert(self._connection, suppression, [row])
+        self.list_addresses([customer_id])
+
+    def remove(self, customer_id: CustomerId, channel: str) -> bool:
+        """Take a customer and their address off a channel's list; whether either stood there. An address that was on
+        the list of every channel stays on those of the customer's others.
+        """
+        of_customer = (suppression.c.tenant_id == self._tenant) & (suppression.c.customer_id == customer_id)
+        gone = self._connection.execute(delete(suppression).where(of_customer, suppression.c.channel == channel))
+        self._list(
+            select(contact.c.tenant_id, contact.c.channel, contact.c.address_index, listed.c.reason, listed.c.at)
+            .join(
+                listed,
+                (listed.c.tenant_id == contact.c.tenant_id) & (listed.c.address_index == contact.c.address_index),
+            )
+            .where(self._contacts_of([customer_id]), contact.c.channel != channel, listed.c.channel == EVERY_CHANNEL)
+        )
+        theirs = select(contact.c.address_index).where(self._contacts_of([customer_id]), contact.c.channel == channel)
+        lifted = delete(listed).where(
+            listed.c.tenant_id == self._tenant,
+            listed.c.channel.in_([channel, EVERY_CHANNEL]),
+            listed.c.address_index.in_(theirs),
+        )
+        return self._connection.execute(lifted).rowcount + gone.rowcount > 0
+
+    def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, frozenset[str]]:
+        """The channels on whose lists customers stand, or their addresses there; those on none are left out."""
+        found: dict[CustomerId, set[str]] = {}
+        for ids in chunks(sorted(set(customer_ids))):
+            mine = (suppression.c.tenant_id == self._tenant) & suppression.c.customer_id.in_(ids)
+            by_name = select(suppression.c.customer_id, suppression.c.channel).where(mine)
+            by_address = select(contact.c.customer_id, contact.c.channel).where(self._contacts_of(ids), is_listed())
+            for key, channel in self._connection.execute(union(by_name, by_address)):
+                found.setdefault(CustomerId(key), set()).add(channel)
+        return {key: frozenset(channels) for key, channels in found.items()}
+
+    def list_addresses(self, customer_ids: Iterable[CustomerId]) -> None:
+        """Put the addresses of customers on the lists on which these stand by name."""
+        same = (suppression.c.tenant_id == contact.c.tenant_id) & (suppression.c.customer_id == contact.c.customer_id)
+        for ids in chunks(sorted(set(customer_ids))):
+            self._list(
+                select(
+                    contact.c.tenant_id,
+                    contact.c.channel,
+                    contact.c.address_index,
+                    suppression.c.reason,
+                    suppression.c.at,
+                )
+                .join(suppression, same & (suppression.c.channel == contact.c.channel))
+                .where(self._contacts_of(ids))
+            )
+
+    def outlive(self, customer_id: CustomerId, at: datetime, *, reason: str) -> int:
+        """Put every address of a customer on the list of every channel, so that they may go and it stays; how many.
+        What was said of them before is forgotten.
+        """
+        indexes = sorted(
+            set(self._connection.scalars(select(contact.c.address_index).where(self._contacts_of([customer_id]))))
+        )
+        of_address = listed.c.tenant_id == self._tenant, listed.c.address_index.in_(indexes)
+        self._connection.execute(delete(listed).where(*of_address))
+        row = {"tenant_id": self._tenant, "channel": EVERY_CHANNEL, "reason": reason, "at": at}
+        upsert(self._connection, listed, [{**row, "address_index": index} for index in indexes])
+        mine = (suppression.c.tenant_id == self._tenant) & (suppression.c.customer_id == customer_id)
+        self._connection.execute(delete(suppression).where(mine))
+        return len(indexes)
+
+    def _list(self, rows: Any) -> None:
+        names = ["tenant_id", "channel", "address_index", "reason", "at"]
+        self._connection.execute(
+            insert_into(self._connection, listed).from_select(names, rows).on_conflict_do_nothing()
+        )
+
+    def _contacts_of(self, ids: Iterable[CustomerId]) -> ColumnElement[bool]:
+        mine = (contact.c.tenant_id == self._tenant) & contact.c.customer_id.in_(list(ids))
+        return mine & contact.c.address_index.is_not(None)
+
+
+def is_listed() -> ColumnElement[bool]:
+    """Whether a contact's address stands on its channel's list, or on that of every channel."""
+    return exists().where(
+        listed.c.tenant_id == contact.c.tenant_id,
+        listed.c.address_index == contact.c.address_index,
+        or_(listed.c.channel == contact.c.channel, listed.c.channel == literal(EVERY_CHANNEL)),
+    )
