@@ -18,7 +18,7 @@ def test_everything_that_is_kept_about_a_customer_is_told(service: Service):
     operator.post("/v1/customers/anna/sends", json={"campaign_id": "newsletter", "status": "delivered"})
     operator.post("/v1/customers/anna/suppressions", json={"channel": "sms"})
     told = operator.get("/v1/customers/anna/export").json()
-    assert told["customer"] == ANNA
+    assert told["customer"] == {**ANNA, "quiet_hours": [], "paused_until": None}
     assert told["suppressed"] == ["sms"]
     assert [(line["purpose"], line["notice"]) for line in told["consents"]] == [
         ("location.matching", NOTICE),

@@ -145,4 +145,4 @@ def test_a_budget_is_spent_though_its_messages_are_gone(store: SqlStore) -> None
         at = NOON + day * DAY
         Intake(store, lambda: None).accept(tenant, seen(names(1), at, lat_deg), at)
         Live(store, tenant, Heard()).work_pings(at)
-    assert verdicts(store, tenant) == [("suppress", "budget_exhausted")]
+    assert verdicts(store, tenant) == [("cust-0000", "budget_exhausted")]
