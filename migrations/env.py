@@ -5,8 +5,8 @@ written, over one to the URL in `-x url=…`.
 from alembic import context
 from sqlalchemy import Connection
 
+from nearcast.store.all_tables import metadata
 from nearcast.store.engine import make_engine
-from nearcast.store.tables import metadata
 
 _OF_POSTGIS = ("spatial_ref_sys",)
 

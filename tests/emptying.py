@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, Engine, Table, text
 
-from nearcast.store.tables import metadata
+from nearcast.store.all_tables import metadata
 
 
 def empty(engine: Engine, *, but: Collection[Table] = ()) -> None:

@@ -191,7 +191,7 @@ def explain(
     Every rule in order, what it saw, the verdict, the earliest possible send.
     """
     from nearcast.services.report import as_json as dumped
-    from nearcast.services.scenario import parse_instant
+    from nearcast.services.scalars import parse_instant
     from nearcast.services.telling import told_explanation
 
     try:

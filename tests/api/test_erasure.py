@@ -14,8 +14,10 @@ from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
 from nearcast.services.live import Live
 from nearcast.services.report import rfc3339
+from nearcast.store.all_tables import metadata
+from nearcast.store.customer_tables import consent_event, customer
 from nearcast.store.erasing import BLANK, GONE
-from nearcast.store.tables import consent_event, customer, match_log, message, metadata, ping_log
+from nearcast.store.tables import match_log, message, ping_log
 from tests.api.people import LOCATION, NEARBY, known, refused_to_all_but_operators
 from tests.api.service import Service
 from tests.api.town import open_shop, rows_of, work

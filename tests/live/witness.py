@@ -14,16 +14,8 @@ from sqlalchemy import Row, Table, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import SendOutcome
-from nearcast.store.tables import (
-    consent_event,
-    customer,
-    match_log,
-    message,
-    other_send,
-    suppression,
-    track,
-    visiting,
-)
+from nearcast.store.customer_tables import consent_event, customer, suppression
+from nearcast.store.tables import match_log, message, other_send, track, visiting
 from tests.live.script import ScriptedChannel, ScriptedClock, ScriptedStore, Sent
 
 FREED = ("cancelled", "expired")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nearcast.domain.errors import InvalidInput
-from nearcast.services.scenario import ScenarioShape, dotted, parse_instant, placed, read_scenario
+from nearcast.services.scalars import parse_instant
+from nearcast.services.scenario import ScenarioShape, dotted, placed, read_scenario
 from tests.domain.builders import NOON
 
 SECONDS = 1_780_394_400  # NOON

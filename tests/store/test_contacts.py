@@ -9,8 +9,8 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.contacts import Contacts
 from nearcast.services.vault import Vault
+from nearcast.store.customer_tables import contact
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import contact
 from tests.sealing import CONTACTS, put_customers
 from tests.store.values import ANNA, BOB, NOON
 

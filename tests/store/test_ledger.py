@@ -19,8 +19,8 @@ from nearcast.domain.track import Track
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.ports import KeptTrack
+from nearcast.store.customer_tables import consent_event, customer, ledger_head
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import consent_event, customer, ledger_head
 from tests.store.values import ANNA, BOB, add_customers, at_once, later
 
 LINES = (ConsentAction.GRANTED, ConsentAction.CONFIRMED, ConsentAction.WITHDRAWN, ConsentAction.GRANTED)

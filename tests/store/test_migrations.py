@@ -17,10 +17,10 @@ from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.walk import Stance
 from nearcast.services.contacts import has_unsealed
+from nearcast.store.all_tables import metadata
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, migrations_folder, upgrade
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import metadata
 from nearcast.store.tables import tenant as tenant_table
 from nearcast.store.tables import track as track_table
 from nearcast.store.track_codec import track_to_json

@@ -11,10 +11,12 @@ from sqlalchemy.exc import DBAPIError
 from nearcast.domain.errors import NearcastError
 from nearcast.domain.ids import TenantId
 from nearcast.services.audit_ports import SYSTEM, AuditEntry
+from nearcast.store.all_tables import metadata
+from nearcast.store.customer_tables import customer
 from nearcast.store.dialect import narrow, open_tables
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
-from nearcast.store.tables import api_key, customer, metadata
+from nearcast.store.tables import api_key
 from tests.store.values import ANNA, NOON, new_tenant
 
 WITH_TENANTS = sorted(table.name for table in metadata.sorted_tables if "tenant_id" in table.c)

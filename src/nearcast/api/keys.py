@@ -13,7 +13,8 @@ from nearcast.api.route import App, Asker, KeyedRoute, open_to
 from nearcast.domain.ids import ShopId
 from nearcast.services.access import OVERLAP, NewKey, Role
 from nearcast.services.key_ports import ApiKey
-from nearcast.services.scenario import Id, Shape
+from nearcast.services.scalars import Id
+from nearcast.services.scenario import Shape
 from nearcast.services.texts import ShortText
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=KeyedRoute)

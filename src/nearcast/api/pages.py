@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator
 from nearcast.api.problems import Refusal
 from nearcast.services.ports import Page, Revision
 from nearcast.services.report import as_json
-from nearcast.services.scenario import Instant
+from nearcast.services.scalars import Instant
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ def audit(
     from nearcast.services.audit import entry_row
     from nearcast.services.audit_ports import AuditFilter
     from nearcast.services.report import as_json
-    from nearcast.services.scenario import parse_instant
+    from nearcast.services.scalars import parse_instant
 
     try:
         bounds = [None if said is None else parse_instant(said) for said in (since, until)]

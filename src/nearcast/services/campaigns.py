@@ -14,7 +14,8 @@ from nearcast.services.ports import Catalogue, Documents, Page, Revision, Run, U
 from nearcast.services.registers import Register, check_catalogue
 from nearcast.services.report import rfc3339
 from nearcast.services.reserved_keys import with_reserved
-from nearcast.services.scenario import CampaignShape, parse_instant
+from nearcast.services.scalars import parse_instant
+from nearcast.services.scenario import CampaignShape
 from nearcast.services.shops import shop_of_document
 
 _RESERVED = {"klass": CampaignClass.PROMO.value}

@@ -15,7 +15,8 @@ from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
 from nearcast.services.assembly import consent_event
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.report import as_json
-from nearcast.services.scenario import ConsentEventShape, ConsentShape, Id, Instant, Shape
+from nearcast.services.scalars import Id, Instant
+from nearcast.services.scenario import ConsentEventShape, ConsentShape, Shape
 from nearcast.services.texts import ChannelName, LanguageTag, LongText, Printable, Purpose, Sha256, ShortText, matching
 
 Jurisdiction = Annotated[

@@ -21,7 +21,8 @@ from nearcast.services.engines import Engines
 from nearcast.services.ports import Page, Store, UnitOfWork
 from nearcast.services.prior_sends import prior_send
 from nearcast.services.quiet_hours import customers_quiet_hours
-from nearcast.services.scenario import Day, Instant, QuietWindowShape, SendShape, Shape
+from nearcast.services.scalars import Day, Instant
+from nearcast.services.scenario import QuietWindowShape, SendShape, Shape
 from nearcast.services.suppressing import suppress
 from nearcast.services.texts import ChannelName, KeptId, LanguageTag, Printable, ZoneName
 from nearcast.services.working_set import WorkingSet

@@ -22,7 +22,7 @@ from nearcast.domain.reason import Reason
 from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.visit import TransitionKind
 from nearcast.services.report import as_json
-from nearcast.services.scenario import Instant, parse_instant
+from nearcast.services.scalars import Instant, parse_instant
 from nearcast.services.world import Tenant
 
 

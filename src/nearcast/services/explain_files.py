@@ -18,7 +18,8 @@ from nearcast.services.explain import Passage, Slot, Standing, explain_instant, 
 from nearcast.services.ports import Channel
 from nearcast.services.replay import Replay
 from nearcast.services.report import FACTS, MATCH_LOG, TRANSITIONS
-from nearcast.services.scenario import Instant, ScenarioShape, parse_instant
+from nearcast.services.scalars import Instant, parse_instant
+from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World
 
 _ROW_KEYS = frozenset({"customer_id", "campaign_id", "at", "decided_at", "outcome", "reason", "reasons", "detail"})

@@ -15,7 +15,8 @@ from nearcast.services.documents import read_document
 from nearcast.services.public_holidays import PublicHolidays
 from nearcast.services.quiet_windows import quiet_rules
 from nearcast.services.regions import countries_of_zones, links_of_zones
-from nearcast.services.scenario import Day, QuietWindowShape, Shape
+from nearcast.services.scalars import Day
+from nearcast.services.scenario import QuietWindowShape, Shape
 
 ByZone: TypeAlias = Mapping[str, tuple[QuietRule, ...]]
 _TABLE = Path(__file__).with_name("jurisdictions.yaml")

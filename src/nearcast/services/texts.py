@@ -9,7 +9,7 @@ from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.local_time import zone
-from nearcast.services.scenario import Id
+from nearcast.services.scalars import Id
 
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 _LONGEST_ID_BYTES = 255  # three of them are a key in every database

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.ledger_ports import Confirmation
-from nearcast.store.tables import confirmation
+from nearcast.store.customer_tables import confirmation
 
 
 class Confirmations:

@@ -13,9 +13,9 @@ from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.ledger_ports import Chain, LedgerLine
 from nearcast.services.report import rfc3339
+from nearcast.store.customer_tables import consent_event, customer, ledger_head
 from nearcast.store.dialect import upsert
 from nearcast.store.page import chunks
-from nearcast.store.tables import consent_event, customer, ledger_head
 
 _CHAINED = ("seq", "position", "prev_hash", "row_hash")
 _ROWS_AT_ONCE = 1000

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_, 
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.contact_ports import SealedContact
+from nearcast.store.customer_tables import contact
 from nearcast.store.page import chunks
-from nearcast.store.tables import contact
 
 
 class Contacts:

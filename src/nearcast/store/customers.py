@@ -12,10 +12,10 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.local_time import zone
 from nearcast.services.ports import Page
 from nearcast.services.quiet_hours import kept_quiet_hours
+from nearcast.store.customer_tables import contact, customer, suppression
 from nearcast.store.dialect import insert_new, upsert
 from nearcast.store.page import chunks, page_of
 from nearcast.store.suppressions import is_listed
-from nearcast.store.tables import contact, customer, suppression
 
 
 class Customers:

@@ -9,19 +9,17 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.store.customer_tables import contact, customer, suppression
 from nearcast.store.dialect import lock_names
 from nearcast.store.pings import door
 from nearcast.store.tables import (
     assignment,
-    contact,
-    customer,
     idempotency,
     match_log,
     message,
     other_send,
     ping_log,
     ping_seen,
-    suppression,
     track,
     transition,
     visiting,

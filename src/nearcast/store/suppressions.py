@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, literal, or_, 
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.contact_ports import EVERY_CHANNEL
+from nearcast.store.customer_tables import contact, suppression
+from nearcast.store.customer_tables import suppressed_address as listed
 from nearcast.store.dialect import insert_into, upsert
 from nearcast.store.page import chunks
-from nearcast.store.tables import contact, suppression
-from nearcast.store.tables import suppressed_address as listed
 
 
 class Suppressions:

@@ -1,9 +1,8 @@
-"""Every table. Each row belongs to a tenant; catalogue things are kept as revisions, never overwritten.
+"""Every table but those of customers. Rows belong to a tenant; the catalogue is kept as revisions, never overwritten.
 
 `migrations/` makes the same tables; a test holds the two together by each database's own catalogue.
 """
 
-import secrets
 from typing import Any
 
 from sqlalchemy import (
@@ -11,12 +10,8 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Identity,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -26,31 +21,10 @@ from sqlalchemy import (
 )
 
 from nearcast.store.insert_only import keep_rows
-from nearcast.store.types import GeometryType, Id, JsonText, Serial, UtcDateTime
+from nearcast.store.schema import metadata, of_tenant, serial
+from nearcast.store.types import GeometryType, Id, JsonText, UtcDateTime
 
 PARTITIONS = 16
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-
-def _of_tenant(*, is_key: bool = False) -> Column[str]:
-    return Column("tenant_id", Id, ForeignKey("tenant.id"), primary_key=is_key, nullable=False)
-
-
-def _serial() -> Column[int]:
-    return Column("seq", Serial, Identity(), primary_key=True)
-
-
-def _new_subject() -> str:
-    return secrets.token_hex(16)
-
 
 tenant = Table(
     "tenant",
@@ -66,7 +40,7 @@ tenant = Table(
 
 def _revision_columns() -> list[Column[Any]]:
     return [
-        _of_tenant(is_key=True),
+        of_tenant(is_key=True),
         Column("id", Id, primary_key=True),
         Column("revision", Integer, primary_key=True, autoincrement=False),
         Column("catalogue_revision", BigInteger, nullable=False),
@@ -97,103 +71,12 @@ geofence_revision = Table(
 Index("ix_geofence_revision_geom", geofence_revision.c.geom, postgresql_using="gist").ddl_if(dialect="postgresql")
 
 
-# --- customers and what they agreed to
-
-customer = Table(
-    "customer",
-    metadata,
-    _of_tenant(is_key=True),
-    Column("id", Id, primary_key=True),
-    Column("subject", Id, nullable=False, default=_new_subject),
-    Column("doc", JsonText, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    UniqueConstraint("tenant_id", "subject"),
-)
-suppression = Table(
-    "suppression",
-    metadata,
-    _of_tenant(is_key=True),
-    Column("customer_id", Id, primary_key=True),
-    Column("channel", Id, primary_key=True),
-    Column("reason", String),
-    Column("at", UtcDateTime, nullable=False),
-)
-suppressed_address = Table(
-    "suppressed_address",
-    metadata,
-    _of_tenant(is_key=True),
-    Column("address_index", Id, primary_key=True),
-    Column("channel", Id, primary_key=True),
-    Column("reason", String),
-    Column("at", UtcDateTime, nullable=False),
-)
-contact = Table(
-    "contact",
-    metadata,
-    _of_tenant(is_key=True),
-    Column("customer_id", Id, primary_key=True),
-    Column("channel", Id, primary_key=True),
-    Column("sealed", Text, nullable=False),
-    Column("address_index", Id),
-    ForeignKeyConstraint(["tenant_id", "customer_id"], ["customer.tenant_id", "customer.id"]),
-    Index(None, "tenant_id", "address_index"),
-)
-consent_event = Table(
-    "consent_event",
-    metadata,
-    _serial(),
-    _of_tenant(),
-    Column("event_id", Id, nullable=False),
-    Column("subject", Id, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("channel", String),
-    Column("sender", String),
-    Column("action", String, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("valid_until", UtcDateTime),
-    Column("recorded_at", UtcDateTime, nullable=False),
-    Column("notice", JsonText),
-    Column("source", Text),
-    Column("proof", JsonText),
-    Column("address_index", String),
-    Column("position", Integer, nullable=False),
-    Column("prev_hash", String, nullable=False),
-    Column("row_hash", String, nullable=False),
-    UniqueConstraint("tenant_id", "event_id"),
-    UniqueConstraint("tenant_id", "subject", "position"),
-    Index(None, "tenant_id", "at"),
-    Index(None, "tenant_id", "valid_until"),
-)
-keep_rows(consent_event)
-ledger_head = Table(
-    "ledger_head",
-    metadata,
-    _of_tenant(is_key=True),
-    Column("subject", Id, primary_key=True),
-    Column("lines", Integer, nullable=False),
-    Column("hash", String, nullable=False),
-)
-confirmation = Table(
-    "confirmation",
-    metadata,
-    _of_tenant(is_key=True),
-    Column("token_sha256", String, primary_key=True),
-    Column("subject", Id, nullable=False),
-    Column("event_id", Id, nullable=False),
-    Column("sent_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-    Column("clicked_at", UtcDateTime),
-    Index(None, "tenant_id", "expires_at"),
-)
-
-
 # --- where customers are
 
 track = Table(
     "track",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("customer_id", Id, primary_key=True),
     Column("doc", JsonText, nullable=False),
     Column("newest_at", UtcDateTime),
@@ -205,7 +88,7 @@ track = Table(
 visiting = Table(
     "visiting",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("customer_id", Id, primary_key=True),
     Column("geofence_id", Id, primary_key=True),
     Index(None, "tenant_id", "geofence_id"),
@@ -213,7 +96,7 @@ visiting = Table(
 transition = Table(
     "transition",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("visit_id", Id, primary_key=True),
     Column("kind", String, primary_key=True),
     Column("customer_id", Id, nullable=False),
@@ -235,8 +118,8 @@ transition = Table(
 match_log = Table(
     "match_log",
     metadata,
-    _serial(),
-    _of_tenant(),
+    serial(),
+    of_tenant(),
     Column("decision_id", Id, nullable=False),
     Column("customer_id", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
@@ -268,8 +151,8 @@ match_log = Table(
 message = Table(
     "message",
     metadata,
-    _serial(),
-    _of_tenant(),
+    serial(),
+    of_tenant(),
     Column("id", Id, nullable=False),
     Column("decision_id", Id, nullable=False),
     Column("customer_id", Id, nullable=False),
@@ -317,7 +200,7 @@ _message_index("uq_message_in_flight", "status IN ('claimed', 'sending')", messa
 throttle = Table(
     "throttle",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("channel", Id, primary_key=True),
     Column("sender", Id, primary_key=True),
     Column("full_until", UtcDateTime, nullable=False),
@@ -325,8 +208,8 @@ throttle = Table(
 other_send = Table(
     "other_send",
     metadata,
-    _serial(),
-    _of_tenant(),
+    serial(),
+    of_tenant(),
     Column("customer_id", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
     Column("at", UtcDateTime, nullable=False),
@@ -341,14 +224,14 @@ other_send = Table(
 campaign_budget = Table(
     "campaign_budget",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("campaign_id", Id, primary_key=True),
     Column("used", BigInteger, nullable=False),
 )
 assignment = Table(
     "assignment",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("customer_id", Id, primary_key=True),
     Column("experiment", Id, primary_key=True),
     Column("arm", Id, primary_key=True),
@@ -358,7 +241,7 @@ assignment = Table(
 run = Table(
     "run",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("campaign_id", Id, primary_key=True),
     Column("due_at", UtcDateTime, primary_key=True),
     Column("status", String, nullable=False),
@@ -434,7 +317,7 @@ api_key = Table(
     "api_key",
     metadata,
     Column("id", Id, primary_key=True),
-    _of_tenant(),
+    of_tenant(),
     Column("name", String, nullable=False),
     Column("role", String, nullable=False),
     Column("key_hash", String, nullable=False),
@@ -448,7 +331,7 @@ api_key = Table(
 idempotency = Table(
     "idempotency",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("key", Id, primary_key=True),
     Column("route", String, nullable=False),
     Column("body_sha256", String, nullable=False),
@@ -462,7 +345,7 @@ idempotency = Table(
 counter = Table(
     "counter",
     metadata,
-    _of_tenant(is_key=True),
+    of_tenant(is_key=True),
     Column("name", Id, primary_key=True),
     Column("reason", Id, primary_key=True),
     Column("count", BigInteger, nullable=False),
@@ -474,8 +357,8 @@ counter = Table(
 audit = Table(
     "audit",
     metadata,
-    _serial(),
-    _of_tenant(),
+    serial(),
+    of_tenant(),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", Id, nullable=False),
     Column("role", String),

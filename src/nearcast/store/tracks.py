@@ -10,9 +10,10 @@ from nearcast.domain.consent import LOCATION, ConsentAction
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
 from nearcast.domain.local_time import zone
 from nearcast.services.ports import KeptTrack
+from nearcast.store.customer_tables import consent_event, customer
 from nearcast.store.dialect import upsert
 from nearcast.store.page import chunks
-from nearcast.store.tables import consent_event, customer, track, visiting
+from nearcast.store.tables import track, visiting
 from nearcast.store.track_codec import track_from_json, track_to_json
 
 
