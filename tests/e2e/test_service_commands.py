@@ -1,13 +1,12 @@
-"""`serve`, as processes, `migrate`, `doctor`, `keys`, `import` and `explain --tenant` on a database."""
+"""`serve`, as processes, `migrate`, `keys`, `import` and `explain --tenant` on a database."""
 
 import json
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +17,9 @@ import httpx
 import pytest
 
 from nearcast.store.migrate import head_revision
-from tests.e2e.processes import bearer, environment, eventually, ran, running
-from tests.e2e.shell import Answer, nearcast_with, write_csv, write_json, write_ndjson
+from tests.e2e.databases import AWAY, SECRET, Run, at_once, set_revision
+from tests.e2e.processes import bearer, eventually, ran, running
+from tests.e2e.shell import write_csv, write_json, write_ndjson
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
@@ -37,41 +37,6 @@ DOOR = {
 }
 GREETING = {"channel": "console", "offer": {"text": "Hello"}}
 HELLO = {**GREETING, "id": "hello", "shop_id": "cafe", "trigger": {"on": "enter"}, "state": "active"}
-AWAY = "postgresql+psycopg://somebody:hush-hush@127.0.0.1:1/nearcast"
-SECRET = "hush-hush"  # noqa: S105
-
-
-Run = Callable[..., Answer]
-
-
-def at_once(folder: Path, *arguments: str | Path, **settings: object) -> Answer:
-    """`nearcast …` in a folder with these settings, without a process of its own."""
-    return nearcast_with(environment(**settings), folder, *arguments)
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> str:
-    """A database that is not there yet."""
-    return f"sqlite:///{tmp_path / 'nearcast.db'}"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> str:
-    """An empty database of either kind."""
-    url: str = request.getfixturevalue("sqlite" if request.param == "sqlite" else "own_postgres_url")
-    return url
-
-
-@pytest.fixture
-def run(database: str, tmp_path: Path) -> Run:
-    """`nearcast …` on that database."""
-    return lambda *arguments: at_once(tmp_path, *arguments, database_url=database)
-
-
-@pytest.fixture
-def alone(sqlite: str, tmp_path: Path) -> Run:
-    """`nearcast …` on SQLite alone, for what does not differ."""
-    return lambda *arguments: at_once(tmp_path, *arguments, database_url=sqlite)
 
 
 @pytest.fixture
@@ -112,19 +77,6 @@ def arrive(client: httpx.Client) -> None:
 
 def outcomes(client: httpx.Client) -> list[str]:
     return [row["outcome"] for row in client.get("/v1/match-log").json()["items"]]
-
-
-def set_revision(url: str, revision: str) -> None:
-    change = f"UPDATE alembic_version SET version_num = '{revision}'"  # noqa: S608
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            connection.execute(change)
-            connection.commit()
-        return
-    import psycopg  # here, where a test asks for it: most run without
-
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
-        server.execute(change.encode())
 
 
 # --- serve
@@ -319,74 +271,6 @@ def test_a_command_that_reads_no_file_does_not_load_what_reads_files() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
     assert "nearcast.services.access" in loaded.split()
     assert heavy & set(loaded.split()) == set()
-
-
-# --- doctor
-
-
-def test_the_doctor_finds_a_good_database_good(run: Run) -> None:
-    run("keys", "create", "--role", "operator")
-    answer = run("doctor", "--json")
-    checks = json.loads(answer.out)
-    assert (answer.code, [check for check in checks if not check["ok"]]) == (0, [])
-    names = [check["name"] for check in checks]
-    assert names == [
-        "database",
-        "schema",
-        "clock",
-        "tenants",
-        "time zones",
-        "index",
-        "backlog",
-        "channels",
-        "keys",
-        "addresses",
-    ]
-
-
-def failed(answer: Answer) -> dict[str, str]:
-    """What the doctor found to be wrong, with what it says of it."""
-    assert answer.code == 1, answer.out
-    assert answer.err == ""
-    found = (re.fullmatch(r"✗ (\S+) +(.+)", line) for line in answer.out.splitlines())
-    return {line[1]: line[2] for line in found if line}
-
-
-def test_the_doctor_names_what_is_wrong(sqlite: str, run: Run, database: str) -> None:
-    run("migrate")
-    assert failed(run("doctor")) == {
-        "keys": "nobody can ask the service anything yet: nearcast keys create --role operator"
-    }
-    set_revision(database, "0000")
-    assert failed(run("doctor")) == {
-        "schema": f"at revision 0000, and this nearcast needs {head_revision()}: nearcast migrate",
-        "tenants": "not known before the schema is right",
-        "backlog": "not known before the schema is right",
-        "keys": "not known before the schema is right",
-        "addresses": "not known before the schema is right",
-    }
-
-
-def test_the_doctor_sees_that_the_database_is_away_and_says_it_once(tmp_path: Path) -> None:
-    answer = at_once(tmp_path, "doctor", database_url=AWAY)
-    found = failed(answer)
-    assert found.pop("database").startswith("the database is unavailable: ")
-    assert found == {
-        "schema": "not known before the database is right",
-        "clock": "not known before the database is right",
-        "tenants": "not known before the schema is right",
-        "backlog": "not known before the schema is right",
-        "keys": "not known before the schema is right",
-        "addresses": "not known before the schema is right",
-    }
-    assert SECRET not in answer.out
-
-
-@pytest.mark.parametrize("content", [b"", b"this is not a database, though there is a lot of text in it"])
-def test_the_doctor_outlives_a_database_that_is_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "other.db").write_bytes(content)
-    found = failed(at_once(tmp_path, "doctor", database_url="sqlite:///other.db"))
-    assert next(iter(found)) == ("database" if content else "schema")
 
 
 def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
