@@ -18,7 +18,12 @@ from tests.live.corner import ENTER, later, names, open_corner
 
 DAY_S = 86_400
 NOW = later(28 * DAY_S)  # the last of the month
-STATUSES = [*MessageStatus, MessageStatus.ACCEPTED, MessageStatus.DELIVERED]
+IN_FLIGHT = [MessageStatus.CLAIMED, MessageStatus.SENDING]  # one of a customer's at a time
+STATUSES = [
+    *(status for status in MessageStatus if status not in IN_FLIGHT),
+    MessageStatus.ACCEPTED,
+    MessageStatus.DELIVERED,
+]
 
 
 SPANS: list[dict[str, Any]] = [
@@ -49,7 +54,7 @@ def some_campaign(dice: random.Random, n: int, longest: int) -> dict[str, Any]:
 
 
 def some_message(dice: random.Random, n: int, customer: CustomerId, until_days: float) -> Message:
-    status = dice.choice(STATUSES)
+    status = dice.choice(IN_FLIGHT if n < 2 else STATUSES)
     queued_at = NOW - timedelta(seconds=round(dice.uniform(-60, until_days * DAY_S)))
     was_sent = (
         status not in (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.EXPIRED) and dice.random() < 0.8
