@@ -1,14 +1,18 @@
 """Campaigns over HTTP: written, activated, paused, ended."""
 
+from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 
 from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.services.access import Role
-from nearcast.services.ports import RunStatus
+from nearcast.services.campaigns import Campaigns
+from nearcast.services.ports import RunStatus, Store
 from tests.api.service import NOON, Service
+from tests.store.values import at_once
 
 DOOR = {
     "type": "Feature",
@@ -212,3 +216,42 @@ def test_a_priority_is_bounded(sqlite_service: Service, priority: int):
 def test_variants_that_are_none_are_refused(sqlite_service: Service, variants: list[Any], path: str):
     answer = _owner(sqlite_service).post("/v1/campaigns", json={**COFFEE, "variants": variants})
     assert (answer.status_code, answer.json()["path"]) == (422, path)
+
+
+class _Slow(Campaigns):
+    """Takes a campaign, and writes it when it may."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.begun, self.may_go_on = Event(), Event()
+
+    def put(self, *args: Any, **kwargs: Any) -> Any:
+        self.begun.set()
+        assert self.may_go_on.wait(20)
+        return super().put(*args, **kwargs)
+
+
+def test_x09_a_campaign_that_is_sent_again_under_its_key(service: Service):
+    """While the first is running, with the same body, with another one."""
+    owner, slow = _owner(service), _Slow(service.store)
+    service.server.state.application = replace(service.app, campaigns=slow)
+    other = {**COFFEE, "priority": 7}
+
+    def send(campaign: dict[str, Any]) -> Any:
+        return owner.post("/v1/campaigns", json=campaign, headers={"Idempotency-Key": "k1"})
+
+    def meanwhile() -> Any:
+        assert slow.begun.wait(20)
+        answers = [send(COFFEE), send(other)]
+        slow.may_go_on.set()
+        return answers
+
+    first, (running, reused) = at_once([lambda: send(COFFEE), meanwhile])
+    assert (running.status_code, running.json()["code"]) == (409, "still_running")
+    assert int(running.headers["retry-after"]) > 0
+    assert (first.status_code, "idempotency-replay" in first.headers) == (201, False)
+    again = send(COFFEE)
+    assert (again.status_code, again.headers["idempotency-replay"], again.json()) == (201, "true", first.json())
+    for refused in (reused, send(other)):
+        assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert owner.get("/v1/campaigns").json()["items"] == [first.json()]
