@@ -237,7 +237,7 @@ def import_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take in a file of shops, geofences, customers, pings or sensitive places.
+    """Take in shops, geofences, customers, pings or sensitive places.
 
     Good rows are kept, bad ones are listed in a report.
     """

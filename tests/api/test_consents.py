@@ -187,6 +187,12 @@ REFUSED: list[tuple[dict[str, Any], str, Any]] = [
     ({"notice": {"version": "1", "language": "de"}}, "notice.text_sha256", None),
     ({"notice": {**NOTICE, "language": "german text"}}, "notice.language", "german text"),
     ({"source": "a\tb"}, "source", "a\tb"),
+    ({"source": "called by +49 (151) 1234-5678"}, "source", "called by +49 (151) 1234-5678"),
+    ({"source": "mail of anna@example.org"}, "source", "mail of anna@example.org"),
+    ({"ui_context": "tel:+4915112345678"}, "ui_context", "tel:+4915112345678"),
+    ({"purpose_version": "a@b.c"}, "purpose_version", "a@b.c"),
+    ({"notice": {**NOTICE, "id": "to +4915112345678"}}, "notice.id", "to +4915112345678"),
+    ({"evidence": {"inbound_message_id": "<1@example.org>"}}, "evidence.inbound_message_id", "<1@example.org>"),
     ({"jurisdiction": "Germany"}, "jurisdiction", "Germany"),
     ({"lawful_basis": "habit"}, "lawful_basis", "habit"),
     ({"evidence": {"double_opt_in": {"sent_at": "2026-05-01T09:00:00Z"}}}, "evidence.double_opt_in.clicked_at", None),
@@ -203,6 +209,15 @@ def test_what_cannot_be_agreed_to_is_not_written_down(
     said = refused.json()
     assert (refused.status_code, said["code"], said["path"], said.get("value")) == (422, "invalid_input", path, value)
     assert operator.get(PATH).json() == {"items": [], "next_cursor": None, "state": []}
+
+
+def test_a_withdrawal_is_taken_whatever_stands_in_it_and_kept_without_addresses(sqlite_service: Service):
+    operator = known(sqlite_service)
+    stop = {"source": "STOP by +49 151 12345678 (anna@example.org)", "evidence": {"inbound_message_id": "<1@x.org>"}}
+    told = operator.post(PATH, json={"purpose": "marketing.nearby", "action": "withdrawn", **stop})
+    assert told.status_code == 201, told.text
+    line = told.json()
+    assert (line["source"], line["evidence"]) == ("STOP by [address] [address]", {"inbound_message_id": "[address]"})
 
 
 def test_a_text_has_the_hash_that_is_said_of_it(sqlite_service: Service):

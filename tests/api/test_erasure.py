@@ -12,13 +12,14 @@ from sqlalchemy import func, select
 from nearcast.channels.recorder import Recorder
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
+from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.live import Live
 from nearcast.services.report import rfc3339
 from nearcast.store.all_tables import metadata
 from nearcast.store.customer_tables import consent_event, customer
 from nearcast.store.erasing import BLANK, GONE
 from nearcast.store.tables import match_log, message, ping_log
-from tests.api.people import LOCATION, NEARBY, known, refused_to_all_but_operators
+from tests.api.people import LOCATION, NEARBY, NOTICE, known, refused_to_all_but_operators
 from tests.api.service import Service
 from tests.api.town import open_shop, rows_of, work
 
@@ -37,6 +38,24 @@ ZAPHOD: dict[str, Any] = {
         {"channel": "sms", "address": NUMBER},
     ],
 }
+PROVEN = {  # a line of the ledger that is full: whatever it may hold outlives them
+    **NEARBY,
+    "source": "paper form at the counter",
+    "notice": {"id": "spring", **NOTICE},
+    "purpose_version": "2",
+    "ui_context": "scanner 4",
+    "capture_method": "paper_scan",
+    "actor": "agent",
+    "evidence": {
+        "double_opt_in": {"token_id": "t-1", "sent_at": "2026-06-02T07:58:00Z", "clicked_at": "2026-06-02T08:00:00Z"},
+        "inbound_message_id": "m-1",
+        "file_sha256": "ab" * 32,
+    },
+    "controller": "Café Central GmbH, privacy@cafe.example",
+    "recipients": ["SMS gateway"],
+    "withdrawal_method": "reply STOP, or call +49 30 1234567",
+}
+STOP = {"purpose": "marketing.news", "action": "withdrawn", "source": f"STOP by {NUMBER}, {MAIL}"}
 PRIVATE = [
     str(each).lower() for each in (ID, NUMBER[1:], MAIL, NAME, TAG, TABLE, LAT, LON, f"tea for {NAME}", "phone-42")
 ]
@@ -57,7 +76,7 @@ def lived(service: Service) -> Any:
     sent = {"campaign_id": "newsletter", "status": "delivered", "at": rfc3339(service.clock.at - timedelta(days=9))}
     stop = {"channel": "sms", "reason": f"{NAME} said so at the counter"}
     for n, (where, said) in enumerate(
-        [("consents", LOCATION), ("consents", NEARBY), ("sends", sent), ("suppressions", stop)]
+        [("consents", LOCATION), ("consents", PROVEN), ("consents", STOP), ("sends", sent), ("suppressions", stop)]
     ):
         told = operator.post(f"{path}/{where}", json=said, headers={"Idempotency-Key": str(n)})
         assert told.status_code == 201, told.text
@@ -120,6 +139,33 @@ def test_nothing_that_tells_who_they_were_is_left_anywhere(service: Service):
     shown = operator.get("/v1/messages").json()["items"]
     assert [(each["customer_id"], each["status"]) for each in shown] == [(subject, "cancelled"), (subject, "accepted")]
     assert all(row["detail"]["marketing_consent"]["event_ids"] for row in rows_of(operator))
+
+
+def test_the_ledger_closes_with_the_erasure_and_proves_what_was_agreed_to_by_subject(service: Service):
+    operator = lived(service)
+    before = operator.get(f"/v1/customers/{ID}/evidence").json()
+    service.clock.step(seconds=1)
+    told = operator.delete(f"/v1/customers/{ID}").json()
+    path = f"/v1/evidence/{told['subject']}"
+    pack = operator.get(path).json()
+    assert [(line["purpose"], line["action"]) for line in pack["lines"]] == [
+        *((line["purpose"], line["action"]) for line in before["lines"]),
+        ("*", "erased"),
+    ]
+    assert pack["lines"][:-1] == before["lines"]
+    assert pack["lines"][-1]["at"] == told["erased_at"] == pack["retention"]["erased_at"]
+    assert pack["lines"][-1]["actor_id"] == before["lines"][0]["actor_id"]
+    assert pack["verification"] == {"ok": True, "lines": 4, "flaws": []}
+    assert (pack["customer_id"], pack["state"]) == (None, [])
+    assert [message["consent_event_ids"] for message in pack["messages"]] == [
+        message["consent_event_ids"] for message in before["messages"]
+    ]
+    assert pack["retention"]["keep_until"] == told["erased_at"].replace("2026", "2031")
+    whole = LedgerProof(service.store).verify(TenantId("t1"), subject=told["subject"])
+    assert (whole.chains, whole.lines, whole.flaws) == (1, 4, [])
+    assert told["subject"] in operator.get(path, params={"format": "html"}).text
+    assert service.client(tenant="t2").get(path).status_code == 404
+    assert operator.get("/v1/evidence/nobody").status_code == 404
 
 
 def test_the_erased_are_gone_and_a_second_time_there_is_nobody(service: Service):

@@ -36,6 +36,7 @@ def test_a_pack_shows_what_each_message_relied_on(service: Service):
     assert pack["retention"] == {
         "last_given_at": "2026-06-02T08:00:00Z",
         "last_used_at": message["sent_at"],
+        "erased_at": None,
         "keep_until": message["sent_at"].replace("2026", "2031"),
         "years": 5,
     }

@@ -32,7 +32,7 @@ STORY = """
     POST /v1/customers · PUT /v1/customers/{customer_id} · GET /v1/customers/{customer_id} · GET /v1/customers
     POST /v1/customers/{customer_id}/consents · GET /v1/customers/{customer_id}/consents
     POST /v1/customers/{customer_id}/consents/{event_id}/confirmation · POST /v1/confirmations/{token}
-    GET /v1/customers/{customer_id}/evidence
+    GET /v1/customers/{customer_id}/evidence · GET /v1/evidence/{subject}
     POST /v1/customers/{customer_id}/suppressions · POST /v1/customers/{customer_id}/suppressions/{channel}/lift
     POST /v1/customers/{customer_id}/sends · GET /v1/customers/{customer_id}/export
     POST /v1/keys · GET /v1/keys · POST /v1/keys/{key_id}/rotate · DELETE /v1/keys/{key_id} · GET /v1/audit
@@ -101,6 +101,8 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
         if shown is not None:
             _check_keys(name, answer.json(), shown)
         names |= {key: answer.json()["token"] for key in ("token",) if name.endswith("/confirmation")}
+        if name == "GET /v1/customers/{customer_id}/evidence":
+            names["subject"] = answer.json()["subject"]
         if name == "POST /v1/keys":
             names["key_id"] = answer.json()["id"]
 

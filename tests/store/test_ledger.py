@@ -256,6 +256,22 @@ def test_a_reminder_after_a_withdrawal_keeps_nobody_on_the_map(store: SqlStore, 
         assert uow.tracks.without_consent(later(10)) == [ANNA]
 
 
+def test_a_chain_that_is_closed_verifies_and_whatever_is_written_behind_it_does_not(
+    store: SqlStore, tenant: TenantId, annas: str
+) -> None:
+    with store.writing(tenant) as uow:
+        uow.consents.close(annas, later(10), actor_id="k-1")
+        uow.commit()
+    proof = LedgerProof(store)
+    assert (proof.verify(tenant, subject=annas).lines, found_wrong(store, tenant)) == (5, [])
+    with store.writing(tenant) as uow:
+        uow.consents.append(line(ANNA, 6))  # by somebody who brought the customer back under the old subject
+        uow.commit()
+    assert found_wrong(store, tenant) == [(annas, 6, Wrong.AFTER_ERASURE)]
+    with pytest.raises(NotFound, match="no subject 'nobody'"):
+        proof.verify(tenant, subject="nobody")
+
+
 def test_the_ledger_of_a_customer_who_is_no_more_stays_and_verifies(
     store: SqlStore, tenant: TenantId, annas: str
 ) -> None:

@@ -24,6 +24,7 @@ _PACK: dict[str, Any] = {
     "retention": {
         "last_given_at": "2026-05-01T09:05:00Z",
         "last_used_at": "2026-06-01T12:00:00Z",
+        "erased_at": None,
         "keep_until": "2031-06-01T12:00:00Z",
         "years": 5,
     },
@@ -51,6 +52,21 @@ def read_evidence(app: App, asker: Asker, customer_id: str, format: Literal["jso
     `format=html` is the same as a page to print.
     """
     pack = app.evidence.pack(asker.tenant_id, customer_id, app.clock.now(), by=asker.actor)
+    return HTMLResponse(as_page(pack)) if format == "html" else answered(pack)
+
+
+@router.get(
+    "/evidence/{subject}",
+    summary="Prove what an erased customer agreed to",
+    openapi_extra=open_to(),
+    responses=shows("The same, of whom the ledger knows by that name.", {**_PACK, "customer_id": None}),
+    response_class=Response,
+)
+def read_evidence_of(app: App, asker: Asker, subject: str, format: Literal["json", "html"] = "json") -> Response:
+    """The receipt of an erasure has the `subject`; nothing that is shown here names the person any more. Of a customer
+    who is still there it shows what their own address shows.
+    """
+    pack = app.evidence.pack_of(asker.tenant_id, subject, app.clock.now(), by=asker.actor)
     return HTMLResponse(as_page(pack)) if format == "html" else answered(pack)
 
 

@@ -8,6 +8,10 @@ import typer
 from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service, note
 from nearcast.domain.ids import CustomerId
 
+Subject = Annotated[
+    str | None, typer.Option(help="By the name that the ledger has: whoever was erased, see the receipt.")
+]
+
 ledger = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prove the consent ledger.")
 
 
@@ -15,6 +19,7 @@ ledger = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prove th
 def verify(
     tenant: Tenant = "default",
     customer: Annotated[str | None, typer.Option(help="One customer's chain alone.")] = None,
+    subject: Subject = None,
     against: Annotated[
         Path | None, typer.Option(help="A file that `ledger root --out` wrote earlier, kept out of reach.")
     ] = None,
@@ -28,7 +33,7 @@ def verify(
 
     with live_service() as live:
         whose = None if customer is None else CustomerId(customer)
-        found = live.ledger_proof.verify(known_tenant(live, tenant), whose, against=against)
+        found = live.ledger_proof.verify(known_tenant(live, tenant), whose, subject=subject, against=against)
     if as_json:
         print(dumped(found.summary()))
     else:
@@ -60,13 +65,14 @@ def root(
 
 @ledger.command()
 def evidence(
-    customer: Annotated[str, typer.Option(help="The customer's id.")],
     out: Annotated[Path, typer.Option(help="Where it goes: .html is a page to print, anything else JSON.")],
+    customer: Annotated[str | None, typer.Option(help="The customer's id.")] = None,
+    subject: Subject = None,
     tenant: Tenant = "default",
 ) -> None:
     """Write what proves a customer's consent into a file."""
     with live_service() as live:
-        live.evidence.write(known_tenant(live, tenant), CustomerId(customer), live.clock.now(), out)
+        live.evidence.write(known_tenant(live, tenant), live.clock.now(), out, customer=customer, subject=subject)
     print(f"written to {out}")
 
 

@@ -1,7 +1,8 @@
 """The chain of a ledger: each line's hash covers the line and the hash before it, so that no line can be changed,
 taken out, put in or moved without it being seen.
 
-What is known of the end is kept apart, as a head: lines cut off at the end are seen by it.
+What is known of the end is kept apart, as a head: lines cut off at the end are seen by it. The chain of a customer who
+was erased ends with a line that says so, and nothing stands behind that.
 """
 
 import hashlib
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+ERASED = "erased"
+"""The action of the line that closes a chain."""
 BEGINNING = "0" * 64
 """What the first line of a chain has for the hash before it."""
 
@@ -49,6 +52,7 @@ class Wrong(StrEnum):
     ADDED = "added behind the end"
     END_CHANGED = "not the line that the chain ended with"
     NO_END = "in a chain whose end is not on record"
+    AFTER_ERASURE = "written behind the erasure"
     NOT_AS_RECORDED = "not as it was recorded elsewhere"
 
 
@@ -71,8 +75,10 @@ def link_hash(content: Mapping[str, Any], position: int, prev_hash: str) -> str:
 
 def flaws_of(subject: str, links: Iterable[Link], head: Head | None) -> Iterator[Flaw]:
     """Everything that is wrong with a chain; `links` by position, `head` None where none is on record."""
-    end, last = NOTHING, None
+    end, last, is_closed = NOTHING, None, False
     for link in links:
+        if is_closed:
+            yield Flaw(subject, link.position, Wrong.AFTER_ERASURE, link.name)
         for position in range(end.count + 1, link.position):
             yield Flaw(subject, position, Wrong.MISSING)
         if link_hash(link.content, link.position, link.prev_hash) != link.row_hash:
@@ -83,7 +89,7 @@ def flaws_of(subject: str, links: Iterable[Link], head: Head | None) -> Iterator
             yield Flaw(subject, link.position, Wrong.END_CHANGED, link.name)
         if head is not None and link.position > head.count:
             yield Flaw(subject, link.position, Wrong.ADDED, link.name)
-        end, last = Head(link.position, link.row_hash), link.name
+        end, last, is_closed = Head(link.position, link.row_hash), link.name, link.content.get("action") == ERASED
     if head is None:
         yield Flaw(subject, end.count, Wrong.NO_END, last)
         return

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from nearcast.domain.chain import Link
 from nearcast.domain.consent import ConsentAction, ConsentEvent, consent_state, in_ledger_order, needs_channel
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
@@ -29,11 +31,32 @@ CaptureMethod = Literal["web_form", "app", "sms_keyword", "double_opt_in", "pape
 _GIVEN = (ConsentAction.GRANTED, ConsentAction.CONFIRMED)
 
 
+def _nameless(text: str) -> str:
+    if _ADDRESSES.search(text):
+        raise ValueError(
+            "looks like an address: lines of the ledger stay when a customer is erased, and must name nobody"
+        )
+    return text
+
+
+_ADDRESSES = re.compile(r"\S+@\S+|\+(?:[\s()./-]*\d){7,}")  # e-mail, or a telephone number in E.164
+_Nameless = AfterValidator(_nameless)
+ShortMark = Annotated[ShortText, _Nameless]
+LongMark = Annotated[LongText, _Nameless]
+
+
+def _masked(said: Any) -> Any:
+    """What was said without the addresses in it."""
+    if isinstance(said, dict):
+        return {name: _masked(value) for name, value in said.items()}
+    return _ADDRESSES.sub("[address]", said) if isinstance(said, str) else said
+
+
 class NoticeShape(Shape):
     """What the customer was shown: which text, in which language, and the SHA-256 of it; the text itself if wanted."""
 
-    id: ShortText | None = None
-    version: ShortText
+    id: ShortMark | None = None
+    version: ShortMark
     language: LanguageTag
     text_sha256: Sha256
     text: Annotated[str, StringConstraints(min_length=1, max_length=20_000)] | None = None
@@ -48,7 +71,7 @@ class NoticeShape(Shape):
 class DoubleOptInShape(Shape):
     """Both steps of a double opt-in: when the request to confirm was sent, and when it was answered."""
 
-    token_id: ShortText | None = None
+    token_id: ShortMark | None = None
     sent_at: Instant
     clicked_at: Instant
 
@@ -57,19 +80,19 @@ class EvidenceShape(Shape):
     """What else proves it: a double opt-in, the message that came in, the SHA-256 of a scan or of a file."""
 
     double_opt_in: DoubleOptInShape | None = None
-    inbound_message_id: ShortText | None = None
+    inbound_message_id: ShortMark | None = None
     file_sha256: Sha256 | None = None
 
 
 class ProofShape(Shape):
     """What an auditor asks for besides the notice and the source: how it was taken down and by whom, under which law,
-    and how it can be withdrawn.
+    and how it can be withdrawn. Only of the controller, recipients and the way to withdraw there may be addresses.
     """
 
-    purpose_version: ShortText | None = None
+    purpose_version: ShortMark | None = None
     jurisdiction: Jurisdiction | None = None
     lawful_basis: LawfulBasis | None = None
-    ui_context: LongText | None = None
+    ui_context: LongMark | None = None
     capture_method: CaptureMethod | None = None
     actor: Literal["self", "agent", "system"] | None = None
     evidence: EvidenceShape | None = None
@@ -80,14 +103,23 @@ class ProofShape(Shape):
 
 class ConsentDocument(ConsentEventShape, ProofShape):
     """What a customer said, now unless it says when. A consent to `marketing.…` that is given needs a channel; the
-    sender is the tenant where it is not said. `notice` and `source` are the proof of it: keep them.
+    sender is the tenant where it is not said. `notice` and `source` are the proof of it: keep them. What looks like an
+    e-mail address or a telephone number is refused: the ledger outlives the customer. Of a withdrawal it is left out:
+    that must never fail.
     """
 
     purpose: Purpose
     channel: ChannelName | None = None
     sender: Annotated[Id, StringConstraints(max_length=200), Printable] | None = None
     notice: NoticeShape | None = None
-    source: LongText | None = None
+    source: LongMark | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never_fails_to_withdraw(cls, said: Any) -> Any:
+        if not isinstance(said, dict) or said.get("action") != ConsentAction.WITHDRAWN.value:
+            return said
+        return {**said, **{name: _masked(said[name]) for name in ("source", "ui_context", "evidence") if name in said}}
 
     @property
     def proof(self) -> dict[str, Any]:
@@ -166,6 +198,14 @@ def line_row(line: LedgerLine) -> dict[str, Any]:
         **({"address_index": line.address_index} if line.address_index else {}),
         **_chained(line),
     }
+
+
+def link_row(link: Link) -> dict[str, Any]:
+    """As `line_row`, of a line whose customer is no more."""
+    left_out = {"tenant_id", "subject", "proof", *(() if link.content["address_index"] else ("address_index",))}
+    said = {name: value for name, value in link.content.items() if name not in left_out}
+    place = {"position": link.position, "prev_hash": link.prev_hash, "row_hash": link.row_hash}
+    return {**said, **(link.content["proof"] or {}), **place}
 
 
 def _chained(line: LedgerLine) -> dict[str, Any]:

@@ -48,8 +48,9 @@ class Erasure:
         self._store, self._engines = store, engines
 
     def erase(self, asker: Principal, key: str, now: datetime) -> Receipt:
-        """Erase a customer in one commit: what is queued is cancelled, every address goes on the suppression list, and
-        nothing that tells who they were is left. NotFound where there is none, or none any more.
+        """Erase a customer in one commit: what is queued is cancelled, every address goes on the suppression list, the
+        ledger gets its last line, and nothing that tells who they were is left. NotFound where there is none, or none
+        any more.
 
         A message that is on its way to its provider at this moment arrives, as after a withdrawal.
         """
@@ -64,6 +65,7 @@ class Erasure:
                 working.world.keep(ended)
             working.save()
             suppressed = uow.suppressions.outlive(customer_id, now, reason=REASON)
+            uow.consents.close(subject, now, actor_id=asker.key_id)
             rows = uow.erasing.erase(customer_id, subject)
             receipt = Receipt(subject=subject, erased_at=now, cancelled=len(queued), suppressed=suppressed, rows=rows)
             uow.audit.append(

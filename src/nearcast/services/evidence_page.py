@@ -33,9 +33,10 @@ def as_page(pack: Mapping[str, Any]) -> str:
         f"<section><h2>Line {n}: {_text(line['purpose'])} {_text(line['action'])}</h2>{_facts(line)}</section>"
         for n, line in enumerate(pack["lines"], 1)
     )
+    title = f"Consent evidence: {_text(pack['customer_id'] or pack['subject'])}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>Consent evidence: {_text(pack['customer_id'])}</title><style>{_STYLE}</style></head><body>"
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>"
         f"<h1>Consent evidence</h1>{_facts(head)}{verdict}"
         f"<h2>What holds now</h2>{_table(_STATE, pack['state'])}{lines}"
         f"<h2>Messages that relied on it</h2>{_table(_MESSAGE, pack['messages'])}"

@@ -59,25 +59,32 @@ class LedgerProof:
         self._store = store
 
     def verify(
-        self, tenant_id: TenantId, customer_id: CustomerId | None = None, *, against: Path | None = None
+        self,
+        tenant_id: TenantId,
+        customer_id: CustomerId | None = None,
+        *,
+        subject: str | None = None,
+        against: Path | None = None,
     ) -> Verified:
-        """Recompute every chain, or one customer's; and, where the heads that were recorded are given, look whether
-        each is still on its chain. NotFound for an unknown customer.
+        """Recompute every chain, or one customer's, or that of a subject, who may be erased; and, where the heads that
+        were recorded are given, look whether each is still on its chain. NotFound for an unknown customer or subject.
         """
         recorded = {} if against is None else _read_heads(against)
         found = Verified()
         with self._store.reading(tenant_id) as uow:
-            subject = None
             if customer_id is not None:
                 subject = uow.customers.subjects([customer_id]).get(customer_id)
                 if subject is None:
                     raise NotFound(f"there is no customer {customer_id!r}")
+            if subject is not None:
                 recorded = {key: head for key, head in recorded.items() if key == subject}
             for chain in uow.consents.chains(subject):
                 found.chains += 1
                 found.lines += len(chain.links)
                 found.flaws += flaws_of(chain.subject, chain.links, chain.head)
                 found.flaws += _not_as_recorded(chain, recorded.pop(chain.subject, None))
+        if subject is not None and customer_id is None and not found.chains and not recorded:
+            raise NotFound(f"the ledger has no subject {subject!r}")
         found.flaws += (Flaw(key, head.count, Wrong.NOT_AS_RECORDED) for key, head in recorded.items())
         return found
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, or_, select
 
-from nearcast.domain.chain import NOTHING, Head, Link, link_hash
+from nearcast.domain.chain import ERASED, NOTHING, Head, Link, link_hash
 from nearcast.domain.consent import ConsentAction, ConsentEvent, in_ledger_order
 from nearcast.domain.errors import NotFound
-from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
 from nearcast.services.ledger_ports import Chain, LedgerLine
 from nearcast.services.report import rfc3339
 from nearcast.store.customer_tables import consent_event, customer, ledger_head
@@ -18,6 +18,7 @@ from nearcast.store.dialect import upsert
 from nearcast.store.page import chunks
 
 _CHAINED = ("seq", "position", "prev_hash", "row_hash")
+_EVERYTHING = "*"
 _ROWS_AT_ONCE = 1000
 
 
@@ -50,16 +51,35 @@ class Consents:
             if event_id in standing:
                 continue
             subject = subjects[line.event.customer_id]
-            head = heads.get(subject, NOTHING)
             row = {"tenant_id": self._tenant, "subject": subject, **_columns(line)}
-            position = head.count + 1
-            row_hash = link_hash(_content(row), position, head.hash)
-            rows.append({**row, "position": position, "prev_hash": head.hash, "row_hash": row_hash})
-            heads[subject] = Head(position, row_hash)
+            rows.append(_linked(row, heads.get(subject, NOTHING)))
+            heads[subject] = Head(rows[-1]["position"], rows[-1]["row_hash"])
         if rows:
             self._connection.execute(insert(consent_event), rows)
             self._put_heads({row["subject"]: heads[row["subject"]] for row in rows})
         return {row["event_id"] for row in rows}
+
+    def close(self, subject: str, at: datetime, *, actor_id: str) -> None:
+        """Add the last line of a chain: its customer, who must be held, is erased."""
+        row = {
+            "tenant_id": self._tenant,
+            "subject": subject,
+            "event_id": consent_event_id(self._tenant, subject, ERASED),
+            "purpose": _EVERYTHING,
+            "channel": None,
+            "sender": None,
+            "action": ERASED,
+            "at": at,
+            "valid_until": None,
+            "recorded_at": at,
+            "notice": None,
+            "source": "erasure",
+            "proof": {"actor_id": actor_id},
+            "address_index": None,
+        }
+        last = _linked(row, self._heads([subject]).get(subject, NOTHING))
+        self._connection.execute(insert(consent_event), last)
+        self._put_heads({subject: Head(last["position"], last["row_hash"])})
 
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[ConsentEvent]]:
         """The events of customers in ledger order; those without any are left out."""
@@ -191,6 +211,13 @@ def _columns(line: LedgerLine) -> dict[str, Any]:
         "proof": line.proof,
         "address_index": line.address_index,
     }
+
+
+def _linked(row: Mapping[str, Any], head: Head) -> dict[str, Any]:
+    """A row as the next of its chain."""
+    position = head.count + 1
+    row_hash = link_hash(_content(row), position, head.hash)
+    return {**row, "position": position, "prev_hash": head.hash, "row_hash": row_hash}
 
 
 def _content(row: Mapping[str, Any]) -> dict[str, Any]:
