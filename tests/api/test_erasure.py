@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -21,7 +22,7 @@ from nearcast.store.erasing import BLANK, GONE
 from nearcast.store.tables import match_log, message, ping_log
 from tests.api.people import LOCATION, NEARBY, NOTICE, known, refused_to_all_but_operators
 from tests.api.service import Service
-from tests.api.town import open_shop, rows_of, work
+from tests.api.town import open_shop, rows_of, visit, work
 
 pytestmark = pytest.mark.enable_socket
 ID, NUMBER, MAIL, NAME, TAG = "zaphod-4711", "+4915199887766", "Zaphod@Heart-of.gold", "Beeblebrox", "two-heads"
@@ -239,6 +240,31 @@ def test_an_address_of_the_erased_stays_suppressed_whoever_brings_it_back(servic
     for said in (LOCATION, NEARBY):
         assert operator.post("/v1/customers/trillian/consents", json=said).status_code == 201
     assert operator.get("/v1/customers", params={"contact": NUMBER}).json()["items"][0]["id"] == "trillian"
+
+
+def test_d12_a_number_of_the_erased_that_a_file_brings_back_as_opted_in_stays_suppressed(
+    service: Service, tmp_path: Path
+):
+    operator = service.client()
+    assert operator.post("/v1/customers", json=ZAPHOD).status_code == 201
+    assert operator.delete(f"/v1/customers/{ID}").status_code == 200
+    open_shop(service, channel="sms")
+    people, claims = tmp_path / "people.csv", tmp_path / "claims.ndjson"
+    people.write_text(f"id,contact.sms\nford,{NUMBER}\n")
+    contacts = [{"channel": "sms", "address": NUMBER}]
+    claimed = {"purpose": "marketing.nearby", "channel": "sms", "action": "confirmed", "at": "2026-06-02T08:00:00Z"}
+    claims.write_text(json.dumps({"id": "ford", "contacts": contacts, "consents": [LOCATION, claimed]}))
+    for path in (people, claims):
+        service.app.importing.take("customers", path, TenantId("t1"), service.clock.now())
+    assert "kept as unconfirmed" in (tmp_path / "claims.ndjson.report.ndjson").read_text()
+    states = operator.get("/v1/customers/ford/consents").json()["state"]
+    assert {each["purpose"]: each["status"] for each in states} == {
+        "location.matching": "live",
+        "marketing.nearby": "unconfirmed",
+    }
+    visit(service, "ford")
+    assert [(row["outcome"], row["reason"]) for row in rows_of(operator)] == [("suppress", "suppressed_address")]
+    assert told_of_them(service) == set()
 
 
 def test_another_customer_is_left_alone(sqlite_service: Service):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service, note
+from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId
 
 Subject = Annotated[
@@ -31,6 +32,8 @@ def verify(
     """
     from nearcast.services.report import as_json as dumped
 
+    if customer is not None and subject is not None:
+        raise InvalidInput("is named by --customer or by --subject", place="whose chain")
     with live_service() as live:
         whose = None if customer is None else CustomerId(customer)
         found = live.ledger_proof.verify(known_tenant(live, tenant), whose, subject=subject, against=against)
