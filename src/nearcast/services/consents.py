@@ -49,7 +49,7 @@ class Consents:
         with self._engines.of(asker.tenant_id) as engine:
             is_new = engine.take_consent(line, now, also=lambda uow: uow.audit.append(told))
         with self._store.reading(asker.tenant_id) as uow:
-            standing = uow.consents.lines(customer_id)
+            standing = uow.consents.lines(known(uow, key))  # who was erased meanwhile is not found
         return next(each for each in standing if each.event.event_id == line.event.event_id), is_new
 
     def ledger(self, asker: Principal, key: str, now: datetime) -> Ledger:
