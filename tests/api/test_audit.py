@@ -76,6 +76,32 @@ def test_what_is_written_into_the_ledger_and_handed_out_of_it_is_told_by_subject
     assert "anna" not in operator.get("/v1/audit").text.lower()
 
 
+def test_what_is_done_to_a_customer_is_told_by_subject_and_what_changes_nothing_is_not(service: Service):
+    operator = known(service)
+    grant = {**LOCATION, "purpose": "marketing.nearby", "channel": "console"}
+    line = operator.post("/v1/customers/anna/consents", json=grant).json()
+    moved = {"timezone": "Asia/Tokyo", "suppressed": ["email"]}
+    answers = [
+        operator.post(f"/v1/customers/anna/consents/{line['event_id']}/confirmation"),
+        *(operator.put("/v1/customers/anna", json=moved) for _ in range(2)),
+        *(operator.post("/v1/customers/anna/suppressions", json={"channel": "sms"}) for _ in range(2)),
+        operator.post("/v1/customers/anna/suppressions/sms/lift", json={"reason": "asked for it"}),
+    ]
+    assert all(answer.is_success for answer in answers), [answer.text for answer in answers]
+    told = operator.get("/v1/audit", params={"kind": "customer"}).json()["items"][::-1]
+    assert [(each["action"], each["detail"]) for each in told] == [
+        ("created", None),
+        ("asked", {"what": "confirmation", "event_id": line["event_id"]}),
+        ("changed", None),
+        ("suppressed", {"channel": "email"}),
+        ("suppressed", {"channel": "sms"}),
+        ("unsuppressed", {"channel": "sms", "reason": "asked for it"}),
+    ]
+    subject = operator.get("/v1/customers/anna/evidence").json()["subject"]
+    assert {(each["id"], each["actor"]) for each in told} == {(subject, _key_id(operator))}
+    assert "anna" not in operator.get("/v1/audit").text.lower()
+
+
 def test_what_was_refused_was_not_done_and_is_not_told_as_done(sqlite_service: Service):
     operator = sqlite_service.client()
     open_shop(sqlite_service)

@@ -35,7 +35,9 @@ def test_what_is_configured_is_in_both(service: Service):
     said = {"name": "Nahstadt Ltd.", "address": "1 High Street", "contact": "privacy@example.org"}
     settings["policy"]["jurisdictions"] = True
     settings["policy"]["holdout"] = {"percent": 5, "salt": "s"}
-    assert operator.put("/v1/settings", json={**settings, "controller": said}).status_code == 200
+    kept = {"pings_hours": 6, "decisions_days": 7}
+    rules = {**settings, "controller": said, "retention": kept}
+    assert operator.put("/v1/settings", json=rules).status_code == 200
     open_shop(service)
     operator.post("/v1/keys", json={"name": "till", "role": "ingest", "expires_in_days": 3})
     record, dpia = operator.get(RECORD).json(), operator.get(DPIA).json()
@@ -45,8 +47,9 @@ def test_what_is_configured_is_in_both(service: Service):
     purposes = " ".join(each["purpose"] for each in record["activities"])
     assert "offers on console" in purposes
     assert "held out" in purposes
-    assert {"what": "pings", "kept_for": "24 hours"} in record["erasure"]["deleted_by_themselves"]
+    assert {"what": "pings", "kept_for": "6 hours"} in record["erasure"]["deleted_by_themselves"]
     about = dpia["systematic_description"]
+    assert {"what": "decisions", "kept_for": "7 days"} in about["kept"]
     assert about["figures"] == {
         "shops": 1,
         "geofences": 1,

@@ -10,6 +10,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.domain.reason import Reason
 from nearcast.services.report import rfc3339
 from tests.api.people import (
+    ANNA,
     LOCATION,
     NEARBY,
     NOTICE,
@@ -33,7 +34,7 @@ def test_what_a_customer_said_becomes_a_line_with_its_proof(service: Service):
     line = told.json()
     recorded = {"sender": "t1", "valid_until": None, "recorded_at": "2026-06-02T10:00:00Z", "state_after": "live"}
     chained = {"position": 1, "prev_hash": "0" * 64}
-    ours = {key: line[key] for key in ("event_id", "actor_id", "row_hash")}
+    ours = {key: line[key] for key in ("event_id", "actor_id", "row_hash", "address_index")}
     assert told.status_code == 201
     assert line == {**NEARBY, **recorded, **chained, **ours}
     assert ours["actor_id"] in {key.id for key in service.app.access.all(TenantId("t1"))}
@@ -43,6 +44,26 @@ def test_what_a_customer_said_becomes_a_line_with_its_proof(service: Service):
         "next_cursor": None,
         "state": [{**state, "since": NEARBY["at"], "valid_until": None}],
     }
+
+
+def test_a_line_says_by_its_hash_which_address_it_was_about(service: Service):
+    operator = known(service)
+
+    def index(said: dict[str, Any]) -> str | None:
+        answer = operator.post(PATH, json=said)
+        assert answer.status_code == 201, answer.text
+        found: str | None = answer.json().get("address_index")
+        return found
+
+    first = index({**NEARBY, "channel": "sms"})
+    assert first == service.app.contacts.index("+4915112345678")
+    assert index(LOCATION) is None
+    assert index({**NEARBY, "channel": "email"}) is None
+    moved = {**ANNA, "contacts": [{"channel": "sms", "address": "+4915187654321"}]}
+    assert operator.put("/v1/customers/anna", json=moved).status_code == 200
+    second = index({"purpose": "marketing.nearby", "channel": "sms", "action": "withdrawn"})
+    assert second == service.app.contacts.index("+4915187654321")
+    assert [line.get("address_index") for line in operator.get(PATH).json()["items"]].count(first) == 1
 
 
 PROOF: dict[str, Any] = {

@@ -6,6 +6,7 @@ from typing import Any
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.services.intake import Intake
+from nearcast.services.ledger_ports import Confirmation
 from nearcast.services.live import Live
 from nearcast.services.retention import Keep, Retention
 from nearcast.store.sql_store import SqlStore
@@ -127,6 +128,19 @@ def test_a_tenant_says_how_long_and_what_went_is_written_down(store: SqlStore) -
     with store.reading(tenant) as uow:
         (entry,) = uow.audit.page().items
     assert (entry.action, entry.detail) == ("purged", {"pings": 1, "decisions": 1})
+
+
+def test_requests_to_confirm_go_when_they_ran_out_long_ago(store: SqlStore) -> None:
+    tenant = open_corner(store, customers=names(1))
+    asked = Confirmation(token_sha256="0" * 64, subject="s", event_id="e", sent_at=NOON, expires_at=NOON + 7 * DAY)
+    with store.writing(tenant) as uow:
+        uow.confirmations.insert(asked)
+        uow.commit()
+    retention = Retention(store)
+    assert retention.prune(tenant, NOON + 37 * DAY)["confirmations"] == 0
+    assert retention.prune(tenant, NOON + 37 * DAY + A_BIT)["confirmations"] == 1
+    with store.reading(tenant) as uow:
+        assert uow.confirmations.get(asked.token_sha256) is None
 
 
 def test_what_a_rule_still_counts_stays(store: SqlStore) -> None:

@@ -312,6 +312,14 @@ def test_a_customer_who_was_changed_since_may_have_been_another(tmp_path: Path, 
     assert rule(after, "address")["reason"] == "no_address"
 
 
+def test_what_the_platform_asked_for_then_is_not_known(tmp_path: Path, service: Service) -> None:
+    played(tmp_path, service, bare(*arrive(), the_end(later(NOON, 60))))
+    always = Explanations(service.store, {"quiet_hours": [{"from": "00:00", "until": "24:00"}]})
+    told = only(always.at(TENANT, ME, CAMPAIGN, instant(later(NOON, 60))))
+    assert rule(told, "quiet_hours")["reason"] == "quiet_hours"
+    assert "platform" in only(told["caveats"])
+
+
 def test_a_suppression_since_then_is_owned_up_to(tmp_path: Path, service: Service) -> None:
     played(tmp_path, service, bare(*arrive(), the_end(later(NOON, 60))))
     with service.store.writing(TENANT) as uow:

@@ -13,7 +13,7 @@ from nearcast.services.printable import as_html, as_markdown
 from nearcast.services.processing import Configuration, Installation, configuration
 from nearcast.services.record_of_processing import record_of_processing
 from nearcast.services.report import as_json
-from nearcast.services.retention import Keep
+from nearcast.services.retention import Keep, kept
 
 DOCUMENTS: Mapping[str, Callable[[Configuration, Installation, Keep], dict[str, Any]]] = {
     "record-of-processing": record_of_processing,
@@ -30,8 +30,8 @@ _ENDINGS = {".json": "json", ".md": "markdown", ".html": "html"}
 class Compliance:
     """Makes these documents from the live configuration."""
 
-    def __init__(self, store: Store, *, has_data_key: bool, keep: Keep | None = None) -> None:
-        self._store, self._has_data_key, self._keep = store, has_data_key, keep or Keep()
+    def __init__(self, store: Store, *, has_data_key: bool) -> None:
+        self._store, self._has_data_key = store, has_data_key
 
     def document(self, name: str, tenant_id: TenantId, now: datetime) -> dict[str, Any]:
         """One of `DOCUMENTS`."""
@@ -42,8 +42,8 @@ class Compliance:
             covers_rows=None if missed is None else not missed,
         )
         with self._store.reading(tenant_id) as uow:
-            found = configuration(uow, now)
-        return DOCUMENTS[name](found, about, self._keep)
+            found, keep = configuration(uow, now), kept(uow)
+        return DOCUMENTS[name](found, about, keep)
 
     def write(self, name: str, path: Path, tenant_id: TenantId, now: datetime) -> None:
         """Write one into a file, by its ending .json, .md or .html. InvalidInput where that cannot be."""

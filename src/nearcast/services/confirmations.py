@@ -14,6 +14,7 @@ from nearcast.domain.consent import ConsentAction, ConsentState, consent_state, 
 from nearcast.domain.errors import Conflict, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.access import Principal
+from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import named
 from nearcast.services.customers import known
 from nearcast.services.engines import Engines
@@ -59,6 +60,8 @@ class Confirmations:
                 expires_at=now + _VALID_FOR,
             )
             uow.confirmations.insert(asked)
+            told = {"what": "confirmation", "event_id": event_id}
+            uow.audit.append(of_customer(asker.actor, "asked", asked.subject, now, told))
             uow.commit()
         tenant = urlsafe_b64encode(asker.tenant_id.encode()).decode().rstrip("=")
         return NewConfirmation(f"{tenant}.{secret}", asked.sent_at, asked.expires_at)

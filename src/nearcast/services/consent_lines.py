@@ -15,6 +15,7 @@ from nearcast.domain.consent import ConsentAction, ConsentEvent, consent_state, 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
 from nearcast.services.assembly import consent_event
+from nearcast.services.contact_ports import SealedContact
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.report import as_json
 from nearcast.services.scalars import Id, Instant
@@ -184,6 +185,16 @@ def with_state(line: LedgerLine, standing: Iterable[ConsentEvent], now: datetime
     at = max(now, event.at)
     state = consent_state(events, event.purpose, channel=event.channel, sender=event.sender, now=at)
     return replace(line, proof={**(line.proof or {}), "state_after": state.status.value})
+
+
+def with_address(line: LedgerLine, addresses: Iterable[SealedContact]) -> LedgerLine:
+    """A line that says which of the customer's addresses it is about: the one on its channel, if there is one. What it
+    says already stays.
+    """
+    if line.address_index is not None:
+        return line
+    channel = line.event.channel
+    return replace(line, address_index=next((a.address_index for a in addresses if a.channel == channel), None))
 
 
 def line_row(line: LedgerLine) -> dict[str, Any]:

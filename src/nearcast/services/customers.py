@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from nearcast.domain.errors import AlreadyExists, InvalidInput, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId
 from nearcast.services.access import Principal
-from nearcast.services.audit_ports import Actor, AuditEntry
+from nearcast.services.auditing import of_customer
 from nearcast.services.contacts import Addresses, Contacts
 from nearcast.services.engine import note_other_send
 from nearcast.services.engines import Engines
@@ -149,11 +149,15 @@ class Customers:
                 raise AlreadyExists(f"there is a customer {key!r} already")
             working = WorkingSet(uow, engine.catalogue, [key])
             had = self._contacts.read(uow, asker.tenant_id, [key]).get(key, [])
-            if whole(uow.customers.get(key) or {}) != doc or had != addresses:
+            is_changed = whole(uow.customers.get(key) or {}) != doc or had != addresses
+            if is_changed:
                 uow.customers.upsert({key: doc}, now)
                 self._contacts.write(uow, asker.tenant_id, {key: addresses})
+            if is_first or is_changed:
+                _tell(uow, asker, "created" if is_first else "changed", key, now)
             for channel in customer.suppressed:
-                suppress(uow, working, key, channel, now)
+                if suppress(uow, working, key, channel, now) is not None:
+                    _tell(uow, asker, "suppressed", key, now, channel=channel)
             working.save()
             suppressed = uow.suppressions.of([key]).get(key, frozenset())
             uow.commit()
@@ -169,6 +173,8 @@ class Customers:
             working = WorkingSet(uow, engine.catalogue, [CustomerId(key)])
             customer_id = known(uow, key)
             cancelled = suppress(uow, working, customer_id, channel, now, reason=reason)
+            if cancelled is not None:
+                _tell(uow, asker, "suppressed", customer_id, now, channel=channel)
             working.save()
             listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
             uow.commit()
@@ -183,7 +189,7 @@ class Customers:
             customer_id = known(uow, key)
             if not uow.suppressions.remove(customer_id, channel):
                 raise NotFound(f"customer {key!r} does not stand on the suppression list of {channel}")
-            uow.audit.append(_lifted(uow, asker, customer_id, channel, reason, now))
+            _tell(uow, asker, "unsuppressed", customer_id, now, channel=channel, reason=reason)
             listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
             uow.commit()
         return listed
@@ -213,17 +219,12 @@ def known(uow: UnitOfWork, key: str) -> CustomerId:
     return CustomerId(key)
 
 
-def _lifted(
-    uow: UnitOfWork, asker: Principal, customer_id: CustomerId, channel: str, reason: str, now: datetime
-) -> AuditEntry:
-    return AuditEntry(
-        actor=Actor(asker.key_id, asker.role.value),
-        action="unsuppressed",
-        kind="customer",
-        id=uow.customers.subjects([customer_id])[customer_id],
-        at=now,
-        detail={"channel": channel, "reason": reason},
-    )
+def _tell(
+    uow: UnitOfWork, asker: Principal, action: str, customer_id: CustomerId, now: datetime, **detail: str
+) -> None:
+    """Write into the audit trail what was done to a customer."""
+    subject = uow.customers.subjects([customer_id])[customer_id]
+    uow.audit.append(of_customer(asker.actor, action, subject, now, detail or None))
 
 
 def whole(doc: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _ROWS_AT_ONCE = 500
 _DECIDED_BEFORE = timedelta(days=1)  # a ping's own instant may lie ahead of the clock
 _DECIDED_WITHIN = timedelta(days=30)  # longer than pings wait for workers that stand still
 _NEXT_INSTANT = timedelta(microseconds=1)
+_PLATFORM = "quiet hours of the platform are those of today: what they were before is not kept"
 
 
 class _PastCatalogue(Catalogue, Protocol):
@@ -132,7 +133,7 @@ class _Kept:
             raise NotFound(f"there is no campaign {campaign_id!r}")
 
     def standing(self, at: datetime, *, without: MessageId | None = None) -> Standing:
-        caveats: list[str] = []
+        caveats = [_PLATFORM] if self.platform else []
         world = self._world(at, caveats)
         campaign = world.campaigns.by_id[self.campaign_id]
         has_budget = campaign.budget_messages is not None

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.audit_ports import COMMAND_LINE, AuditEntry
-from nearcast.services.consent_lines import ledger_line, named, with_state
+from nearcast.services.consent_lines import ledger_line, named, with_address, with_state
 from nearcast.services.contacts import Addresses, Contacts
 from nearcast.services.customers import CustomerDocument, whole
 from nearcast.services.engine import take_consent
@@ -113,11 +113,13 @@ def _write_lines(
 ) -> int:
     """Add lines to the ledgers of the working set, and do what follows from them; how many were new."""
     subjects = uow.customers.subjects(line.event.customer_id for line in lines)
+    addresses = uow.contacts.of(subjects)
     standing = {key: list(working.world.consents.get(key, ())) for key in subjects}
     wanted: list[LedgerLine] = []
     for line in lines:
         key = line.event.customer_id
-        wanted.append(with_state(named(line, tenant_id, subjects[key], actor_id=_ACTOR), standing[key], now))
+        addressed = with_address(line, addresses.get(key, ()))
+        wanted.append(with_state(named(addressed, tenant_id, subjects[key], actor_id=_ACTOR), standing[key], now))
         standing[key].append(wanted[-1].event)
     new = uow.consents.append_all(wanted)
     for line in {line.event.event_id: line for line in wanted if line.event.event_id in new}.values():

@@ -14,7 +14,7 @@ from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
-from nearcast.services.consent_lines import with_state
+from nearcast.services.consent_lines import with_address, with_state
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
 from nearcast.services.engine import apply_consent, end_visits, take_consent
@@ -227,6 +227,7 @@ class Live:
             if event.customer_id not in working.world.customers:
                 raise NotFound(f"there is no customer {event.customer_id!r}")
             standing = working.world.consents.get(event.customer_id, ())
+            line = with_address(line, uow.contacts.of([event.customer_id]).get(event.customer_id, ()))
             is_new = uow.consents.append(with_state(line, standing, now))
             if is_new:
                 take_consent(working.world, event, now)

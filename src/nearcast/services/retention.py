@@ -19,13 +19,15 @@ _AT_ONCE = 5_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
     """How long each kind is kept. Pings from their arrival, and for ever while no worker has consumed them; the ids of
-    pings from when they were consumed; idempotency keys from the first request. Transitions from when they were,
-    decisions from when they were made, messages and their texts from queueing, what others sent from sending.
+    pings from when they were consumed; idempotency keys from the first request; requests to confirm from when they ran
+    out. Transitions from when they were, decisions from when they were made, messages and their texts from queueing,
+    what others sent from sending.
     """
 
     pings: timedelta = timedelta(hours=24)
     ping_ids: timedelta = timedelta(hours=48)
     idempotency_keys: timedelta = timedelta(hours=24)
+    confirmations: timedelta = timedelta(days=30)
     transitions: timedelta = timedelta(days=90)
     message_texts: timedelta = timedelta(days=30)
     messages: timedelta = timedelta(days=400)
@@ -62,7 +64,7 @@ class Retention:
     def table(self, tenant_id: TenantId) -> list[dict[str, Any]]:
         """What is kept for how long, kind by kind, the shortest first; None is for ever."""
         with self._store.reading(tenant_id) as uow:
-            keep = self._keep or _kept(uow)
+            keep = self._keep or kept(uow)
         kinds = sorted(fields(keep), key=lambda each: getattr(keep, each.name))
         passing = [{"kind": each.name, "kept_s": getattr(keep, each.name).total_seconds()} for each in kinds]
         settings = {kind: name for name, kind in _KIND.items()}
@@ -74,7 +76,7 @@ class Retention:
         was deleted is written into the audit trail.
         """
         with self._store.reading(tenant_id) as uow:
-            keep = self._keep or _kept(uow)
+            keep = self._keep or kept(uow)
             world = assembled(uow.catalogue, tenant_id)
         pings, keys = now - keep.pings, now - keep.idempotency_keys
         ping_ids = now - max(keep.ping_ids, timedelta(seconds=world.tenant.presence.lateness_s))
@@ -84,6 +86,7 @@ class Retention:
             "pings": lambda uow: uow.pings.prune(pings, limit=_AT_ONCE),
             "ping_ids": lambda uow: uow.pings.prune_seen(ping_ids, limit=_AT_ONCE),
             "idempotency_keys": lambda uow: uow.idempotency.prune(keys, limit=_AT_ONCE),
+            "confirmations": lambda uow: uow.confirmations.prune(now - keep.confirmations, limit=_AT_ONCE),
             "transitions": lambda uow: uow.transitions.prune(now - keep.transitions, limit=_AT_ONCE),
             "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
@@ -113,7 +116,8 @@ class Retention:
                 uow.commit()
 
 
-def _kept(uow: UnitOfWork) -> Keep:
+def kept(uow: UnitOfWork) -> Keep:
+    """How long the tenant keeps what, as its settings stand."""
     settings = uow.catalogue.settings()
     return Keep.of(dict(settings.doc) if settings else {})
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 from nearcast.domain.ids import TenantId
 from nearcast.services.ledger_ports import Confirmation
 from nearcast.store.customer_tables import confirmation
+from nearcast.store.pruning import delete_some
 
 
 class Confirmations:
@@ -40,3 +41,8 @@ class Confirmations:
         mine = (confirmation.c.tenant_id == self._tenant) & (confirmation.c.token_sha256 == token_sha256)
         first = update(confirmation).where(mine, confirmation.c.clicked_at.is_(None))
         self._connection.execute(first.values(clicked_at=at))
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete requests that were too late to answer before an instant, at most `limit`; how many."""
+        over = confirmation.c.tenant_id == self._tenant, confirmation.c.expires_at < before
+        return delete_some(self._connection, confirmation, *over, limit=limit)
