@@ -17,6 +17,7 @@ from nearcast.clock import FollowingClock, PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
+from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
 from nearcast.services.access import Access
 from nearcast.services.addresses import Geocoder
@@ -58,6 +59,7 @@ from nearcast.services.scenario import placed
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
+from nearcast.services.terms import Terms
 from nearcast.services.vault_keys import open_vault, reseal_index_key
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.engine import make_engine
@@ -170,10 +172,20 @@ def application(
 
     def new_engines(owner: str, used: SqlStore = whole) -> Engines:
         return Engines(
-            lambda tenant_id: Live(used, tenant_id, channel, owner=owner, lease_s=lease_s, platform=platform, dice=dice)
+            lambda tenant_id: Live(
+                used,
+                tenant_id,
+                channel,
+                owner=owner,
+                lease_s=lease_s,
+                platform=platform,
+                dice=dice,
+                monotonic_s=monotonic,
+            )
         )
 
     engines, explanations = new_engines("api", store), Explanations(store, platform)
+    terms = Terms(platform)
     intake = Intake(store, pings_arrived.set)
     return Application(
         clock=clock,
@@ -188,11 +200,11 @@ def application(
         sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),
         conflicts=Conflicts(engines),
-        customers=Customers(store, engines, contacts),
+        customers=Customers(store, terms, contacts),
         personal_data=PersonalData(store, contacts),
-        erasure=Erasure(store, engines),
-        consents=Consents(store, engines),
-        confirmations=Confirmations(store, engines),
+        erasure=Erasure(store, terms),
+        consents=Consents(store, terms),
+        confirmations=Confirmations(store, terms),
         ledger_proof=LedgerProof(store),
         evidence=Evidence(store),
         reminders=Reminders(store),
@@ -271,6 +283,8 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
         with closing(open_store(said.database_url)) as store:
             if get_ready(store.most_geofences()):
                 say("the matcher's kernels are ready")
+            if asked - {"api"}:
+                zones.get_ready()  # customers are held while they are decided
             if asked >= {"api"} and (missed := store.open_tables()):
                 raise NearcastError(f"row-level security does not cover {', '.join(missed)}: nearcast migrate")
             serving.run(application(said, store, is_narrow=True), asked, listening, say, public_url=said.public_url)

@@ -15,10 +15,10 @@ from nearcast.services.access import Role
 from nearcast.services.audit_ports import SYSTEM
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
-from nearcast.services.engines import Engines
 from nearcast.services.match_log import Decisions
 from nearcast.services.once import Once, Request
 from nearcast.services.pseudonyms import Pseudonyms
+from nearcast.services.terms import Terms
 from tests.api.service import Service
 from tests.loopback import LOOPBACK
 from tests.sealing import VAULT
@@ -195,7 +195,7 @@ class _Broken(Customers):
 def test_no_word_of_a_fault_reaches_the_log(sqlite_service: Service, caplog: pytest.LogCaptureFixture):
     service = sqlite_service
     service.server.state.application = replace(
-        service.app, customers=_Broken(service.store, Engines(_no_engine), service.app.contacts)
+        service.app, customers=_Broken(service.store, Terms(), service.app.contacts)
     )
     customer = {"id": "ada-secret", "contacts": [{"channel": "sms", "address": ADDRESS}]}
     answer = service.client().put("/v1/customers/ada-secret", json=customer, headers={"Idempotency-Key": "k"})

@@ -1,5 +1,6 @@
 """The second gate: a queued message is decided again just before it is sent, on what is known then."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from nearcast.domain.decision import decide
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
 from tests.domain.builders import (
+    AGREED,
     FENCE,
     GRANTED,
     NOON,
@@ -23,6 +25,7 @@ from tests.domain.builders import (
     facts,
     hours_ago,
     later,
+    location_consent,
     quiet,
     rolling,
     send,
@@ -99,3 +102,15 @@ def test_at_dispatch_nobody_competes_and_nobody_is_held_out() -> None:
 def test_a_promised_expiry_is_kept() -> None:
     (verdict,) = decide([mine(expires_at=later(60))], facts(), Policy(), later(30), Gate.DISPATCH).verdicts
     assert verdict.expires_at == later(60)
+
+
+def test_a_withdrawal_that_was_written_down_counts_although_a_clock_was_set_back_since() -> None:
+    for said in (consent(WITHDRAWN, later(60)), location_consent(WITHDRAWN, later(60))):
+        written = replace(said, recorded_at=later(60))
+        assert len(dispatched(mine(), facts(consents=(*AGREED, written)), Policy())) == 1
+
+
+def test_a_withdrawal_that_was_dated_ahead_waits_for_its_day() -> None:
+    known = facts(consents=(*AGREED, consent(WITHDRAWN, later(60), recorded_at=later(-60))))
+    assert dispatched(mine(), known, Policy()) == []
+    assert dispatched(mine(), known, Policy(), later(60)) == ["consent_withdrawn"]

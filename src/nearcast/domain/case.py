@@ -126,6 +126,16 @@ class Case:
         return self.candidate.campaign
 
     @cached_property
+    def consents_as_of(self) -> datetime:
+        """The instant for which the ledger is read. At dispatch what was written down is never still to come because a
+        clock was set back since.
+        """
+        if self.gate is Gate.QUEUE:
+            return self.now
+        written = (event.recorded_at for event in self.facts.consents if event.recorded_at is not None)
+        return max(self.now, *written)
+
+    @cached_property
     def variant(self) -> Variant | None:
         """The variant that is this customer's: the one assigned first, as long as the campaign has it."""
         split = self.campaign.split

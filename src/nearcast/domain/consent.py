@@ -7,7 +7,7 @@ Source of the rules: CONTRACT, "Consent"; GDPR Art. 7; § 7 UWG; WP29 Opinion 13
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,7 +39,8 @@ class ConsentStatus(StrEnum):
 class ConsentEvent:
     """One line of the ledger. A withdrawal or a reminder without channel or sender covers all of them.
 
-    `valid_until` is the first instant at which the consent no longer holds.
+    `valid_until` is the first instant at which the consent no longer holds. `recorded_at` is when the line was written,
+    None where that is not known.
     """
 
     event_id: str
@@ -50,6 +51,7 @@ class ConsentEvent:
     channel: str | None = None
     sender: str | None = None
     valid_until: datetime | None = None
+    recorded_at: datetime | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.may_cover_all:

@@ -26,7 +26,7 @@ def findings_of(rule: Rule, case: Case) -> tuple[Finding, ...]:
 
 
 def location_consent(case: Case) -> Iterator[Finding]:
-    state = consent_state(case.facts.consents, LOCATION, now=case.now)
+    state = consent_state(case.facts.consents, LOCATION, now=case.consents_as_of)
     reasons = {ConsentStatus.LIVE: None, ConsentStatus.EXPIRED: Reason.CONSENT_LOCATION_EXPIRED}
     reason = reasons.get(state.status, Reason.CONSENT_LOCATION_MISSING)
     seen, overdue = _reminder(case, state, Reason.CONSENT_LOCATION_EXPIRED)
@@ -100,7 +100,8 @@ def suppression(case: Case) -> Iterator[Finding]:
 
 def marketing_consent(case: Case) -> Iterator[Finding]:
     campaign = case.campaign
-    state = consent_state(case.facts.consents, NEARBY, channel=campaign.channel, sender=campaign.sender, now=case.now)
+    asked = {"channel": campaign.channel, "sender": campaign.sender}
+    state = consent_state(case.facts.consents, NEARBY, **asked, now=case.consents_as_of)
     reason = {
         ConsentStatus.MISSING: Reason.CONSENT_MARKETING_MISSING,
         ConsentStatus.UNCONFIRMED: Reason.CONSENT_UNCONFIRMED,

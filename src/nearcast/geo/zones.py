@@ -9,6 +9,11 @@ from nearcast.domain.local_time import zone
 from nearcast.domain.position import Position
 
 
+def get_ready() -> None:
+    """Load the map of the zones: whoever asks first would wait for it."""
+    tzfpy.get_tz(0.0, 0.0)
+
+
 @lru_cache(maxsize=65_536)
 def zone_of(position: Position) -> ZoneInfo | None:
     """The time zone at a position; None at sea."""

@@ -80,17 +80,18 @@ class CatalogueCache:
     @staticmethod
     def _apply(edits: Sequence[Revision], geofences: GeofenceBook, is_first: bool) -> None:
         if is_first:
-            geofences.load((edit.at, _edited(edit)) for edit in edits)
+            geofences.load((edit.at, edited(edit)) for edit in edits)
             return
         for edit in edits:
-            edited = _edited(edit)
-            if isinstance(edited, Geofence):
-                geofences.put(edited, edit.at)
+            found = edited(edit)
+            if isinstance(found, Geofence):
+                geofences.put(found, edit.at)
             else:
-                geofences.delete(edited, edit.at)
+                geofences.delete(found, edit.at)
 
 
-def _edited(edit: Revision) -> Geofence | GeofenceId:
+def edited(edit: Revision) -> Geofence | GeofenceId:
+    """The geofence that an edit put, or the name of the one that it deleted."""
     return GeofenceId(edit.id) if edit.is_deleted else geofence_from_feature(edit.doc, place=f"geofence {edit.id}")
 
 

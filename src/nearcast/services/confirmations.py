@@ -17,10 +17,11 @@ from nearcast.services.access import Principal
 from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import named
 from nearcast.services.customers import known
-from nearcast.services.engines import Engines
 from nearcast.services.ledger_ports import Confirmation, LedgerLine
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.report import rfc3339
+from nearcast.services.taken_lines import take_line
+from nearcast.services.terms import Terms
 
 _VALID_FOR = timedelta(days=7)
 _ACTOR = "confirmation link"
@@ -39,8 +40,8 @@ class NewConfirmation:
 class Confirmations:
     """Asks for confirmations and takes them."""
 
-    def __init__(self, store: Store, engines: Engines) -> None:
-        self._store, self._engines = store, engines
+    def __init__(self, store: Store, terms: Terms) -> None:
+        self._store, self._terms = store, terms
 
     def ask(self, asker: Principal, key: str, event_id: str, now: datetime) -> NewConfirmation:
         """A token for a grant that waits to be confirmed; it counts as sent now. NotFound for an unknown customer or
@@ -81,8 +82,10 @@ class Confirmations:
             raise _nothing_waits()
         at = asked.clicked_at or self._clicked(tenant_id, hashed, now)
         line = named(_confirmed(granted, asked, at), tenant_id, asked.subject, actor_id=_ACTOR)
-        with self._engines.of(tenant_id) as engine:
-            engine.take_consent(line, now)  # the same line where an answer was broken off behind the click
+        with self._store.writing(tenant_id) as uow:
+            # it stands already where an answer was broken off behind the click
+            take_line(uow, self._terms.of(tenant_id), line, now)
+            uow.commit()
         event = line.event
         return {"purpose": event.purpose, "channel": event.channel, "sender": event.sender, "confirmed_at": at}
 

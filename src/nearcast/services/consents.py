@@ -9,9 +9,10 @@ from nearcast.services.access import Principal
 from nearcast.services.auditing import recorded
 from nearcast.services.consent_lines import ConsentDocument, ledger_line, named
 from nearcast.services.customers import known
-from nearcast.services.engines import Engines
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Store
+from nearcast.services.taken_lines import take_line
+from nearcast.services.terms import Terms
 
 Consent: TypeAlias = tuple[str, str | None, str | None]
 """Purpose, channel and sender."""
@@ -29,8 +30,8 @@ class Ledger:
 class Consents:
     """The consent ledgers of a tenant's customers."""
 
-    def __init__(self, store: Store, engines: Engines) -> None:
-        self._store, self._engines = store, engines
+    def __init__(self, store: Store, terms: Terms) -> None:
+        self._store, self._terms = store, terms
 
     def take(self, asker: Principal, key: str, said: ConsentDocument, now: datetime) -> tuple[LedgerLine, bool]:
         """Write down what a customer said, and cancel what is queued and no longer agreed to, in one commit. The line,
@@ -46,8 +47,11 @@ class Consents:
         line = ledger_line(asker.tenant_id, customer_id, said, now)
         line = named(line, asker.tenant_id, subject, actor_id=asker.key_id)
         told = recorded(asker.actor, line, subject, now)
-        with self._engines.of(asker.tenant_id) as engine:
-            is_new = engine.take_consent(line, now, also=lambda uow: uow.audit.append(told))
+        with self._store.writing(asker.tenant_id) as uow:
+            is_new = take_line(uow, self._terms.of(asker.tenant_id), line, now)
+            if is_new:
+                uow.audit.append(told)
+            uow.commit()
         with self._store.reading(asker.tenant_id) as uow:
             standing = uow.consents.lines(known(uow, key))  # who was erased meanwhile is not found
         return next(each for each in standing if each.event.event_id == line.event.event_id), is_new

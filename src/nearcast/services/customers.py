@@ -17,13 +17,13 @@ from nearcast.services.access import Principal
 from nearcast.services.auditing import of_customer
 from nearcast.services.contacts import Addresses, Contacts
 from nearcast.services.engine import note_other_send
-from nearcast.services.engines import Engines
 from nearcast.services.ports import Page, Store, UnitOfWork
 from nearcast.services.prior_sends import prior_send
 from nearcast.services.quiet_hours import customers_quiet_hours
 from nearcast.services.scalars import Day, Instant
 from nearcast.services.scenario import QuietWindowShape, SendShape, Shape
 from nearcast.services.suppressing import suppress
+from nearcast.services.terms import Terms
 from nearcast.services.texts import ChannelName, KeptId, LanguageTag, Printable, ZoneName
 from nearcast.services.working_set import WorkingSet
 
@@ -110,8 +110,8 @@ class KnownCustomer:
 class Customers:
     """The customers of a tenant."""
 
-    def __init__(self, store: Store, engines: Engines, contacts: Contacts) -> None:
-        self._store, self._engines, self._contacts = store, engines, contacts
+    def __init__(self, store: Store, terms: Terms, contacts: Contacts) -> None:
+        self._store, self._terms, self._contacts = store, terms, contacts
 
     def page(
         self, asker: Principal, *, cursor: str | None, limit: int, address: str | None = None
@@ -143,11 +143,11 @@ class Customers:
     ) -> KnownCustomer:
         """Write a customer, new or changed; AlreadyExists where `is_new` and the id is taken."""
         key, doc, addresses = CustomerId(customer.id), customer.document(), customer.addresses()
-        with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
+        with self._store.writing(asker.tenant_id) as uow:
             is_first = uow.customers.insert(key, doc, now)
             if is_new and not is_first:
                 raise AlreadyExists(f"there is a customer {key!r} already")
-            working = WorkingSet(uow, engine.catalogue, [key])
+            working = WorkingSet(uow, self._terms.of(asker.tenant_id), [key])
             had = self._contacts.read(uow, asker.tenant_id, [key]).get(key, [])
             is_changed = whole(uow.customers.get(key) or {}) != doc or had != addresses
             if is_changed:
@@ -169,8 +169,8 @@ class Customers:
         """Put a customer's address on a channel's suppression list and cancel what is queued there, in one commit.
         Where they stand then, and how many messages; None where it stood there already.
         """
-        with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
-            working = WorkingSet(uow, engine.catalogue, [CustomerId(key)])
+        with self._store.writing(asker.tenant_id) as uow:
+            working = WorkingSet(uow, self._terms.of(asker.tenant_id), [CustomerId(key)])
             customer_id = known(uow, key)
             cancelled = suppress(uow, working, customer_id, channel, now, reason=reason)
             if cancelled is not None:
@@ -199,8 +199,8 @@ class Customers:
         at = said.at or now
         if at > now + _MAX_AHEAD:
             raise InvalidInput("is in the future", place="at")
-        with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
-            working = WorkingSet(uow, engine.catalogue, [CustomerId(key)])
+        with self._store.writing(asker.tenant_id) as uow:
+            working = WorkingSet(uow, self._terms.of(asker.tenant_id), [CustomerId(key)])
             customer_id = known(uow, key)
             campaign = working.world.campaigns.by_id.get(CampaignId(said.campaign_id))
             shop_id, channel = (campaign.shop_id, campaign.channel) if campaign else (None, None)

@@ -104,13 +104,11 @@ class Dispatcher:
 
     def _deliver(self, claims: Sequence[Claim], tried: list[Claim], present: Present, failed: list[Exception]) -> None:
         """Decided again in one transaction, which also writes what came of those `tried` before; sent outside any."""
-        decided_at = present()
-        # the messages before them may have taken long: they go back to the queue, or have gone already
-        ours = [claim for claim in claims if decided_at < claim.until]
+        ours = _unended(claims, present())
         if not ours:
             return
         try:
-            marked = self._mark(ours, tried, decided_at, failed)
+            marked = self._mark(ours, tried, present, failed)
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -124,27 +122,45 @@ class Dispatcher:
             tried.append(self._tried(claim, before[claim.message.id].repeat_until, began, present))
         self._keep_pace(len(ours), len(marked), present() - began)
 
-    def _mark(self, claims: Sequence[Claim], tried: list[Claim], now: datetime, failed: list[Exception]) -> list[Claim]:
+    def _mark(
+        self, claims: Sequence[Claim], tried: list[Claim], present: Present, failed: list[Exception]
+    ) -> list[Claim]:
         """Those of the claims whose messages are to be sent, and are marked so from now on."""
+        customer_ids = {claim.message.customer_id for claim in claims}
         with self._steps.writing() as uow:
-            customer_ids = [claim.message.customer_id for claim in claims]
-            world = WorkingSet(uow, self._steps.catalogue, customer_ids, now).world
-            leaving, staying = list[Claim](), list[Claim]()
-            for claim in claims:
-                message = world.messages.get(claim.message.id)
-                if message is None or message.status is not MessageStatus.CLAIMED:
-                    continue
-                try:
-                    ready = decide_again(world, message, now)
-                except Exception as error:
-                    failed.append(error)
-                    continue
-                world.keep(ready)
-                ready = self._leaving(ready, now)
-                (leaving if ready.status is MessageStatus.SENDING else staying).append(replace(claim, message=ready))
-            uow.outbox.finish(staying)
-            marked = uow.outbox.start(leaving)
-            self._record(uow, tried)
+            is_free = len(uow.customers.lock(customer_ids, waits=not tried)) == len(customer_ids)
+            if is_free or not tried:
+                return self._marked(uow, claims, tried, present(), failed)
+            self._record(uow, tried)  # who knows how long one waits: what has left is written down before
+        with self._steps.writing() as uow:
+            uow.customers.lock(customer_ids)
+            return self._marked(uow, claims, tried, present(), failed)
+
+    def _marked(
+        self, uow: UnitOfWork, claims: Sequence[Claim], tried: list[Claim], now: datetime, failed: list[Exception]
+    ) -> list[Claim]:
+        """As `_mark`, in a transaction that has held the customers since before `now`. Each claim begins again, so that
+        its message has left or is back before it ends.
+        """
+        customer_ids, until = [claim.message.customer_id for claim in claims], now + timedelta(seconds=self._lease_s)
+        world = WorkingSet(uow, self._steps.catalogue, customer_ids, now).world
+        leaving, staying = list[Claim](), list[Claim]()
+        for claim in _unended(claims, now):
+            message = world.messages.get(claim.message.id)
+            if message is None or message.status is not MessageStatus.CLAIMED:
+                continue
+            try:
+                ready = decide_again(world, message, now)
+            except Exception as error:
+                failed.append(error)
+                continue
+            world.keep(ready)
+            ready = self._leaving(ready, now)
+            goes_on = leaving if ready.status is MessageStatus.SENDING else staying
+            goes_on.append(replace(claim, message=ready, until=until))
+        uow.outbox.finish(staying)
+        marked = uow.outbox.start(leaving)
+        self._record(uow, tried)
         return [claim for claim in leaving if claim.message.id in marked]
 
     def _record(self, uow: UnitOfWork, tried: list[Claim]) -> None:
@@ -190,3 +206,8 @@ class Dispatcher:
             # its text may hold an address or the message's own text
             _log.error("channel %s raised %s: message %s is unknown", message.channel, type(error).__name__, message.id)
             return SendOutcome.UNKNOWN
+
+
+def _unended(claims: Sequence[Claim], now: datetime) -> list[Claim]:
+    """Who waited for long has lost the others: they go back to the queue, or have gone already."""
+    return [claim for claim in claims if now < claim.until]

@@ -11,8 +11,8 @@ from nearcast.domain.reason import Reason
 from nearcast.services.access import Principal
 from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.customers import known
-from nearcast.services.engines import Engines
 from nearcast.services.ports import Store
+from nearcast.services.terms import Terms
 from nearcast.services.working_set import WorkingSet
 
 REASON = "erased"
@@ -44,8 +44,8 @@ class Receipt:
 class Erasure:
     """Erases customers of a tenant."""
 
-    def __init__(self, store: Store, engines: Engines) -> None:
-        self._store, self._engines = store, engines
+    def __init__(self, store: Store, terms: Terms) -> None:
+        self._store, self._terms = store, terms
 
     def erase(self, asker: Principal, key: str, now: datetime) -> Receipt:
         """Erase a customer in one commit: what is queued is cancelled, every address goes on the suppression list, the
@@ -55,8 +55,8 @@ class Erasure:
         A message that is on its way to its provider at this moment arrives, as after a withdrawal.
         """
         customer_id = CustomerId(key)
-        with self._engines.of(asker.tenant_id) as engine, self._store.writing(asker.tenant_id) as uow:
-            working = WorkingSet(uow, engine.catalogue, [customer_id])
+        with self._store.writing(asker.tenant_id) as uow:
+            working = WorkingSet(uow, self._terms.of(asker.tenant_id), [customer_id])
             known(uow, key)
             subject = uow.customers.subjects([customer_id])[customer_id]
             queued = working.world.queued(customer_id)

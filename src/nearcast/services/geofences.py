@@ -27,7 +27,7 @@ class GeofenceBook:
     def __init__(self, geofences: Iterable[Geofence], zone_of_shop: Callable[[ShopId | None], ZoneInfo]) -> None:
         first = list(geofences)
         self._index = FenceIndex(first)
-        self._zone_of_shop = zone_of_shop
+        self.zone_of_shop = zone_of_shop
         self._revisions: dict[GeofenceId, list[tuple[datetime, Geofence | None]]] = {
             geofence.id: [(BEGINNING, geofence)] for geofence in first
         }
@@ -35,7 +35,7 @@ class GeofenceBook:
 
     def read_hours_of(self, other: "GeofenceBook") -> None:
         """Read active hours by the same shops' clocks as another book does."""
-        self._zone_of_shop = other._zone_of_shop
+        self.zone_of_shop = other.zone_of_shop
 
     def __len__(self) -> int:
         return len(self._index)
@@ -106,7 +106,7 @@ class GeofenceBook:
             if geofence.active_hours is None:
                 continue
             hours = LocalHours(geofence.active_hours.windows)
-            inactive_at = hours.until(since, self._zone_of_shop(geofence.shop_id)) or since
+            inactive_at = hours.until(since, self.zone_of_shop(geofence.shop_id)) or since
             if inactive_at <= end:
                 return inactive_at, TransitionReason.INACTIVE
         return None
@@ -169,4 +169,4 @@ class GeofenceBook:
         if geofence is None or geofence.active_hours is None:
             return geofence is not None
         hours = LocalHours(geofence.active_hours.windows)
-        return hours.covers(instant, self._zone_of_shop(geofence.shop_id))
+        return hours.covers(instant, self.zone_of_shop(geofence.shop_id))

@@ -129,7 +129,6 @@ class Intake:
             world.consents = uow.consents.of({key for request in group for key in request.customers})
             doors = [Door(world) for _ in group]
             let_in = [request.let_in(door, world) for request, door in zip(group, doors, strict=True)]
-            # the counters before the log, as a worker writes them: neither waits for what the other holds
             uow.counters.add("refused", world.refused)
             uow.pings.append(joined(let_in))
             uow.commit()

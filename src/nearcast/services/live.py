@@ -14,19 +14,20 @@ from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
-from nearcast.services.consent_lines import with_address, with_state
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
-from nearcast.services.engine import apply_consent, end_visits, take_consent
+from nearcast.services.engine import apply_consent, end_visits
 from nearcast.services.ingest import Door, ping_keys
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Channel, Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Known, Steps, slices
+from nearcast.services.taken_lines import take_line
 from nearcast.services.working_set import WorkingSet
 from nearcast.services.world import World
 
-_PINGS_AT_ONCE = 1_000
+_PINGS_AT_FIRST, _PINGS_AT_ONCE, _FEWEST_PINGS = 200, 1_000, 25
+_STEP_S = 0.25  # for so long whoever withdraws a consent waits for a step
 _VISITS_AT_ONCE = 500
 _LOOK_BACK = timedelta(days=7)  # longer than workers stand still together
 _OVERLAP = timedelta(seconds=15)  # longer than a commit takes, and than clocks differ
@@ -44,7 +45,8 @@ class Live:
 
     One thread uses it at a time. Whatever fails, it can be used again at once: nothing of that step is kept, here or in
     the store. A message that a channel has taken, and whose record failed, is `unknown` when its lease has ended.
-    `platform` is what holds for every tenant, as a scenario says it.
+    `platform` is what holds for every tenant, as a scenario says it. `monotonic_s` tells seconds that never go back; by
+    them steps are kept short.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class Live:
         pings_at_once: int = _PINGS_AT_ONCE,
         platform: Mapping[str, Any] = NO_PLATFORM,
         dice: Callable[[], float] = lambda: 1.0,
+        monotonic_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.store, self.tenant_id = store, tenant_id
-        self._pings_at_once = pings_at_once
+        self._pings_at_once, self._pace = pings_at_once, min(_PINGS_AT_FIRST, pings_at_once)
+        self._monotonic_s = monotonic_s
         self._steps = Steps(store, tenant_id, platform)
         self._dispatcher = Dispatcher(self._steps, channel, owner=owner, lease_s=lease_s, dice=dice)
         self._scheduler = Scheduler(self._steps)
@@ -98,16 +102,26 @@ class Live:
             return 0
         wanted, found = [], 0
         for partition in sorted(waiting, key=lambda number: (number - self._turn) % _TURNS):
-            if found < self._pings_at_once:
+            if found < self._pace:
                 wanted.append(partition)
                 found += waiting[partition]
         self._turn = (wanted[-1] + 1) % _TURNS
-        return self._work_slice(wanted, held, now)
+        begun_s = self._monotonic_s()
+        done = self._work_slice(wanted, held, now)
+        self._keep_pace(done, self._monotonic_s() - begun_s)
+        return done
+
+    def _keep_pace(self, done: int, took_s: float) -> None:
+        """As many pings at once as a short step takes: it holds their customers."""
+        if took_s > _STEP_S:
+            self._pace = min(self._pings_at_once, max(_FEWEST_PINGS, int(done * _STEP_S / took_s)))
+        elif done >= self._pace:
+            self._pace = min(2 * self._pace, self._pings_at_once)
 
     def _work_slice(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> int:
         def work(uow: UnitOfWork, known: Known) -> int:
             tokens = uow.pings.borrow(partitions) if held is None else {key: held[key] for key in partitions}
-            taken = uow.pings.read(tokens, limit=self._pings_at_once)
+            taken = uow.pings.read(tokens, limit=self._pace)
             if not len(taken.batch):
                 return 0
             uow.catalogue.hold_geofences()
@@ -217,22 +231,10 @@ class Live:
         """Do the runs that are due, some of them if there are many; whether there may be more."""
         return self._scheduler.run_due(now)
 
-    def take_consent(self, line: LedgerLine, now: datetime, *, also: Check = _anybody) -> bool:
-        """Write a line of the ledger and what follows from it, in one commit; False where it stands already. `also` is
-        done in that commit.
-        """
-        event = line.event
+    def take_consent(self, line: LedgerLine, now: datetime) -> bool:
+        """Write a line of the ledger and what follows from it, in one commit; False where it stands already."""
         with self._steps.writing() as uow:
-            working = WorkingSet(uow, self.catalogue, [event.customer_id], now)
-            if event.customer_id not in working.world.customers:
-                raise NotFound(f"there is no customer {event.customer_id!r}")
-            standing = working.world.consents.get(event.customer_id, ())
-            line = with_address(line, uow.contacts.of([event.customer_id]).get(event.customer_id, ()))
-            is_new = uow.consents.append(with_state(line, standing, now))
-            if is_new:
-                take_consent(working.world, event, now)
-                working.save()
-                also(uow)
+            is_new = take_line(uow, self.catalogue, line, now)
             uow.commit()
         return is_new
 

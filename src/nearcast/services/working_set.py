@@ -9,11 +9,11 @@ from nearcast.domain.ids import CustomerId, MessageId
 from nearcast.domain.message import Message
 from nearcast.domain.track import Track
 from nearcast.services.budgets import OthersShare
-from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.engine import visits_end_at
 from nearcast.services.look_back import has_experiments, look_back
 from nearcast.services.ports import KeptTrack, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
+from nearcast.services.terms import Rules
 from nearcast.services.world import World
 
 
@@ -27,7 +27,7 @@ class WorkingSet:
     def __init__(
         self,
         uow: UnitOfWork,
-        catalogue: CatalogueCache,
+        rules: Rules,
         customer_ids: Iterable[CustomerId],
         now: datetime | None = None,
         known: Known = NOTHING,
@@ -35,7 +35,7 @@ class WorkingSet:
         self._uow, self._known = uow, known
         self.customer_ids = sorted(set(customer_ids))
         uow.customers.lock(self.customer_ids)
-        self.world = catalogue.world(uow.catalogue)
+        self.world = rules.world(uow.catalogue)
         self._tracks: dict[CustomerId, Track] = {}
         self._messages: dict[MessageId, Message] = {}
         self._other_sends: dict[CustomerId, int] = {}

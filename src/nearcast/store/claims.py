@@ -90,8 +90,9 @@ def rescue(connection: Connection, tenant: TenantId, now: datetime) -> dict[Mess
     found: dict[MessageStatus, list[str]] = {MessageStatus.QUEUED: [], MessageStatus.UNKNOWN: []}
     again = or_(_here.status == CLAIMED, and_(_here.status == SENDING, _here.repeat_until > now))
     for which, after in ((again, MessageStatus.QUEUED), (_here.status == SENDING, MessageStatus.UNKNOWN)):
-        late = (_here.tenant_id == tenant) & (_here.lease_until <= now) & which
-        ended = update(message).where(late).values(status=after.value, **NO_LEASE).returning(_here.id)
+        late = select(_here.seq).where(_here.tenant_id == tenant, _here.lease_until <= now, which)
+        some = late.with_for_update(skip_locked=True)  # one that is held is being written by who has sent it
+        ended = update(message).where(_here.seq.in_(some)).values(status=after.value, **NO_LEASE).returning(_here.id)
         found[after] = sorted(connection.scalars(ended))
     return found
 

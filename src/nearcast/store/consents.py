@@ -251,4 +251,5 @@ def _event(row: Row[Any]) -> ConsentEvent:
         channel=row.channel,
         sender=row.sender,
         valid_until=row.valid_until,
+        recorded_at=row.recorded_at,
     )

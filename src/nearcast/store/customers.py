@@ -33,15 +33,17 @@ class Customers:
         """Write a customer unless there is one of that id; whether it was new."""
         return insert_new(self._connection, customer, self._row(customer_id, doc, at))
 
-    def lock(self, customer_ids: Iterable[CustomerId]) -> list[CustomerId]:
-        """Hold customers until the transaction ends, in id order; those that exist.
+    def lock(self, customer_ids: Iterable[CustomerId], *, waits: bool = True) -> list[CustomerId]:
+        """Hold customers until the transaction ends, in id order; those that exist, and that nobody else holds where
+        this one does not wait.
 
         Whoever changes anything of a customer holds it first. One that does not exist has no consent, so that nothing
         can be sent to it.
         """
         held: list[CustomerId] = []
         for ids in chunks(sorted(set(customer_ids))):
-            found = self._where(ids).with_only_columns(customer.c.id).order_by(customer.c.id).with_for_update()
+            found = self._where(ids).with_only_columns(customer.c.id).order_by(customer.c.id)
+            found = found.with_for_update(skip_locked=not waits)
             held += map(CustomerId, self._connection.scalars(found))
         return held
 

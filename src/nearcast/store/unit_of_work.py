@@ -89,6 +89,7 @@ class SqlUnitOfWork(Transaction):
         return self
 
     def commit(self) -> None:
-        """As `Transaction`; what it takes from budgets comes last, for others wait for it."""
+        """As `Transaction`; what it takes from budgets and adds to counters comes last, for others wait for it."""
         self.budgets.settle()
+        self.counters.settle()
         super().commit()
