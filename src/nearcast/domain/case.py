@@ -133,7 +133,7 @@ class Case:
         if self.gate is Gate.QUEUE:
             return self.now
         written = (event.recorded_at for event in self.facts.consents if event.recorded_at is not None)
-        return max(self.now, *written)
+        return max((self.now, *written))
 
     @cached_property
     def variant(self) -> Variant | None:
