@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from nearcast.domain.errors import Overtaken
-from nearcast.domain.ids import CampaignId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, TenantId
 from nearcast.domain.message import MessageStatus
 from nearcast.services.ports import Claim
 from nearcast.store.sql_store import SqlStore
@@ -20,7 +20,7 @@ def used(store: SqlStore, tenant: TenantId) -> dict[CampaignId, int]:
 
 
 def test_a_message_takes_from_its_budget_as_long_as_it_takes_a_slot(store: SqlStore, tenant: TenantId) -> None:
-    every = [message(n, status=state) for n, state in enumerate(MessageStatus, 1)]
+    every = [message(n, customer_id=CustomerId(f"c{n}"), status=state) for n, state in enumerate(MessageStatus, 1)]
     bounced = message(99, status=MessageStatus.FAILED, sent_at=NOON)
     with store.writing(tenant) as uow:
         uow.outbox.insert([*every, bounced, message(100, campaign_id=OTHER)])
@@ -34,7 +34,7 @@ def test_a_message_that_is_freed_gives_back_what_it_took_once(
     store: SqlStore, tenant: TenantId, by_claim: bool
 ) -> None:
     with store.writing(tenant) as uow:
-        uow.outbox.insert([message(1), message(2)])
+        uow.outbox.insert([message(1), message(2, customer_id=CustomerId("c2"))])
         (first, _) = uow.outbox.claim_due(NOON, owner="a", lease_s=60, limit=2)
         uow.commit()
     gone = message(1, status=MessageStatus.CANCELLED, freed_at=NOON)
