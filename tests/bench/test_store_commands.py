@@ -29,8 +29,8 @@ def test_every_customer_is_decided_in_every_round():
 
 
 def test_every_message_leaves_once():
-    found = measured("dispatch", "--queued", "150", "--messages", "150", "--log-rows", "0")
-    assert 0 < found["messages"] < 150, "the first hundred only warm it up"  # type: ignore[operator]
+    found = measured("dispatch", "--queued", "600", "--messages", "600", "--log-rows", "0")
+    assert 0 < found["messages"] < 600, "the first hundred only warm it up"  # type: ignore[operator]
     assert found["statements"] < found["messages"] * 2  # type: ignore[operator]
 
 

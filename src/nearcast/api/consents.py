@@ -26,6 +26,7 @@ _LINE = {
     "recorded_at": "2026-05-01T09:05:01Z",
     "actor_id": "0c5f8e1b2a3d4f60",
     "state_after": "live",
+    "address_index": "7e" * 32,
     "position": 3,
     "prev_hash": "5d" * 32,
     "row_hash": "c1" * 32,

@@ -86,12 +86,12 @@ class Customers:
         return max(written, listed) if written and listed else written
 
     def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
-        """Customers as the rules see them; those that do not exist are left out."""
+        """Customers as the rules see them, in id order; those that do not exist are left out."""
         ids = sorted(set(customer_ids))
         found: dict[CustomerId, Customer] = {}
         for chunk in chunks(ids):
             channels = _channels(self._connection, self._tenant, chunk)
-            for row in self._connection.execute(self._where(chunk)):
+            for row in self._connection.execute(self._where(chunk).order_by(customer.c.id)):
                 key = CustomerId(row.id)
                 found[key] = _customer(key, row.doc, channels.get(key, _Channels()))
         return found

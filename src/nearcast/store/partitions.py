@@ -77,10 +77,12 @@ def _take(connection: Connection, owner: str, now: datetime, until: datetime, co
         rows = [{"partition": partition, "token": 0, **_FREE} for partition in range(PARTITIONS)]
         connection.execute(insert_into(connection, partition_lease).on_conflict_do_nothing(), rows)
     ended = or_(_here.lease_until.is_(None), _here.lease_until <= now)
-    free = select(_here.partition).where(ended).order_by(_here.partition).limit(count)
+    free = select(_here.partition).where(ended).order_by(_here.partition).limit(count).with_for_update(skip_locked=True)
+    # in a statement of its own: within the update PostgreSQL may ask for it again for each row, and take more than that
+    chosen = connection.scalars(free).all()
     taken = (
         update(partition_lease)
-        .where(_here.partition.in_(free.with_for_update(skip_locked=True)), ended)
+        .where(_here.partition.in_(chosen), ended)
         .values(lease_owner=owner, lease_until=until, token=_here.token + 1)
         .returning(_here.partition, _here.token)
     )
