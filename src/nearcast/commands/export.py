@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from nearcast.commands.live import Tenant, known_tenant, live_service, note
-from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import TenantId
 
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the service has into files.")
@@ -24,13 +23,11 @@ def export_customer(
     """
     from nearcast.services.audit_ports import COMMAND_LINE
     from nearcast.services.report import as_json as dumped
+    from nearcast.services.report import write_text
 
     with live_service() as live:
         told = live.personal_data.of(known_tenant(live, tenant), customer, live.clock.now(), actor=COMMAND_LINE)
-    try:
-        out.write_text(dumped(told, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"cannot be written: {error.strerror}", place=str(out)) from error
+    write_text(out, dumped(told, indent=2) + "\n")
     print(f"written to {out}")
 
 

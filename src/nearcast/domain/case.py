@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import Campaign, Offer, Trigger, Variant
+from nearcast.domain.campaign import Campaign, CampaignClass, Offer, Trigger, Variant
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.experiment import Assignment, first_arm, held_out_since
@@ -167,18 +167,18 @@ class Case:
         ]
         return found or [(self.facts.tenant_zone, ZoneSource.TENANT_DEFAULT)]
 
+    @property
+    def holdouts(self) -> list[tuple[Holdout, Reason]]:
+        """The hold-outs that hold for this campaign, the broadest first. Service messages are part of none."""
+        if self.campaign.klass is CampaignClass.SERVICE:
+            return []
+        said = (self.policy.holdout, Reason.HOLDOUT_GLOBAL), (self.campaign.holdout, Reason.HOLDOUT_CAMPAIGN)
+        return [(holdout, reason) for holdout, reason in said if holdout is not None]
+
     @cached_property
     def held_out_by(self) -> tuple[Holdout, Reason] | None:
-        """The hold-out that this customer is in, whatever else is decided. Service messages are never held out."""
-        if self.campaign.klass == "service":
-            return None
-        for holdout, reason in (
-            (self.policy.holdout, Reason.HOLDOUT_GLOBAL),
-            (self.campaign.holdout, Reason.HOLDOUT_CAMPAIGN),
-        ):
-            if holdout and self._is_held_out_by(holdout):
-                return holdout, reason
-        return None
+        """The hold-out that this customer is in, whatever else is decided."""
+        return next((each for each in self.holdouts if self._is_held_out_by(each[0])), None)
 
     def _is_held_out_by(self, holdout: Holdout) -> bool:
         """Whoever was held out once stays held out, however far the percentage is lowered."""

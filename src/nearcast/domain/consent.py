@@ -27,6 +27,10 @@ class ConsentAction(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+GIVEN = (ConsentAction.GRANTED, ConsentAction.CONFIRMED)
+"""The steps by which a customer agrees."""
+
+
 class ConsentStatus(StrEnum):
     MISSING = "missing"
     UNCONFIRMED = "unconfirmed"

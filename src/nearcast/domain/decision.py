@@ -186,16 +186,14 @@ def _after_experiments(case: Case, verdict: Verdict) -> Verdict:
 
 def _newly_assigned(case: Case) -> tuple[Assignment, ...]:
     """The arms that an eligible customer is in and was not before: of hold-outs up to the first that holds them out, of
-    variants where none does. Service messages are part of no hold-out.
+    variants where none does.
     """
     found: list[Assignment] = []
-    is_service = case.campaign.klass == "service"
-    for holdout in () if is_service else (case.policy.holdout, case.campaign.holdout):
-        if holdout is not None:
-            held = case.held_out_by is not None and case.held_out_by[0] is holdout
-            found.append(_in_arm(holdout, Arm.HELD_OUT if held else Arm.TREATED, case.now))
-            if held:
-                break
+    for each in case.holdouts:
+        held = each == case.held_out_by
+        found.append(_in_arm(each[0], Arm.HELD_OUT if held else Arm.TREATED, case.now))
+        if held:
+            break
     split, variant = case.campaign.split, case.variant
     if split is not None and variant is not None and case.held_out_by is None:
         percent = split.percent(variant)

@@ -95,7 +95,7 @@ class Access:
             tenant_id=tenant_id,
             name=name,
             role=role.value,
-            key_hash=_hash(secret),
+            key_hash=hash_of(secret),
             shop_ids=shop_ids,
             created_at=now,
             expires_at=None if expires_in is None else now + expires_in,
@@ -118,7 +118,7 @@ class Access:
         """
         secret, until = secrets.token_urlsafe(32), now + overlap
         with self._store.writing(tenant_id) as uow:
-            kept = uow.keys.rotate(key_id, _hash(secret), now, previous_until=until)
+            kept = uow.keys.rotate(key_id, hash_of(secret), now, previous_until=until)
             if kept is None:
                 raise NotFound(f"there is no live key {key_id!r}")
             uow.audit.append(_entry(by, "rotated", key_id, now, {"previous_until": until}))
@@ -146,7 +146,7 @@ class Access:
             return None
         kept = self._store.find_key(key_id)
         # compared even for a key that is not there, so that time does not tell which ids exist
-        said, good = _hash(secret), kept.hashes(now) if kept else [_hash("")]
+        said, good = hash_of(secret), kept.hashes(now) if kept else [hash_of("")]
         is_right = sum(hmac.compare_digest(said, each) for each in good) > 0
         if kept is None or not is_right or not kept.is_live(now):
             return None
@@ -177,7 +177,8 @@ def _shown(key_id: str, secret: str) -> str:
     return f"{_PREFIX}_{key_id}_{secret}"
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """What is kept of a secret that nobody guesses."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

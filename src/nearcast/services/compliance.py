@@ -12,7 +12,7 @@ from nearcast.services.ports import Store
 from nearcast.services.printable import as_html, as_markdown
 from nearcast.services.processing import Configuration, Installation, configuration
 from nearcast.services.record_of_processing import record_of_processing
-from nearcast.services.report import as_json
+from nearcast.services.report import as_json, write_text
 from nearcast.services.retention import Keep, kept
 
 DOCUMENTS: Mapping[str, Callable[[Configuration, Installation, Keep], dict[str, Any]]] = {
@@ -50,8 +50,4 @@ class Compliance:
         form = _ENDINGS.get(path.suffix.lower())
         if form is None:
             raise InvalidInput(f"ends with none of {', '.join(_ENDINGS)}", place=str(path))
-        text = FORMS[form](self.document(name, tenant_id, now))
-        try:
-            path.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise InvalidInput(f"cannot be written: {error.strerror}", place=str(path)) from error
+        write_text(path, FORMS[form](self.document(name, tenant_id, now)))

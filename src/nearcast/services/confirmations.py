@@ -3,7 +3,6 @@
 A token is `<tenant>.<secret>`: the secret has 256 random bits, which nobody guesses; only its hash is kept.
 """
 
-import hashlib
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any
 from nearcast.domain.consent import ConsentAction, ConsentState, consent_state, in_ledger_order, needs_channel
 from nearcast.domain.errors import Conflict, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.services.access import Principal
+from nearcast.services.access import Principal, hash_of
 from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import named
 from nearcast.services.customers import known
@@ -54,7 +53,7 @@ class Confirmations:
             if not _waits(line, state):
                 raise Conflict("this line is no grant that waits to be confirmed")
             asked = Confirmation(
-                token_sha256=_hash(secret),
+                token_sha256=hash_of(secret),
                 subject=uow.customers.subjects([customer_id])[customer_id],
                 event_id=event_id,
                 sent_at=now,
@@ -103,7 +102,7 @@ def _read(token: str) -> tuple[TenantId, str]:
     tenant, _, secret = token.partition(".")
     try:
         named_by = urlsafe_b64decode(tenant + "=" * (-len(tenant) % 4)).decode()
-        hashed = _hash(secret)
+        hashed = hash_of(secret)
     except ValueError:
         raise _nothing_waits() from None
     if not named_by.isprintable():
@@ -149,7 +148,3 @@ def _confirmed(granted: LedgerLine, asked: Confirmation, at: datetime) -> Ledger
 
 def _nothing_waits() -> NotFound:
     return NotFound("nothing waits to be confirmed by this link: it is unknown, or too old, or was withdrawn")
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

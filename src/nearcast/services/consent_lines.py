@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from nearcast.domain.chain import Link
-from nearcast.domain.consent import ConsentAction, ConsentEvent, consent_state, in_ledger_order, needs_channel
+from nearcast.domain.consent import GIVEN, ConsentAction, ConsentEvent, consent_state, in_ledger_order, needs_channel
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
 from nearcast.services.assembly import consent_event
@@ -29,7 +29,6 @@ LawfulBasis = Literal[
     "consent", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interests"
 ]
 CaptureMethod = Literal["web_form", "app", "sms_keyword", "double_opt_in", "paper_scan", "file_import", "api_import"]
-_GIVEN = (ConsentAction.GRANTED, ConsentAction.CONFIRMED)
 
 
 def _nameless(text: str) -> str:
@@ -133,7 +132,7 @@ class ConsentDocument(ConsentEventShape, ProofShape):
     def lacks_proof(self) -> str | None:
         """Which proof is missing of a consent that is given: what was shown, or where it comes from."""
         missing = [name for name in ("notice", "source") if getattr(self, name) is None]
-        return missing[0] if missing and self.action in _GIVEN else None
+        return missing[0] if missing and self.action in GIVEN else None
 
     @property
     def is_claim(self) -> bool:
@@ -154,7 +153,7 @@ def ledger_line(
 ) -> LedgerLine:
     """What a customer said as a line that has no name yet; InvalidInput within `place` for what cannot be."""
     at, dot = said.at or now, f"{place}." if place else ""
-    is_given = said.action in _GIVEN
+    is_given = said.action in GIVEN
     if is_given and said.channel is None and needs_channel(said.purpose):
         raise InvalidInput(f"is missing: a consent to {said.purpose} is to one channel", place=f"{dot}channel")
     if said.valid_until is not None and said.valid_until <= at:
@@ -207,7 +206,7 @@ def line_row(line: LedgerLine) -> dict[str, Any]:
         "recorded_at": line.recorded_at,
         **(line.proof or {}),
         **({"address_index": line.address_index} if line.address_index else {}),
-        **_chained(line),
+        **(_place(line.link) if line.link else {}),
     }
 
 
@@ -215,13 +214,11 @@ def link_row(link: Link) -> dict[str, Any]:
     """As `line_row`, of a line whose customer is no more."""
     left_out = {"tenant_id", "subject", "proof", *(() if link.content["address_index"] else ("address_index",))}
     said = {name: value for name, value in link.content.items() if name not in left_out}
-    place = {"position": link.position, "prev_hash": link.prev_hash, "row_hash": link.row_hash}
-    return {**said, **(link.content["proof"] or {}), **place}
+    return {**said, **(link.content["proof"] or {}), **_place(link)}
 
 
-def _chained(line: LedgerLine) -> dict[str, Any]:
-    link = line.link
-    return {"position": link.position, "prev_hash": link.prev_hash, "row_hash": link.row_hash} if link else {}
+def _place(link: Link) -> dict[str, Any]:
+    return {"position": link.position, "prev_hash": link.prev_hash, "row_hash": link.row_hash}
 
 
 def _said(event: ConsentEvent) -> dict[str, Any]:

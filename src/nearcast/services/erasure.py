@@ -9,7 +9,7 @@ from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.services.access import Principal
-from nearcast.services.audit_ports import Actor, AuditEntry
+from nearcast.services.auditing import of_customer
 from nearcast.services.customers import known
 from nearcast.services.ports import Store
 from nearcast.services.terms import Terms
@@ -68,15 +68,7 @@ class Erasure:
             uow.consents.close(subject, now, actor_id=asker.key_id)
             rows = uow.erasing.erase(customer_id, subject)
             receipt = Receipt(subject=subject, erased_at=now, cancelled=len(queued), suppressed=suppressed, rows=rows)
-            uow.audit.append(
-                AuditEntry(
-                    actor=Actor(asker.key_id, asker.role.value),
-                    action="erased",
-                    kind="customer",
-                    id=subject,
-                    at=now,
-                    detail={"cancelled": len(queued), "suppressed": suppressed, "rows": dict(rows)},
-                )
-            )
+            told = {"cancelled": len(queued), "suppressed": suppressed, "rows": dict(rows)}
+            uow.audit.append(of_customer(asker.actor, "erased", subject, now, told))
             uow.commit()
         return receipt

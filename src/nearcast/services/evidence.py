@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nearcast.domain.chain import ERASED, Link, flaws_of
-from nearcast.domain.consent import ConsentAction, in_ledger_order
+from nearcast.domain.consent import GIVEN, in_ledger_order
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
@@ -19,12 +19,11 @@ from nearcast.services.customers import known
 from nearcast.services.evidence_page import as_page
 from nearcast.services.ledger_ports import Chain
 from nearcast.services.ports import Store
-from nearcast.services.report import as_json
+from nearcast.services.report import as_json, write_text
 from nearcast.services.scalars import parse_instant
 
 YEARS_KEPT = 5
 """From the grant, and from each use again (§ 7a UWG)."""
-_GIVEN = (ConsentAction.GRANTED, ConsentAction.CONFIRMED)
 
 
 class Evidence:
@@ -94,10 +93,7 @@ class Evidence:
         else:
             raise InvalidInput("is named by --customer or by --subject", place="whose evidence")
         text = as_page(pack) if out.suffix.lower() in (".html", ".htm") else as_json(pack) + "\n"
-        try:
-            out.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise InvalidInput(f"cannot be written: {error.strerror}", place=str(out)) from error
+        write_text(out, text)
 
     def _note(self, tenant_id: TenantId, subject: str, now: datetime, by: Actor) -> None:
         with self._store.writing(tenant_id) as uow:
@@ -146,7 +142,7 @@ def _retention(lines: Iterable[Mapping[str, Any]], messages: list[Message]) -> d
     there was one: messages may be gone by then, and none came later.
     """
     said = [(line["action"], parse_instant(line["at"])) for line in lines]
-    given_at = max((at for action, at in said if action in _GIVEN), default=None)
+    given_at = max((at for action, at in said if action in GIVEN), default=None)
     used_at = max((message.sent_at for message in messages if message.sent_at), default=None)
     erased_at = max((at for action, at in said if action == ERASED), default=None)
     since = max((at for at in (given_at, used_at, erased_at) if at), default=None)

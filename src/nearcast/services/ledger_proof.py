@@ -11,7 +11,7 @@ from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.ledger_ports import Chain
 from nearcast.services.ports import Store
-from nearcast.services.report import as_json
+from nearcast.services.report import as_json, write_text
 
 _MOST_SHOWN = 100
 
@@ -94,10 +94,7 @@ class LedgerProof:
             heads = list(uow.consents.heads())
         if out is not None:
             rows = ({"subject": subject, "lines": head.count, "hash": head.hash} for subject, head in heads)
-            try:
-                out.write_text("".join(as_json(row) + "\n" for row in rows), encoding="utf-8", newline="\n")
-            except OSError as error:
-                raise InvalidInput(f"cannot be written: {error.strerror}", place=str(out)) from error
+            write_text(out, "".join(as_json(row) + "\n" for row in rows))
         return Root(len(heads), sum(head.count for _, head in heads), root_of(heads))
 
 

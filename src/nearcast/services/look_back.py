@@ -1,11 +1,9 @@
-"""How far back the rules of a tenant look at what was sent, and whether they ask for experiments."""
+"""How far back the rules of a tenant look at what was sent."""
 
 from collections.abc import Iterable
 from datetime import timedelta
-from itertools import chain
 
-from nearcast.domain.campaign import Campaign
-from nearcast.domain.policy import CalendarUnit, FrequencyCap, Policy
+from nearcast.domain.policy import CalendarUnit, FrequencyCap
 
 # a unit and the clock change within it
 _CALENDAR = {
@@ -15,17 +13,11 @@ _CALENDAR = {
 }
 
 
-def look_back(policy: Policy, campaigns: Iterable[Campaign]) -> timedelta:
-    """The longest time for which any rule counts messages. Cooldown, re-eligibility and rotation ask for the last one,
-    however long ago it was: they need no other.
+def look_back(caps: Iterable[FrequencyCap]) -> timedelta:
+    """The longest time for which any of these counts messages. Cooldown, re-eligibility and rotation ask for the last
+    one, however long ago it was: they need no other.
     """
-    caps = chain(policy.caps, *(campaign.caps for campaign in campaigns))
     return max(map(_span, caps), default=timedelta())
-
-
-def has_experiments(policy: Policy, campaigns: Iterable[Campaign]) -> bool:
-    """Whether any rule asks which arm of an experiment a customer is in."""
-    return policy.holdout is not None or any(each.holdout or each.split for each in campaigns)
 
 
 def _span(cap: FrequencyCap) -> timedelta:

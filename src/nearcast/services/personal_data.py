@@ -7,7 +7,8 @@ from typing import Any
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.ping import Fix
-from nearcast.services.audit_ports import Actor, AuditEntry
+from nearcast.services.audit_ports import Actor
+from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import line_row
 from nearcast.services.contacts import Contacts
 from nearcast.services.customers import known, whole
@@ -30,9 +31,8 @@ class PersonalData:
         with self._store.reading(tenant_id) as uow:
             customer_id = known(uow, key)
             told = {"exported_at": now, **self._told(uow, tenant_id, customer_id)}
-        entry = AuditEntry(actor=actor, action="exported", kind="customer", id=told["subject"], at=now)
         with self._store.writing(tenant_id) as uow:
-            uow.audit.append(entry)
+            uow.audit.append(of_customer(actor, "exported", told["subject"], now))
             uow.commit()
         return told
 

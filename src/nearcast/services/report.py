@@ -53,6 +53,14 @@ def make_folder(out: Path) -> None:
         raise InvalidInput(f"cannot be made: {error.strerror}", place=str(out)) from error
 
 
+def write_text(out: Path, text: str) -> None:
+    """Write a file whole; InvalidInput where it cannot be written."""
+    try:
+        out.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror}", place=str(out)) from error
+
+
 def write_report(replay: Replay, shape: ScenarioShape, out: Path) -> dict[str, Any]:
     """Write the files into a folder; the summary, as written."""
     world = replay.world

@@ -126,4 +126,5 @@ def _counted(world: World) -> timedelta:
     """How far back a rule may ask for what was sent."""
     campaigns = world.campaigns.by_id.values()
     rests = [rest_s for each in campaigns for rest_s in (each.fence_cooldown_s, each.re_eligibility_s) if rest_s]
-    return max([look_back(world.tenant.policy, campaigns), *(timedelta(seconds=rest_s) for rest_s in rests)])
+    caps = (*world.tenant.policy.caps, *world.campaigns.caps)
+    return max([look_back(caps), *(timedelta(seconds=rest_s) for rest_s in rests)])

@@ -10,7 +10,7 @@ from nearcast.domain.message import Message
 from nearcast.domain.track import Track
 from nearcast.services.budgets import OthersShare
 from nearcast.services.engine import visits_end_at
-from nearcast.services.look_back import has_experiments, look_back
+from nearcast.services.look_back import look_back
 from nearcast.services.ports import KeptTrack, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
 from nearcast.services.terms import Rules
@@ -44,7 +44,7 @@ class WorkingSet:
 
     def _load(self, world: World, now: datetime | None) -> None:
         uow, ids = self._uow, self.customer_ids
-        since = None if now is None else now - look_back(world.tenant.policy, world.campaigns.by_id.values())
+        since = None if now is None else now - look_back((*world.tenant.policy.caps, *world.campaigns.caps))
         world.customers = uow.customers.load(ids)
         world.consents = {key: in_ledger_order(events) for key, events in uow.consents.of(ids).items()}
         for key, kept in uow.tracks.load(ids).items():
@@ -60,14 +60,12 @@ class WorkingSet:
         for key, sends in other_sends.items():
             world.other_sends[key] = sends
             self._other_sends[key] = len(sends)
-        campaigns = world.campaigns.by_id
-        if has_experiments(world.tenant.policy, campaigns.values()):
+        if world.tenant.policy.holdout is not None or world.campaigns.has_experiments:
             world.assignments.update(uow.assignments.of(ids))
         self._assigned = {key: len(each) for key, each in world.assignments.items()}
-        limits = {key: one.budget_messages for key, one in campaigns.items() if one.budget_messages is not None}
         if self._known.holds_budgets:
-            uow.budgets.hold(limits)
-        world.other_budget = OthersShare(uow.budgets, limits, self._messages.values())
+            uow.budgets.hold(world.campaigns.limits)
+        world.other_budget = OthersShare(uow.budgets, world.campaigns.limits, self._messages.values())
         world.decided_before = lambda asked: asked & self._known.decided
 
     def save(self) -> None:

@@ -15,7 +15,7 @@ from nearcast.domain.experiment import Assignment
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
 from nearcast.domain.message import Message
-from nearcast.domain.policy import Policy
+from nearcast.domain.policy import FrequencyCap, Policy
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
@@ -41,14 +41,23 @@ class Tenant:
 
 @dataclass(slots=True)
 class CampaignBook:
-    """Campaigns, found by what triggers them."""
+    """Campaigns, found by what triggers them, and what is asked of all of them, worked out once: `caps`, `limits` of
+    budgets, and whether any is part of an experiment.
+    """
 
     by_id: dict[CampaignId, Campaign]
+    caps: tuple[FrequencyCap, ...] = field(init=False)
+    limits: dict[CampaignId, int] = field(init=False)
+    has_experiments: bool = field(init=False)
     _by_fence: dict[tuple[Trigger, GeofenceId], list[CampaignId]] = field(default_factory=dict)
     _by_shop: dict[tuple[Trigger, ShopId], list[CampaignId]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for campaign in self.by_id.values():
+        every = self.by_id.values()
+        self.caps = tuple(cap for campaign in every for cap in campaign.caps)
+        self.limits = {one.id: one.budget_messages for one in every if one.budget_messages is not None}
+        self.has_experiments = any(one.holdout or one.split for one in every)
+        for campaign in every:
             if campaign.geofence_ids is None:
                 self._by_shop.setdefault((campaign.trigger, campaign.shop_id), []).append(campaign.id)
             for geofence_id in campaign.geofence_ids or ():

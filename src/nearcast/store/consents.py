@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, or_, select
 
 from nearcast.domain.chain import ERASED, NOTHING, Head, Link, link_hash
-from nearcast.domain.consent import ConsentAction, ConsentEvent, in_ledger_order
+from nearcast.domain.consent import GIVEN, ConsentAction, ConsentEvent, in_ledger_order
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
 from nearcast.services.ledger_ports import Chain, LedgerLine
@@ -139,8 +139,7 @@ class Consents:
         """Customers who gave or confirmed something by `at`, by id, beyond the id `after`: whoever was told of
         something that long ago, and not since, is among them.
         """
-        given = [ConsentAction.GRANTED.value, ConsentAction.CONFIRMED.value]
-        said = (consent_event.c.at <= at) & consent_event.c.action.in_(given)
+        said = (consent_event.c.at <= at) & consent_event.c.action.in_([step.value for step in GIVEN])
         found = self._lines.with_only_columns(customer.c.id).where(said).distinct().order_by(customer.c.id).limit(limit)
         if after is not None:
             found = found.where(customer.c.id > after)
