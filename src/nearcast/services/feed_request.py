@@ -1,0 +1,55 @@
+"""What phones' apps send, as a feed has read it, before anybody asks whose it is."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """Where a phone says that it was: degrees as they were sent, finite and not yet checked for range.
+
+    `accuracy_m` and `speed_mps` are None where the phone does not know. `ping_id` is its own name for this fix, the
+    same when it is sent again. `repaired` is what was wrong with its clock.
+    """
+
+    recorded_at: datetime
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+    speed_mps: float | None = None
+    ping_id: str | None = None
+    repaired: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A request of a phone. `refused` are (index, reason) of what should have been a fix and was none; `besides` counts
+    by kind what else was said, which is no position and is dropped.
+    """
+
+    fixes: tuple[Fix, ...] = ()
+    refused: tuple[tuple[int, str], ...] = ()
+    besides: Mapping[str, int] = field(default_factory=Counter)
+
+
+FeedReader: TypeAlias = Callable[[bytes, str, Mapping[str, str], datetime], Read]
+"""Reads a body of a media type, with what stood in the query, received at an instant. It never raises."""
+
+TokenReader: TypeAlias = Callable[[bytes, str, Mapping[str, str]], str | None]
+"""Finds the token of a client that can send no header: in the body of a media type, or in the query."""
+
+
+def token_in_query(_body: bytes, _content_type: str, query: Mapping[str, str]) -> str | None:
+    """`?token=`, as most clients can be told to send it."""
+    return query.get("token") or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A protocol of phones: how its requests are read, and where its token stands if not in a header."""
+
+    read: FeedReader
+    token: TokenReader = token_in_query
