@@ -6,6 +6,8 @@ from nearcast.domain.reason import Reason, at_dispatch
 
 PUBLISHED = [
     "malformed",
+    "ping_mocked",
+    "ping_invalid",
     "ping_out_of_range",
     "ping_null_island",
     "ping_from_future",

@@ -10,6 +10,8 @@ class Reason(StrEnum):
     """In the order of the stages that give them."""
 
     MALFORMED = "malformed"
+    PING_MOCKED = "ping_mocked"
+    PING_INVALID = "ping_invalid"
     PING_OUT_OF_RANGE = "ping_out_of_range"
     PING_NULL_ISLAND = "ping_null_island"
     PING_FROM_FUTURE = "ping_from_future"

@@ -7,6 +7,8 @@ from typing import Any
 _BAR_WIDTH = 28
 _SENTENCES = {
     "malformed": "not readable as a ping",
+    "ping_mocked": "a position that the phone says was made up",
+    "ping_invalid": "a position that the phone does not stand by",
     "ping_out_of_range": "a place that is not on the earth",
     "ping_null_island": "latitude 0, longitude 0: no position at all",
     "ping_from_future": "dated ahead of the clock",
