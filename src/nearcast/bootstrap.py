@@ -23,12 +23,13 @@ from nearcast.services.access import Access
 from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
 from nearcast.services.audit import Audit
+from nearcast.services.audit_ports import COMMAND_LINE
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
-from nearcast.services.contacts import Contacts, has_unsealed
+from nearcast.services.contacts import Contacts
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
 from nearcast.services.doctor import Check, examine
@@ -245,7 +246,7 @@ def migrate() -> tuple[str | None, str | None]:
     said = settings()
     before = upgrade(said.database_url)
     with closing(SqlStore(said.database_url)) as store:
-        if has_unsealed(store):
+        if store.tenants_with_bare_contacts():
             Contacts(open_vault(store, said.data_keys, SystemClock().now())).seal_unsealed(store)
     return before, head_revision()
 
@@ -257,7 +258,7 @@ def reseal() -> int:
         raise InvalidInput("is not set: there is one key, and it is kept in the database", place="NEARCAST_DATA_KEY")
     with closing(open_store(said.database_url)) as store:
         contacts = Contacts(open_vault(store, said.data_keys, now))
-        count = sum(contacts.reseal(store, tenant_id) for tenant_id in store.tenants())
+        count = sum(contacts.reseal(store, tenant_id, now, by=COMMAND_LINE) for tenant_id in store.tenants())
         reseal_index_key(store, said.data_keys, now)
     return count
 

@@ -86,6 +86,10 @@ def test_what_is_done_to_a_customer_is_told_by_subject_and_what_changes_nothing_
         *(operator.put("/v1/customers/anna", json=moved) for _ in range(2)),
         *(operator.post("/v1/customers/anna/suppressions", json={"channel": "sms"}) for _ in range(2)),
         operator.post("/v1/customers/anna/suppressions/sms/lift", json={"reason": "asked for it"}),
+        *(
+            operator.post("/v1/customers/anna/sends", json={"campaign_id": "c", "status": s})
+            for s in ("sent", "failed")
+        ),
     ]
     assert all(answer.is_success for answer in answers), [answer.text for answer in answers]
     told = operator.get("/v1/audit", params={"kind": "customer"}).json()["items"][::-1]
@@ -96,6 +100,7 @@ def test_what_is_done_to_a_customer_is_told_by_subject_and_what_changes_nothing_
         ("suppressed", {"channel": "email"}),
         ("suppressed", {"channel": "sms"}),
         ("unsuppressed", {"channel": "sms", "reason": "asked for it"}),
+        ("noted", {"what": "send", "campaign_id": "c"}),
     ]
     subject = operator.get("/v1/customers/anna/evidence").json()["subject"]
     assert {(each["id"], each["actor"]) for each in told} == {(subject, _key_id(operator))}

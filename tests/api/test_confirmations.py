@@ -69,7 +69,9 @@ def test_a_link_that_is_used_again_answers_the_same_and_adds_nothing(sqlite_serv
     first = click(sqlite_service, token)
     sqlite_service.clock.step(days=30)
     assert click(sqlite_service, token).json() == first.json()
-    assert len(operator.get(PATH).json()["items"]) == 2
+    line = operator.get(PATH).json()["items"][1]
+    told = operator.get("/v1/audit", params={"kind": "consent", "actor": "confirmation link"}).json()["items"]
+    assert [(each["id"], each["detail"]["action"]) for each in told] == [(line["event_id"], "confirmed")]
 
 
 def test_a_click_whose_line_was_not_written_is_made_good_by_the_next(sqlite_service: Service):

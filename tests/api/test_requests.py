@@ -25,6 +25,7 @@ from tests.sealing import VAULT
 
 pytestmark = pytest.mark.enable_socket
 SHOP = {"id": "cafe", "name": "Café"}
+FENCE = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [13.4, 52.5]}, "properties": {"radius_m": 60}}
 
 
 def _key_id(client: httpx.Client) -> str:
@@ -164,22 +165,21 @@ def test_an_answer_that_is_given_again_has_its_revision(sqlite_service: Service)
 
 
 class _Forgetful(Once):
-    """Loses its database once the work is done."""
+    """Loses its database when a request is done that has written nothing."""
 
     def finish(self, *args: Any, **kwargs: Any) -> None:
         raise StoreUnavailable("the database is gone")
 
 
-def test_work_that_is_done_is_answered_though_the_answer_cannot_be_kept(
+def test_what_writes_nothing_is_answered_though_the_answer_cannot_be_kept(
     sqlite_service: Service, caplog: pytest.LogCaptureFixture
 ):
     service = sqlite_service
     service.server.state.application = replace(service.app, once=_Forgetful(service.store, VAULT))
     owner, key = service.client(Role.OWNER), {"Idempotency-Key": "k1"}
-    assert owner.post("/v1/shops", json=SHOP, headers=key).status_code == 201
-    assert owner.post("/v1/shops", json=SHOP, headers=key).json()["code"] == "still_running"
+    assert owner.post("/v1/geofences/check", json=FENCE, headers=key).status_code == 200
+    assert owner.post("/v1/geofences/check", json=FENCE, headers=key).json()["code"] == "still_running"
     assert "could not be kept" in caplog.text
-    assert len(owner.get("/v1/shops").json()["items"]) == 1
 
 
 ADDRESS = "+4915112345678"

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.audit_ports import COMMAND_LINE
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.contacts import Contacts
 from nearcast.services.vault import Vault
@@ -65,8 +66,11 @@ def test_an_address_does_not_go_into_a_document(store: SqlStore, tenant: TenantI
 def test_addresses_are_sealed_anew_once_and_found_as_before(store: SqlStore, tenant: TenantId) -> None:
     before, both = Contacts(Vault([OLD], INDEX)), Contacts(Vault([NEW, OLD], INDEX))
     keep(store, tenant, before, **{f"c{n:04}": [SMS] for n in range(1_200)})
-    assert both.reseal(store, tenant) == 1_200
-    assert both.reseal(store, tenant) == 0
+    assert both.reseal(store, tenant, NOON, by=COMMAND_LINE) == 1_200
+    assert both.reseal(store, tenant, NOON, by=COMMAND_LINE) == 0
+    with store.reading(tenant) as uow:
+        told = [(each.action, each.kind, each.detail) for each in uow.audit.page().items]
+    assert told == [("rotated", "data_key", {"addresses": 0}), ("rotated", "data_key", {"addresses": 1_200})]
     after = Contacts(Vault([NEW], INDEX))
     with store.reading(tenant) as uow:
         assert after.read(uow, tenant, [CustomerId("c0777")]) == {CustomerId("c0777"): [SMS]}

@@ -16,7 +16,6 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.walk import Stance
-from nearcast.services.contacts import has_unsealed
 from nearcast.store.all_tables import metadata
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, migrations_folder, upgrade
@@ -193,9 +192,9 @@ def test_addresses_that_stood_in_documents_are_sealed(empty_urls: list[str]) -> 
     engine.dispose()
     upgrade(url)
     with closing(SqlStore(url)) as store:
-        assert has_unsealed(store)
+        assert store.tenants_with_bare_contacts()
         CONTACTS.seal_unsealed(store)
-        assert not has_unsealed(store)
+        assert not store.tenants_with_bare_contacts()
         with store.reading(tenant) as uow:
             assert uow.customers.documents([ANNA, BOB]) == {ANNA: {"tags": ["vip"]}, BOB: {"tags": []}}
             assert CONTACTS.read(uow, tenant, [ANNA, BOB]) == {ANNA: [{"channel": "sms", "address": NUMBER}]}

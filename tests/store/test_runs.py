@@ -81,17 +81,22 @@ def test_a_request_that_comes_twice_gets_the_first_answer(store: SqlStore, tenan
     with store.writing(tenant) as uow:
         assert uow.idempotency.begin("k1", route="POST /v1/shops", body_sha256="ab", now=NOON) is None
         assert uow.idempotency.begin("k1", route="POST /v1/shops", body_sha256="cd", now=later(1)) == running
-        uow.idempotency.finish("k1", status=201, response="sealed")
+        assert not uow.idempotency.finish("k1", taken_at=later(1), status=201, response="another's")
+        assert uow.idempotency.finish("k1", taken_at=NOON, status=201, response="sealed")
+        assert not uow.idempotency.finish("k1", taken_at=NOON, status=201, response="sealed again")
+        uow.idempotency.forget("k1", taken_at=NOON)
         uow.commit()
     with store.writing(tenant) as uow:
         answered = uow.idempotency.begin("k1", route="POST /v1/shops", body_sha256="ab", now=later(1))
         assert answered is not None
         assert (answered.status, answered.response) == (201, "sealed")
-        uow.idempotency.forget("k1")
-        assert uow.idempotency.get("k1") is None
         uow.idempotency.begin("k2", route="POST /v1/shops", body_sha256="ab", now=later(5))
-        assert uow.idempotency.prune(later(5), limit=9) == 0
-        assert uow.idempotency.prune(later(6), limit=9) == 1
+        uow.idempotency.forget("k2", taken_at=later(4))
+        assert uow.idempotency.get("k2") is not None
+        uow.idempotency.forget("k2", taken_at=later(5))
+        assert uow.idempotency.get("k2") is None
+        assert uow.idempotency.prune(NOON, limit=9) == 0
+        assert uow.idempotency.prune(later(1), limit=9) == 1
 
 
 def test_counts_add_up_whoever_counts(store: SqlStore, tenant: TenantId) -> None:

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, model_validator
 
 from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, example, expected_revision, listed, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.api.shops import same_id, with_id
 from nearcast.domain.campaign import CampaignState
 from nearcast.services.access import Role
@@ -68,7 +68,8 @@ def list_campaigns(app: App, asker: Asker, cursor: Cursor = None, limit: Limit =
 )
 def create_campaign(app: App, asker: Asker, campaign: NewCampaign) -> JSONResponse:
     """Without `geofence_ids` it is for every geofence of its shop. 409 where the id is taken."""
-    return _shown(app.campaigns.put(asker, campaign, app.clock.now(), is_new=True), 201)
+    now = app.clock.now()
+    return shown_once(asker, lambda by: app.campaigns.put(by, campaign, now, is_new=True), _created)
 
 
 @router.get(
@@ -93,8 +94,8 @@ def put_campaign(
 ) -> JSONResponse:
     """The whole document; its state stays. What is queued already is judged by the new rules when it is sent."""
     same_id(campaign.id, campaign_id)
-    written = app.campaigns.put(asker, campaign, app.clock.now(), expected=expected_revision(if_match))
-    return _shown(written, 201 if written.revision == 1 else 200)
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return shown_once(asker, lambda by: app.campaigns.put(by, campaign, now, expected=expected), _written)
 
 
 @router.delete(
@@ -106,8 +107,8 @@ def put_campaign(
 )
 def delete_campaign(app: App, asker: Asker, campaign_id: str, if_match: IfMatch = None) -> Response:
     """409 for a campaign that was active: end it."""
-    app.campaigns.delete(asker, campaign_id, app.clock.now(), expected=expected_revision(if_match))
-    return Response(status_code=204)
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return gone_once(asker, lambda by: app.campaigns.delete(by, campaign_id, now, expected=expected))
 
 
 @router.post(
@@ -125,7 +126,8 @@ def change_campaign(
     """draft → active → paused → ended; repeating a step changes nothing. What is queued for a campaign that is paused
     or ended is cancelled before it leaves.
     """
-    return _shown(app.campaigns.change(asker, campaign_id, action, app.clock.now()))
+    now = app.clock.now()
+    return shown_once(asker, lambda by: app.campaigns.change(by, campaign_id, action, now), _shown)
 
 
 @router.get(
@@ -150,6 +152,14 @@ def _as_row(run: Run) -> dict[str, Any]:
 
 def _as_document(campaign: Revision) -> dict[str, Any]:
     return {**campaign.doc, "state": campaign.state}
+
+
+def _created(campaign: Revision) -> JSONResponse:
+    return _shown(campaign, 201)
+
+
+def _written(campaign: Revision) -> JSONResponse:
+    return _shown(campaign, 201 if campaign.revision == 1 else 200)
 
 
 def _shown(campaign: Revision, status: int = 200) -> JSONResponse:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from nearcast.api.pages import answered, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, open_to, shown_once
+from nearcast.services.confirmations import NewConfirmation
 
 router = APIRouter(prefix="/v1/customers/{customer_id}/consents", tags=["consents"], route_class=KeyedRoute)
 links = APIRouter(prefix="/v1/confirmations", tags=["consents"])
@@ -36,7 +37,11 @@ def ask_for_confirmation(app: App, asker: Asker, customer_id: str, event_id: str
     """For a `granted` that waits to be confirmed. Send the customer the token as a link, in a message without any
     offer, on the channel that the grant is for; it holds for seven days. 409 where the line waits for nothing.
     """
-    made = app.confirmations.ask(asker, customer_id, event_id, app.clock.now())
+    now = app.clock.now()
+    return shown_once(asker, lambda by: app.confirmations.ask(by, customer_id, event_id, now), _asked)
+
+
+def _asked(made: NewConfirmation) -> JSONResponse:
     path = f"{links.prefix}/{made.token}"
     return answered({"token": made.token, "path": path, "sent_at": made.sent_at, "expires_at": made.expires_at}, 201)
 

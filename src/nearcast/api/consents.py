@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from nearcast.api.pages import answered, example, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, open_to, shown_once
 from nearcast.services.consent_lines import ConsentDocument, line_row
 
 router = APIRouter(prefix="/v1/customers/{customer_id}/consents", tags=["consents"], route_class=KeyedRoute)
@@ -53,8 +53,12 @@ def take_consent(app: App, asker: Asker, customer_id: str, said: ConsentDocument
     its first event: a proof from elsewhere. `withdrawn` without a channel or sender covers all, and cancels what is
     queued before this is answered. The same event again is the same line. Lines are never changed or taken out.
     """
-    line, is_new = app.consents.take(asker, customer_id, said, app.clock.now())
-    return answered(line_row(line), 201 if is_new else 200)
+    now = app.clock.now()
+    return shown_once(
+        asker,
+        lambda by: app.consents.take(by, customer_id, said, now),
+        lambda taken: answered(line_row(taken[0]), 201 if taken[1] else 200),
+    )
 
 
 @router.get(

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import model_validator
 
 from nearcast.api.pages import Cursor, Limit, answered, example, listed, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, open_to, shown_once
 from nearcast.api.shops import same_id, with_id
 from nearcast.services.audit_ports import Actor
 from nearcast.services.customers import CustomerDocument, KnownCustomer, NewSend
@@ -98,7 +98,12 @@ def create_customer(app: App, asker: Asker, customer: NewCustomer) -> JSONRespon
     """A customer alone gets no message: consent comes first, in the ledger. An address on sms or whatsapp is a
     telephone number in E.164. 409 where the id is taken.
     """
-    return answered(app.customers.put(asker, customer, app.clock.now(), is_new=True).shown(), 201)
+    now = app.clock.now()
+    return shown_once(
+        asker,
+        lambda by: app.customers.put(by, customer, now, is_new=True),
+        lambda made: answered(made.shown(), 201),
+    )
 
 
 @router.get(
@@ -121,8 +126,12 @@ def read_customer(app: App, asker: Asker, customer_id: str) -> JSONResponse:
 def put_customer(app: App, asker: Asker, customer_id: str, customer: CustomerDocument) -> JSONResponse:
     """The whole document: what is left out is forgotten, an address too. Only `suppressed` stays as it is, or grows."""
     same_id(customer.id, customer_id)
-    written = app.customers.put(asker, customer, app.clock.now())
-    return answered(written.shown(), 201 if written.is_new else 200)
+    now = app.clock.now()
+    return shown_once(
+        asker,
+        lambda by: app.customers.put(by, customer, now),
+        lambda written: answered(written.shown(), 201 if written.is_new else 200),
+    )
 
 
 @router.get(
@@ -151,7 +160,10 @@ def erase_customer(app: App, asker: Asker, customer_id: str) -> JSONResponse:
     address goes on the suppression list, which knows it by a keyed hash alone, so that nobody writes to it who imports
     it again. Figures and the consent ledger stay under a subject that is no name. The second time it is 404.
     """
-    return answered(app.erasure.erase(asker, customer_id, app.clock.now()).shown())
+    now = app.clock.now()
+    return shown_once(
+        asker, lambda by: app.erasure.erase(by, customer_id, now), lambda receipt: answered(receipt.shown())
+    )
 
 
 @router.post(
@@ -169,10 +181,14 @@ def suppress_address(app: App, asker: Asker, customer_id: str, suppression: Supp
     """Nothing is sent to this customer on this channel any more, whatever they agreed to; what is queued is cancelled
     in the same commit.
     """
-    channel, reason = suppression.channel, suppression.reason
-    listed, cancelled = app.customers.suppress(asker, customer_id, channel, app.clock.now(), reason=reason)
-    told = {"channel": channel, "suppressed": sorted(listed), "cancelled": cancelled or 0}
-    return answered(told, 200 if cancelled is None else 201)
+    channel, reason, now = suppression.channel, suppression.reason, app.clock.now()
+
+    def shown(done: tuple[frozenset[str], int | None]) -> JSONResponse:
+        listed, cancelled = done
+        told = {"channel": channel, "suppressed": sorted(listed), "cancelled": cancelled or 0}
+        return answered(told, 200 if cancelled is None else 201)
+
+    return shown_once(asker, lambda by: app.customers.suppress(by, customer_id, channel, now, reason=reason), shown)
 
 
 @router.post(
@@ -185,8 +201,12 @@ def lift_suppression(app: App, asker: Asker, customer_id: str, channel: str, lif
     """The customer, and their address whoever else has it, may be written to on this channel again where they agree:
     have a new double opt-in first. Who lifted it, and why, stays in the audit trail: put no names into the reason.
     """
-    listed = app.customers.unsuppress(asker, customer_id, channel, lift.reason, app.clock.now())
-    return answered({"channel": channel, "suppressed": sorted(listed)})
+    now = app.clock.now()
+    return shown_once(
+        asker,
+        lambda by: app.customers.unsuppress(by, customer_id, channel, lift.reason, now),
+        lambda listed: answered({"channel": channel, "suppressed": sorted(listed)}),
+    )
 
 
 @router.post(
@@ -201,5 +221,9 @@ def note_send(app: App, asker: Asker, customer_id: str, send: NewSend) -> JSONRe
     exist. `transactional`, `cancelled`, `expired` and `failed` never count: `counts` is false and nothing is kept. Sent
     twice it counts twice: use an Idempotency-Key.
     """
-    at, counts = app.customers.note_send(asker, customer_id, send, app.clock.now())
-    return answered({**send.model_dump(exclude_none=True), "at": at, "counts": counts}, 201)
+    said, now = send.model_dump(exclude_none=True), app.clock.now()
+    return shown_once(
+        asker,
+        lambda by: app.customers.note_send(by, customer_id, send, now),
+        lambda noted: answered({**said, "at": noted[0], "counts": noted[1]}, 201),
+    )

@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse
 
 from nearcast.api.body import MIB
 from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, expected_revision, listed, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.api.shops import with_id
-from nearcast.services.access import Role
+from nearcast.services.access import Principal, Role
 from nearcast.services.fence_input import names_nothing
 from nearcast.services.fences import Cared
 
@@ -93,7 +93,8 @@ def create_geofence(app: App, asker: Asker, feature: Feature, repair: Repair = F
     standing inside. 422 names what is wrong and where, down to the vertex; 409 where the id is taken. `care` says what
     is worth knowing: whether phones can be noticed there, what it overlaps, whether it could be plainer.
     """
-    return _cared(app.fences.put(asker, _identified(feature), app.clock.now(), is_new=True, repair=repair), 201)
+    named, now = _identified(feature), app.clock.now()
+    return shown_once(asker, lambda by: app.fences.put(by, named, now, is_new=True, repair=repair), _created)
 
 
 @router.post(
@@ -141,9 +142,12 @@ def put_geofence(
 ) -> JSONResponse:
     """Open visits go on in the new revision, and end where their customers are outside of it by their next ping."""
     named = {**feature, "id": geofence_id} if names_nothing(feature) else feature
-    expected = expected_revision(if_match)
-    written = app.fences.put(asker, named, app.clock.now(), key=geofence_id, expected=expected, repair=repair)
-    return _cared(written, 201 if written.is_new else 200)
+    now, expected = app.clock.now(), expected_revision(if_match)
+
+    def put(by: Principal) -> Cared:
+        return app.fences.put(by, named, now, key=geofence_id, expected=expected, repair=repair)
+
+    return shown_once(asker, put, lambda written: _cared(written, 201 if written.is_new else 200))
 
 
 @router.delete(
@@ -155,13 +159,17 @@ def put_geofence(
 )
 def delete_geofence(app: App, asker: Asker, geofence_id: str, if_match: IfMatch = None) -> Response:
     """Visits there end, and what is queued for it is cancelled. Campaigns that name it go on without it."""
-    app.fences.delete(asker, geofence_id, app.clock.now(), expected=expected_revision(if_match))
-    return Response(status_code=204)
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return gone_once(asker, lambda by: app.fences.delete(by, geofence_id, now, expected=expected))
 
 
 def _identified(feature: dict[str, Any]) -> dict[str, Any]:
     named: dict[str, Any] = with_id(feature, "geofence") if names_nothing(feature) else feature
     return named
+
+
+def _created(geofence: Cared) -> JSONResponse:
+    return _cared(geofence, 201)
 
 
 def _cared(geofence: Cared, status: int = 200) -> JSONResponse:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nearcast.api.pages import answered, example, shows
 from nearcast.api.problems import Refusal
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to
 from nearcast.domain.ids import ShopId
 from nearcast.services.access import OVERLAP, NewKey, Role
 from nearcast.services.key_ports import ApiKey
@@ -109,8 +109,8 @@ def rotate_key(app: App, asker: Asker, key_id: str, said: Rotation | None = None
 )
 def revoke_key(app: App, asker: Asker, key_id: str) -> Response:
     """From its next request on it is refused. 404 where there is none that has not been revoked."""
-    app.access.revoke(asker.tenant_id, key_id, app.clock.now(), by=asker.actor)
-    return Response(status_code=204)
+    now = app.clock.now()
+    return gone_once(asker, lambda by: app.access.revoke(by.tenant_id, key_id, now, by=by.actor, keep=by.keep))
 
 
 def _refuse_once(once: str | None) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -18,13 +19,17 @@ from nearcast.api.problems import Refusal
 from nearcast.domain.errors import NotAllowed, OutOfSight, StoreUnavailable
 from nearcast.domain.ids import CustomerId
 from nearcast.services.access import Principal, Role
+from nearcast.services.answering import nobody_asks_again
 from nearcast.services.application import Application
-from nearcast.services.once import Answer
+from nearcast.services.once import Answer, Pending, StillRunning
 from nearcast.services.once import Request as Wanted
+from nearcast.services.ports import UnitOfWork
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _JSON = ("application/json", "application/geo+json")
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
+Shown = TypeVar("Shown", bound=Response)
 bearer = HTTPBearer(auto_error=False, description="An API key: `nearcast keys create`")
 
 
@@ -128,25 +133,52 @@ async def _once(
         body_sha256=hashlib.sha256(raw).hexdigest(),
         customer_id=None if about is None else CustomerId(about),
     )
-    before = await run_in_threadpool(application.once.begin, wanted, application.clock.now())
-    if before is not None:
-        return _again(before)
+    found = await run_in_threadpool(application.once.begin, wanted, application.clock.now())
+    if isinstance(found, Answer):
+        return _again(found)
+
+    def keep(uow: UnitOfWork, response: Response) -> None:
+        answer = _kept(response)
+        found.keep(uow, answer, customer_id=_made(request, answer.content["body"]))
+
+    request.state.asker = replace(asker, keep=keep)
     try:
         response = await handle(request)
-    except Exception:  # one that is cancelled may have done its work: its key stays taken
-        await run_in_threadpool(application.once.forget, wanted)
+    except Exception:  # one that is cancelled may be at work still: its key stays taken
+        await run_in_threadpool(application.once.forget, found)
         raise
-    kept = {"body": json.loads(bytes(response.body) or b"null"), "etag": response.headers.get("etag")}
-    try:
-        await run_in_threadpool(
-            application.once.finish,
-            wanted,
-            Answer(response.status_code, kept),
-            customer_id=_made(request, kept["body"]),
-        )
-    except StoreUnavailable:  # the work is done, and whoever has the answer will not ask again
-        _log.warning("the answer to %s %s could not be kept", request.method, request.scope["route"].path)
+    if not found.is_kept:
+        await _finish(application, request, found, response)
     return response
+
+
+async def _finish(application: Application, request: Request, pending: Pending, response: Response) -> None:
+    try:
+        await run_in_threadpool(application.once.finish, pending, _kept(response))
+    except (StoreUnavailable, StillRunning):  # nothing was written: whoever asks again comes to the same
+        _log.warning("the answer to %s %s could not be kept", request.method, request.scope["route"].path)
+
+
+def _kept(response: Response) -> Answer:
+    body = json.loads(bytes(response.body) or b"null")
+    return Answer(response.status_code, {"body": body, "etag": response.headers.get("etag")})
+
+
+def shown_once(asker: Principal, do: Callable[[Principal], T], show: Callable[[T], Shown]) -> Shown:
+    """The answer to a write. What it comes to is shown; where there is a key, that is kept before the write commits.
+
+    Every route that writes answers by this: else a process that dies behind the commit leaves no answer.
+    """
+
+    def keep(uow: UnitOfWork, result: T) -> None:
+        asker.keep(uow, show(result))
+
+    return show(do(asker if asker.keep is nobody_asks_again else replace(asker, keep=keep)))
+
+
+def gone_once(asker: Principal, do: Callable[[Principal], None]) -> Response:
+    """As `shown_once`, of a write that has no more to say: 204."""
+    return shown_once(asker, do, lambda _: Response(status_code=204))
 
 
 def _made(request: Request, body: Any) -> CustomerId | None:

@@ -7,9 +7,10 @@ from fastapi.responses import JSONResponse
 
 from nearcast.api.body import MIB
 from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, expected_revision, listed, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.domain.sensitive import CATEGORIES
 from nearcast.services.fence_input import names_nothing
+from nearcast.services.sensitive_places import Protected
 
 router = APIRouter(prefix="/v1/sensitive-places", tags=["sensitive places"], route_class=KeyedRoute)
 _EXAMPLE: dict[str, Any] = {
@@ -70,10 +71,10 @@ def put_place(app: App, asker: Asker, place_id: str, feature: Feature, if_match:
     `suppresses` are the ones that overlap it: nothing is sent about them, and what is queued is cancelled.
     """
     named = {**feature, "id": place_id} if names_nothing(feature) else feature
-    expected = expected_revision(if_match)
-    kept = app.sensitive_places.put(asker, place_id, named, app.clock.now(), expected=expected)
-    status = 201 if kept.revision.revision == 1 else 200
-    return answered({**kept.revision.doc, "suppresses": kept.suppresses}, status, etag(kept.revision))
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return shown_once(
+        asker, lambda by: app.sensitive_places.put(by, place_id, named, now, expected=expected), _protected
+    )
 
 
 @router.delete(
@@ -85,5 +86,10 @@ def put_place(app: App, asker: Asker, place_id: str, feature: Feature, if_match:
 )
 def delete_place(app: App, asker: Asker, place_id: str, if_match: IfMatch = None) -> Response:
     """Geofences over it, and over no other, send again."""
-    app.sensitive_places.delete(asker, place_id, app.clock.now(), expected=expected_revision(if_match))
-    return Response(status_code=204)
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return gone_once(asker, lambda by: app.sensitive_places.delete(by, place_id, now, expected=expected))
+
+
+def _protected(kept: Protected) -> JSONResponse:
+    status = 201 if kept.revision.revision == 1 else 200
+    return answered({**kept.revision.doc, "suppresses": kept.suppresses}, status, etag(kept.revision))

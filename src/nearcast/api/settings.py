@@ -6,7 +6,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from nearcast.api.pages import IfMatch, answered, etag, example, expected_revision, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, open_to, shown_once
+from nearcast.services.access import Principal
+from nearcast.services.ports import Revision
 from nearcast.services.scenario import SettingsShape
 
 router = APIRouter(prefix="/v1/settings", tags=["settings"], route_class=KeyedRoute)
@@ -35,8 +37,7 @@ _EXAMPLE: dict[str, Any] = {
 )
 def read_settings(app: App, asker: Asker) -> JSONResponse:
     """The rules in force, their revision as the ETag."""
-    settings = app.tenants.settings(asker.tenant_id)
-    return answered(settings.doc, headers=etag(settings))
+    return _shown(app.tenants.settings(asker.tenant_id))
 
 
 @router.put(
@@ -51,7 +52,14 @@ def put_settings(app: App, asker: Asker, settings: SettingsShape, if_match: IfMa
     the countries and states that customers may be in; a list of states, like US-NY, leaves out those whose clocks are
     the same. Quiet hours of the platform and of customers hold beside these.
     """
-    expected = expected_revision(if_match)
-    now, by = app.clock.now(), asker.actor
-    written = app.tenants.put_settings(asker.tenant_id, settings, now, by=by, expected=expected)
-    return answered(written.doc, headers=etag(written))
+    now, expected = app.clock.now(), expected_revision(if_match)
+
+    def put(by: Principal) -> Revision:
+        tenant_id = by.tenant_id
+        return app.tenants.put_settings(tenant_id, settings, now, by=by.actor, expected=expected, keep=by.keep)
+
+    return shown_once(asker, put, _shown)
+
+
+def _shown(settings: Revision) -> JSONResponse:
+    return answered(settings.doc, headers=etag(settings))

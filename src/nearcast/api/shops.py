@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import model_validator
 
 from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, example, expected_revision, listed, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.domain.errors import InvalidInput
 from nearcast.services.access import Role
 from nearcast.services.ports import Revision
@@ -67,7 +67,8 @@ def list_shops(app: App, asker: Asker, cursor: Cursor = None, limit: Limit = 100
 )
 def create_shop(app: App, asker: Asker, shop: NewShop) -> JSONResponse:
     """Opening hours are written as on OpenStreetMap; without any, they are no rule. 409 where the id is taken."""
-    return _shown(app.shops.put(asker, shop, app.clock.now(), is_new=True), 201)
+    now = app.clock.now()
+    return shown_once(asker, lambda by: app.shops.put(by, shop, now, is_new=True), _created)
 
 
 @router.get(
@@ -87,8 +88,8 @@ def read_shop(app: App, asker: Asker, shop_id: str) -> JSONResponse:
 def put_shop(app: App, asker: Asker, shop_id: str, shop: ShopShape, if_match: IfMatch = None) -> JSONResponse:
     """The whole document: what is left out does not hold any more. Earlier revisions are kept."""
     same_id(shop.id, shop_id)
-    written = app.shops.put(asker, shop, app.clock.now(), expected=expected_revision(if_match))
-    return _shown(written, 201 if written.revision == 1 else 200)
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return shown_once(asker, lambda by: app.shops.put(by, shop, now, expected=expected), _written)
 
 
 @router.delete(
@@ -96,8 +97,16 @@ def put_shop(app: App, asker: Asker, shop_id: str, shop: ShopShape, if_match: If
 )
 def delete_shop(app: App, asker: Asker, shop_id: str, if_match: IfMatch = None) -> Response:
     """409 while campaigns or geofences belong to it."""
-    app.shops.delete(asker, shop_id, app.clock.now(), expected=expected_revision(if_match))
-    return Response(status_code=204)
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return gone_once(asker, lambda by: app.shops.delete(by, shop_id, now, expected=expected))
+
+
+def _created(shop: Revision) -> JSONResponse:
+    return _shown(shop, 201)
+
+
+def _written(shop: Revision) -> JSONResponse:
+    return _shown(shop, 201 if shop.revision == 1 else 200)
 
 
 def _shown(shop: Revision, status: int = 200) -> JSONResponse:

@@ -8,12 +8,13 @@ import hmac
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound, StoreUnavailable
 from nearcast.domain.ids import ShopId, TenantId
+from nearcast.services.answering import Keep, nobody_asks_again
 from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import Store
@@ -36,12 +37,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is asking. `shop_ids` None means every shop of the tenant."""
+    """Who is asking. `shop_ids` None means every shop of the tenant. Every write calls `keep` before it commits."""
 
     tenant_id: TenantId
     key_id: str
     role: Role
     shop_ids: frozenset[ShopId] | None = None
+    keep: Keep = field(default=nobody_asks_again, compare=False, repr=False)
 
     @property
     def actor(self) -> Actor:
@@ -130,12 +132,15 @@ class Access:
         with self._store.reading(tenant_id) as uow:
             return uow.keys.all()
 
-    def revoke(self, tenant_id: TenantId, key_id: str, now: datetime, *, by: Actor) -> None:
+    def revoke(
+        self, tenant_id: TenantId, key_id: str, now: datetime, *, by: Actor, keep: Keep = nobody_asks_again
+    ) -> None:
         """End a key at once; NotFound where there is none that has not been revoked."""
         with self._store.writing(tenant_id) as uow:
             if not uow.keys.revoke(key_id, now):
                 raise NotFound(f"there is no live key {key_id!r}")
             uow.audit.append(_entry(by, "revoked", key_id, now))
+            keep(uow, None)
             uow.commit()
 
     def authenticate(self, token: str, now: datetime) -> Principal | None:

@@ -54,6 +54,7 @@ class Campaigns(Register):
             written = uow.catalogue.campaigns.put_campaign(campaign.id, doc, now, state=state)
             self.note_edit(uow, asker, campaign.id, now, before=standing, after=doc)
             check_catalogue(uow, asker.tenant_id, self.plural, campaign.id)
+            asker.keep(uow, written)
             uow.commit()
         return written
 
@@ -72,6 +73,7 @@ class Campaigns(Register):
             written = uow.catalogue.campaigns.put_campaign(key, standing.doc, now, state=state)
             said = {"state": state.value, "was": standing.state}
             uow.audit.append(AuditEntry(actor=asker.actor, action=action, kind=self.noun, id=key, at=now, detail=said))
+            asker.keep(uow, written)
             uow.commit()
         return written
 

@@ -13,7 +13,8 @@ from nearcast.domain.consent import ConsentAction, ConsentState, consent_state, 
 from nearcast.domain.errors import Conflict, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.access import Principal, hash_of
-from nearcast.services.auditing import of_customer
+from nearcast.services.audit_ports import Actor
+from nearcast.services.auditing import of_customer, recorded
 from nearcast.services.consent_lines import named
 from nearcast.services.customers import known
 from nearcast.services.ledger_ports import Confirmation, LedgerLine
@@ -62,9 +63,11 @@ class Confirmations:
             uow.confirmations.insert(asked)
             told = {"what": "confirmation", "event_id": event_id}
             uow.audit.append(of_customer(asker.actor, "asked", asked.subject, now, told))
+            tenant = urlsafe_b64encode(asker.tenant_id.encode()).decode().rstrip("=")
+            made = NewConfirmation(f"{tenant}.{secret}", asked.sent_at, asked.expires_at)
+            asker.keep(uow, made)
             uow.commit()
-        tenant = urlsafe_b64encode(asker.tenant_id.encode()).decode().rstrip("=")
-        return NewConfirmation(f"{tenant}.{secret}", asked.sent_at, asked.expires_at)
+        return made
 
     def confirm(self, token: str, now: datetime) -> dict[str, Any]:
         """What was confirmed and when; answered again it is the same. NotFound where nothing waits for that token: it
@@ -83,7 +86,8 @@ class Confirmations:
         line = named(_confirmed(granted, asked, at), tenant_id, asked.subject, actor_id=_ACTOR)
         with self._store.writing(tenant_id) as uow:
             # it stands already where an answer was broken off behind the click
-            take_line(uow, self._terms.of(tenant_id), line, now)
+            if take_line(uow, self._terms.of(tenant_id), line, now):
+                uow.audit.append(recorded(Actor(_ACTOR), line, asked.subject, now))
             uow.commit()
         event = line.event
         return {"purpose": event.purpose, "channel": event.channel, "sender": event.sender, "confirmed_at": at}

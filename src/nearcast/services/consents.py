@@ -51,10 +51,11 @@ class Consents:
             is_new = take_line(uow, self._terms.of(asker.tenant_id), line, now)
             if is_new:
                 uow.audit.append(told)
+            standing = uow.consents.lines(customer_id)
+            taken = next(each for each in standing if each.event.event_id == line.event.event_id), is_new
+            asker.keep(uow, taken)
             uow.commit()
-        with self._store.reading(asker.tenant_id) as uow:
-            standing = uow.consents.lines(known(uow, key))  # who was erased meanwhile is not found
-        return next(each for each in standing if each.event.event_id == line.event.event_id), is_new
+        return taken
 
     def ledger(self, asker: Principal, key: str, now: datetime) -> Ledger:
         """Everything that a customer said, and what holds at `now`; NotFound for an unknown customer."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeAlias
 
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.vault import Vault
@@ -51,19 +53,23 @@ class Contacts:
         """Seal the addresses that were written before addresses were, in portions; how many. Broken off, it goes on
         where it stood.
         """
-        return sum(self._seal_all(store, tenant_id) for tenant_id in store.tenants() if has_unsealed(store, tenant_id))
+        return sum(self._seal_all(store, tenant_id) for tenant_id in store.tenants_with_bare_contacts())
 
-    def reseal(self, store: Store, tenant_id: TenantId) -> int:
+    def reseal(self, store: Store, tenant_id: TenantId, now: datetime, *, by: Actor) -> int:
         """Seal with the first key what is sealed with another, in portions; how many. Broken off, it goes on where it
-        stood; one that is changed meanwhile is sealed with the first key anyway, by whoever has it.
+        stood; one that is changed meanwhile is sealed with the first key anyway, by whoever has it. The audit trail
+        tells the key by its id.
         """
         done, last = 0, None
         while True:
             with store.writing(tenant_id) as uow:
                 found = uow.contacts.sealed_otherwise(self._vault.key_id, after=last, limit=_AT_ONCE)
                 done += sum(uow.contacts.reseal(each, self._anew(tenant_id, each)) for each in found)
+                is_last = len(found) < _AT_ONCE
+                if is_last:
+                    uow.audit.append(self._rotated(done, now, by))
                 uow.commit()
-            if len(found) < _AT_ONCE:
+            if is_last:
                 return done
             last = found[-1]
 
@@ -79,6 +85,10 @@ class Contacts:
             done += len(bare)
             if len(bare) < _AT_ONCE:
                 return done
+
+    def _rotated(self, addresses: int, now: datetime, by: Actor) -> AuditEntry:
+        key_id, said = self._vault.key_id, {"addresses": addresses}
+        return AuditEntry(actor=by, action="rotated", kind="data_key", id=key_id, at=now, detail=said)
 
     def _anew(self, tenant_id: TenantId, kept: SealedContact) -> SealedContact:
         address = self._opened(tenant_id, kept)
@@ -96,12 +106,3 @@ class Contacts:
         if kept.address_index is None:
             return kept.sealed
         return self._vault.open(tenant_id, kept.customer_id, kept.channel, kept.sealed)
-
-
-def has_unsealed(store: Store, *tenant_ids: TenantId) -> bool:
-    """Whether an address of these tenants, or of any, was written before addresses were sealed."""
-    for tenant_id in tenant_ids or store.tenants():
-        with store.reading(tenant_id) as uow:
-            if uow.contacts.unsealed(limit=1):
-                return True
-    return False

@@ -160,8 +160,10 @@ class Customers:
                     _tell(uow, asker, "suppressed", key, now, channel=channel)
             working.save()
             suppressed = uow.suppressions.of([key]).get(key, frozenset())
+            written = KnownCustomer(key, doc, addresses, suppressed, is_new=is_first)
+            asker.keep(uow, written)
             uow.commit()
-        return KnownCustomer(key, doc, addresses, suppressed, is_new=is_first)
+        return written
 
     def suppress(
         self, asker: Principal, key: str, channel: str, now: datetime, *, reason: str | None = None
@@ -177,8 +179,10 @@ class Customers:
                 _tell(uow, asker, "suppressed", customer_id, now, channel=channel)
             working.save()
             listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            done = listed, None if cancelled is None else len(cancelled)
+            asker.keep(uow, done)
             uow.commit()
-        return listed, None if cancelled is None else len(cancelled)
+        return done
 
     def unsuppress(self, asker: Principal, key: str, channel: str, reason: str, now: datetime) -> frozenset[str]:
         """Take a customer and their address off a channel's suppression list, and write down who did, and why. Where
@@ -191,6 +195,7 @@ class Customers:
                 raise NotFound(f"customer {key!r} does not stand on the suppression list of {channel}")
             _tell(uow, asker, "unsuppressed", customer_id, now, channel=channel, reason=reason)
             listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            asker.keep(uow, listed)
             uow.commit()
         return listed
 
@@ -208,6 +213,8 @@ class Customers:
             if send is not None:
                 note_other_send(working.world, customer_id, send)
                 working.save()
+                _tell(uow, asker, "noted", customer_id, now, what="send", campaign_id=said.campaign_id)
+                asker.keep(uow, (at, True))
                 uow.commit()
         return at, send is not None
 

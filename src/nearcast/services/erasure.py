@@ -70,5 +70,6 @@ class Erasure:
             receipt = Receipt(subject=subject, erased_at=now, cancelled=len(queued), suppressed=suppressed, rows=rows)
             told = {"cancelled": len(queued), "suppressed": suppressed, "rows": dict(rows)}
             uow.audit.append(of_customer(asker.actor, "erased", subject, now, told))
+            asker.keep(uow, receipt)
             uow.commit()
         return receipt

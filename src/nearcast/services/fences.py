@@ -77,10 +77,15 @@ class Fences(Register):
                 raise _no_shop(shop_id)
             self.note_edit(uow, asker, key, now, before=standing, after=found.feature)
 
+        kept: list[Cared] = []
+
+        def keep(uow: UnitOfWork, written: Revision) -> None:
+            kept.append(Cared(written.doc, care, written))
+            asker.keep(uow, kept[-1])
+
         with self._engines.of(asker.tenant_id) as engine:
-            engine.put_geofence(found.feature, now, place="", may=may)
-        written = self.get(asker, key)
-        return Cared(written.doc, care, written)
+            engine.put_geofence(found.feature, now, place="", may=may, keep=keep)
+        return kept[-1]
 
     def check(self, asker: Principal, feature: Mapping[str, Any], now: datetime, *, repair: bool = False) -> Cared:
         """What `put` would keep and say, and nothing is kept."""
@@ -102,6 +107,7 @@ class Fences(Register):
             standing = self.seen(uow, asker, key)
             check_revision(standing, expected)
             self.note_edit(uow, asker, key, now, before=standing, after=None)
+            asker.keep(uow, None)
 
         with self._engines.of(asker.tenant_id) as engine:
             engine.delete_geofence(GeofenceId(key), now, may=may)

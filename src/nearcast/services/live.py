@@ -12,6 +12,7 @@ from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
 from nearcast.geo.validate import geofence_from_feature
+from nearcast.services.answering import Keep, nobody_asks_again
 from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.delivery import cancel_for_geofence
@@ -244,15 +245,24 @@ class Live:
             return self.catalogue.world(uow.catalogue)
 
     def put_geofence(
-        self, feature: Mapping[str, Any], now: datetime, *, place: str = "geofence", may: Check = _anybody
+        self,
+        feature: Mapping[str, Any],
+        now: datetime,
+        *,
+        place: str = "geofence",
+        may: Check = _anybody,
+        keep: Keep = nobody_asks_again,
     ) -> int:
-        """Bring a geofence into force in place of any earlier revision; its revision. `may` can refuse it."""
+        """Bring a geofence into force in place of any earlier revision; its revision. `may` can refuse it, and `keep`
+        is called with what was written.
+        """
         geofence = geofence_from_feature(feature, place=place)
         with self._steps.writing() as uow:
             may(uow)
             written = uow.catalogue.geofences.put_geofence(geofence, feature, now)
             working = WorkingSet(uow, self.catalogue, uow.tracks.visiting(geofence.id), now)
             working.save_tracks(key for key in working.customer_ids if key in working.world.tracks)
+            keep(uow, written)
             uow.commit()
         return int(written.revision)
 

@@ -8,7 +8,7 @@ from typing import Any
 from nearcast.domain.errors import Conflict, InvalidInput
 from nearcast.domain.ids import CustomerId
 from nearcast.services.access import Principal
-from nearcast.services.ports import Remembered, Store
+from nearcast.services.ports import Remembered, Store, UnitOfWork
 from nearcast.services.vault import CannotOpen, Seals
 
 _GIVEN_UP_AFTER = timedelta(seconds=60)  # longer than any request works: its process has died
@@ -46,6 +46,26 @@ class Answer:
     content: Any
 
 
+class Pending:
+    """A request that runs under its key, until it is answered."""
+
+    def __init__(self, request: Request, taken_at: datetime, seals: Seals) -> None:
+        self.request, self.taken_at, self._seals = request, taken_at, seals
+        self.is_kept = False
+
+    def keep(self, uow: UnitOfWork, answer: Answer, *, customer_id: CustomerId | None = None) -> None:
+        """Keep the answer in the transaction that does the work; `customer_id` is whom it made. StillRunning where the
+        key was given to a later request meanwhile: then this one must not do it, too.
+        """
+        key, sealed = _key(self.request), self._seals.seal_text(json.dumps(answer.content), of=_of(self.request))
+        self.is_kept = uow.idempotency.finish(
+            key, taken_at=self.taken_at, status=answer.status, response=sealed, customer_id=customer_id
+        )
+        # nothing stands there where this very request erases whom it is about
+        if not self.is_kept and uow.idempotency.get(key) is not None:
+            raise StillRunning("this took so long that its Idempotency-Key was given to a later request")
+
+
 class Once:
     """Keys are the asker's own: two clients that count from 1 do not meet."""
 
@@ -53,7 +73,7 @@ class Once:
         """Answers are kept under `seals`: there are addresses in them."""
         self._store, self._seals = store, seals
 
-    def begin(self, request: Request, now: datetime) -> Answer | None:
+    def begin(self, request: Request, now: datetime) -> Answer | Pending:
         """Take the key for a request that starts; the answer of the first one where it has been answered.
 
         StillRunning while it has not, KeyReused where the first one was another request.
@@ -70,11 +90,11 @@ class Once:
 
             before = take()
             if before is not None and before.status is None and now - before.created_at > _GIVEN_UP_AFTER:
-                uow.idempotency.forget(key)
+                uow.idempotency.forget(key, taken_at=before.created_at)
                 before = take()
             uow.commit()
         if before is None:
-            return None
+            return Pending(request, now, self._seals)
         if (before.route, before.body_sha256) != (request.route, request.body_sha256):
             raise KeyReused("came before with another request: take a new key", place="Idempotency-Key")
         if before.status is None:
@@ -85,17 +105,16 @@ class Once:
             raise Conflict("this was answered before; the answer was sealed with a key that is gone") from None
         return Answer(before.status, content)
 
-    def finish(self, request: Request, answer: Answer, *, customer_id: CustomerId | None = None) -> None:
-        """Keep the answer for whoever asks again; `customer_id` is whom it made."""
-        sealed = self._seals.seal_text(json.dumps(answer.content), of=_of(request))
-        with self._store.writing(request.asker.tenant_id) as uow:
-            uow.idempotency.finish(_key(request), status=answer.status, response=sealed, customer_id=customer_id)
+    def finish(self, pending: Pending, answer: Answer) -> None:
+        """Keep the answer of a request that has written nothing, for whoever asks again."""
+        with self._store.writing(pending.request.asker.tenant_id) as uow:
+            pending.keep(uow, answer)
             uow.commit()
 
-    def forget(self, request: Request) -> None:
-        """Let the key go: the request came to nothing and may be tried again."""
-        with self._store.writing(request.asker.tenant_id) as uow:
-            uow.idempotency.forget(_key(request))
+    def forget(self, pending: Pending) -> None:
+        """Let the key go of a request that came to nothing: it may be tried again. What was answered stays."""
+        with self._store.writing(pending.request.asker.tenant_id) as uow:
+            uow.idempotency.forget(_key(pending.request), taken_at=pending.taken_at)
             uow.commit()
 
 

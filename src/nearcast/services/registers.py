@@ -115,6 +115,7 @@ class Register(ABC):
             self.documents(uow.catalogue).delete(key, now)
             self.note_edit(uow, asker, key, now, before=standing, after=None)
             check_catalogue(uow, asker.tenant_id, self.plural, key)
+            asker.keep(uow, None)
             uow.commit()
 
 

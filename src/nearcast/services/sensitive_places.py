@@ -56,13 +56,16 @@ class SensitivePlaces(Register):
         place = sensitive_place(feature, place="")
         if place.ground.id != key:
             raise InvalidInput(f"is {place.ground.id!r}, and the address says {key!r}", place="id")
+        with self._engines.of(asker.tenant_id) as engine:
+            world = engine.world()
         with self._store.writing(asker.tenant_id) as uow:
             standing = self.may_write(uow, asker, key, feature, is_new=False, expected=expected)
             written = uow.catalogue.sensitive_places.put(key, feature, now)
             self.note_edit(uow, asker, key, now, before=standing, after=written.doc)
+            protected = Protected(written, _lying_over(place, world, now))
+            asker.keep(uow, protected)
             uow.commit()
-        with self._engines.of(asker.tenant_id) as engine:
-            return Protected(written, _lying_over(place, engine.world(), now))
+        return protected
 
     def delete(self, asker: Principal, key: str, now: datetime, *, expected: int | None = None) -> None:
         """Protect a place no longer: geofences over it send again from then on."""

@@ -36,6 +36,7 @@ class Shops(Register):
             written = uow.catalogue.shops.put(shop.id, doc, now)
             self.note_edit(uow, asker, shop.id, now, before=standing, after=doc)
             check_catalogue(uow, asker.tenant_id, self.plural, shop.id)
+            asker.keep(uow, written)
             uow.commit()
         return written
 

@@ -6,6 +6,7 @@ from typing import Any
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import TenantId
 from nearcast.domain.local_time import zone
+from nearcast.services.answering import Keep, nobody_asks_again
 from nearcast.services.audit_ports import SYSTEM, Actor
 from nearcast.services.auditing import edit_entry
 from nearcast.services.ports import Revision, Store
@@ -76,7 +77,14 @@ class Tenants:
         return found
 
     def put_settings(
-        self, tenant_id: TenantId, settings: SettingsShape, now: datetime, *, by: Actor, expected: int | None = None
+        self,
+        tenant_id: TenantId,
+        settings: SettingsShape,
+        now: datetime,
+        *,
+        by: Actor,
+        expected: int | None = None,
+        keep: Keep = nobody_asks_again,
     ) -> Revision:
         """Put other rules into force, whole: what is left out does not hold any more."""
         if "id" in settings.tenant.model_fields_set and settings.tenant.id != tenant_id:
@@ -90,5 +98,6 @@ class Tenants:
             before = None if standing is None else standing.doc
             uow.audit.append(edit_entry(by, _KIND, tenant_id, now, before=before, after=doc))
             check_catalogue(uow, tenant_id, "settings", "settings")
+            keep(uow, written)
             uow.commit()
         return written

@@ -13,7 +13,7 @@ from nearcast.store.tables import idempotency
 
 
 class Idempotency:
-    """One tenant's idempotency keys."""
+    """One tenant's idempotency keys. Whoever took a key is known by the instant at which it was taken."""
 
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
@@ -29,15 +29,19 @@ class Idempotency:
                 return before
         return None
 
-    def finish(self, key: str, *, status: int, response: str, customer_id: CustomerId | None = None) -> None:
-        """Keep the answer, and whom it is about where that was not known before."""
+    def finish(
+        self, key: str, *, taken_at: datetime, status: int, response: str, customer_id: CustomerId | None = None
+    ) -> bool:
+        """Keep the answer, and whom it is about where that was not known before; False where the key is no longer that
+        of a request which took it then and runs.
+        """
         whom = {} if customer_id is None else {"customer_id": customer_id}
-        kept = update(idempotency).where(*self._is(key)).values(status=status, response=response, **whom)
-        self._connection.execute(kept)
+        kept = update(idempotency).where(*self._runs(key, taken_at)).values(status=status, response=response, **whom)
+        return self._connection.execute(kept).rowcount > 0
 
-    def forget(self, key: str) -> None:
-        """Let a key go, for a request that came to nothing."""
-        self._connection.execute(delete(idempotency).where(*self._is(key)))
+    def forget(self, key: str, *, taken_at: datetime) -> None:
+        """Let a key go, for a request that took it then and has come to nothing."""
+        self._connection.execute(delete(idempotency).where(*self._runs(key, taken_at)))
 
     def get(self, key: str) -> Remembered | None:
         row = self._connection.execute(select(idempotency).where(*self._is(key))).one_or_none()
@@ -58,3 +62,6 @@ class Idempotency:
 
     def _is(self, key: str) -> tuple[Any, ...]:
         return idempotency.c.tenant_id == self._tenant, idempotency.c.key == key
+
+    def _runs(self, key: str, taken_at: datetime) -> tuple[Any, ...]:
+        return *self._is(key), idempotency.c.created_at == taken_at, idempotency.c.status.is_(None)

@@ -10,6 +10,7 @@ from sqlalchemy import Select, delete, func, select
 from nearcast.domain.ids import TenantId
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
+from nearcast.store.customer_tables import contact
 from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product, upsert
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
@@ -62,6 +63,10 @@ class SqlStore:
     def tenants_with_messages(self, due_by: datetime) -> list[TenantId]:
         """Tenants with a queued message that may go by that instant, by id."""
         return self._tenants(queued_by(due_by))
+
+    def tenants_with_bare_contacts(self) -> list[TenantId]:
+        """Tenants with an address that was written before addresses were sealed, by id."""
+        return self._tenants(select(contact.c.tenant_id).where(contact.c.address_index.is_(None)))
 
     def _tenants(self, ids: Select[str]) -> list[TenantId]:
         with Transaction(self.engine, read_only=True) as transaction:
