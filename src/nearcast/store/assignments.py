@@ -6,6 +6,7 @@ from sqlalchemy import Connection, insert, select
 
 from nearcast.domain.experiment import Assignment
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.store.dialect import among
 from nearcast.store.page import chunks
 from nearcast.store.tables import assignment
 
@@ -37,7 +38,7 @@ class Assignments:
         found: dict[CustomerId, list[Assignment]] = {}
         c = assignment.c
         for ids in chunks(sorted(set(customer_ids))):
-            mine = select(assignment).where(c.tenant_id == self._tenant, c.customer_id.in_(ids))
+            mine = select(assignment).where(c.tenant_id == self._tenant, among(c.customer_id, ids))
             for row in self._connection.execute(mine.order_by(c.at, c.experiment, c.arm)):
                 each = Assignment(experiment=row.experiment, arm=row.arm, percent=row.percent, at=row.at)
                 found.setdefault(CustomerId(row.customer_id), []).append(each)

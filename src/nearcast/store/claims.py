@@ -15,7 +15,7 @@ from nearcast.domain.message import MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.domain.throttle import Quota, Throttle
 from nearcast.services.ports import Claim
-from nearcast.store.dialect import free_names
+from nearcast.store.dialect import among, free_names
 from nearcast.store.message_rows import message_from_row
 from nearcast.store.tables import message
 from nearcast.store.throttles import hold_quota, keep_quota
@@ -59,7 +59,7 @@ def claim(
         return []
     until = now + timedelta(seconds=lease_s)
     claimed = {"status": CLAIMED, "lease_owner": owner, "lease_until": until, "attempt": _here.attempt + 1}
-    mine = _here.seq.in_([row.seq for row in passed]) & (_here.status == QUEUED) & _IS_ALONE
+    mine = among(_here.seq, [row.seq for row in passed]) & (_here.status == QUEUED) & _IS_ALONE
     taken = connection.execute(update(message).where(mine).values(claimed).returning(message)).all()
     return [
         Claim(message=message_from_row(row), owner=owner, attempt=row.attempt, until=until)
@@ -116,7 +116,7 @@ def _say_why(connection: Connection, tenant: TenantId, now: datetime, limit: int
     rows = connection.execute(held.with_for_update(of=message, skip_locked=True)).all()
     untold = [row.seq for row in rows if row.reason != Reason.RATE_LIMITED]
     if untold:
-        connection.execute(update(message).where(_here.seq.in_(untold)).values(reason=Reason.RATE_LIMITED.value))
+        connection.execute(update(message).where(among(_here.seq, untold)).values(reason=Reason.RATE_LIMITED.value))
 
 
 def _due(tenant: TenantId, now: datetime) -> Select[Any]:

@@ -14,7 +14,7 @@ from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
 from nearcast.services.ledger_ports import Chain, LedgerLine
 from nearcast.services.report import rfc3339
 from nearcast.store.customer_tables import consent_event, customer, ledger_head
-from nearcast.store.dialect import upsert
+from nearcast.store.dialect import among, upsert
 from nearcast.store.page import chunks
 
 _CHAINED = ("seq", "position", "prev_hash", "row_hash")
@@ -85,7 +85,7 @@ class Consents:
         """The events of customers in ledger order; those without any are left out."""
         found: dict[CustomerId, list[ConsentEvent]] = {}
         for ids in chunks(sorted(set(customer_ids))):
-            mine = self._lines.where(customer.c.id.in_(ids))
+            mine = self._lines.where(among(customer.c.id, ids))
             for row in self._connection.execute(mine.order_by(consent_event.c.seq)):
                 found.setdefault(CustomerId(row.customer_id), []).append(_event(row))
         return {customer_id: in_ledger_order(events) for customer_id, events in found.items()}
@@ -165,7 +165,7 @@ class Consents:
         asked, found = sorted(set(customer_ids)), dict[CustomerId, str]()
         for ids in chunks(asked):
             mine = select(customer.c.id, customer.c.subject).where(customer.c.tenant_id == self._tenant)
-            mine = mine.where(customer.c.id.in_(ids)).order_by(customer.c.id).with_for_update()
+            mine = mine.where(among(customer.c.id, ids)).order_by(customer.c.id).with_for_update()
             found |= {CustomerId(row.id): row.subject for row in self._connection.execute(mine)}
         for key in asked:
             if key not in found:
@@ -175,14 +175,14 @@ class Consents:
     def _standing(self, event_ids: Iterable[str]) -> set[str]:
         line, found = consent_event.c, set[str]()
         for ids in chunks(sorted(event_ids)):
-            mine = select(line.event_id).where(line.tenant_id == self._tenant, line.event_id.in_(ids))
+            mine = select(line.event_id).where(line.tenant_id == self._tenant, among(line.event_id, ids))
             found |= set(self._connection.scalars(mine))
         return found
 
     def _heads(self, subjects: Iterable[str]) -> dict[str, Head]:
         head, found = ledger_head.c, dict[str, Head]()
         for some in chunks(sorted(subjects)):
-            mine = select(ledger_head).where(head.tenant_id == self._tenant, head.subject.in_(some))
+            mine = select(ledger_head).where(head.tenant_id == self._tenant, among(head.subject, some))
             found |= {row.subject: _head(row) for row in self._connection.execute(mine)}
         return found
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_, 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.contact_ports import SealedContact
 from nearcast.store.customer_tables import contact
+from nearcast.store.dialect import among
 from nearcast.store.page import chunks
 
 
@@ -21,7 +22,7 @@ class Contacts:
         """The addresses of customers by channel; those without any are left out."""
         found: dict[CustomerId, list[SealedContact]] = {}
         for ids in chunks(sorted(set(customer_ids))):
-            mine = self._mine().where(contact.c.customer_id.in_(ids))
+            mine = self._mine().where(among(contact.c.customer_id, ids))
             for kept in self._contacts(mine.order_by(contact.c.customer_id, contact.c.channel)):
                 found.setdefault(kept.customer_id, []).append(kept)
         return found
@@ -29,7 +30,7 @@ class Contacts:
     def replace(self, contacts: Mapping[CustomerId, Sequence[SealedContact]]) -> None:
         """Write all addresses of customers, in place of those that they had. The customers must exist."""
         for ids in chunks(sorted(contacts)):
-            mine = (contact.c.tenant_id == self._tenant) & contact.c.customer_id.in_(ids)
+            mine = (contact.c.tenant_id == self._tenant) & among(contact.c.customer_id, ids)
             self._connection.execute(delete(contact).where(mine))
         rows = [self._row(kept) for _, all_of in sorted(contacts.items()) for kept in all_of]
         if rows:

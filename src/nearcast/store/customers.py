@@ -13,7 +13,7 @@ from nearcast.domain.local_time import zone
 from nearcast.services.ports import Page
 from nearcast.services.quiet_hours import kept_quiet_hours
 from nearcast.store.customer_tables import contact, customer, suppression
-from nearcast.store.dialect import insert_new, upsert
+from nearcast.store.dialect import among, insert_new, upsert
 from nearcast.store.page import chunks, page_of
 from nearcast.store.suppressions import is_listed
 
@@ -109,7 +109,7 @@ class Customers:
         return {"tenant_id": self._tenant, "id": customer_id, "doc": dict(doc), "created_at": at, "updated_at": at}
 
     def _where(self, ids: Sequence[CustomerId]) -> Any:
-        return select(customer).where(customer.c.tenant_id == self._tenant, customer.c.id.in_(ids))
+        return select(customer).where(customer.c.tenant_id == self._tenant, among(customer.c.id, ids))
 
 
 @dataclass(slots=True)
@@ -120,10 +120,10 @@ class _Channels:
 
 def _channels(connection: Connection, tenant: TenantId, ids: Sequence[CustomerId]) -> dict[CustomerId, _Channels]:
     """Where customers can be reached and where they must not be, without opening an address."""
-    mine = (contact.c.tenant_id == tenant) & contact.c.customer_id.in_(ids)
+    mine = (contact.c.tenant_id == tenant) & among(contact.c.customer_id, ids)
     by_address = select(contact.c.customer_id, contact.c.channel, true().label("reaches"), is_listed().label("listed"))
     by_name = select(suppression.c.customer_id, suppression.c.channel, false().label("reaches"), true().label("listed"))
-    named = (suppression.c.tenant_id == tenant) & suppression.c.customer_id.in_(ids)
+    named = (suppression.c.tenant_id == tenant) & among(suppression.c.customer_id, ids)
     found: dict[CustomerId, _Channels] = {}
     for key, channel, reaches, is_suppressed in connection.execute(
         union_all(by_address.where(mine), by_name.where(named))

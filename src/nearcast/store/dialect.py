@@ -1,13 +1,19 @@
 """What SQLite and PostgreSQL say differently; with `types` the only place that asks which one it is."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, text
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Engine, String, Table, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from nearcast.store.engine import BEGIN
 from nearcast.store.row_security import protect, take_role, unprotected
@@ -143,3 +149,48 @@ def its_now(connection: Connection) -> datetime:
         return found.astimezone(UTC)
     said = connection.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')")).scalar_one()
     return datetime.fromisoformat(said)
+
+
+class _Listed(TypeDecorator[Any]):
+    """Texts or whole numbers as one parameter: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, *, are_numbers: bool) -> None:
+        super().__init__()
+        self.are_numbers = are_numbers
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.ARRAY(BigInteger() if self.are_numbers else String()))
+        return dialect.type_descriptor(String())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return value if dialect.name == "postgresql" else json.dumps(value)
+
+
+class _Among(FunctionElement[bool]):
+    name = "among"
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(_Among)
+def _in_array(element: _Among, compiler: SQLCompiler, **said: Any) -> str:
+    column, values = (compiler.process(clause, **said) for clause in element.clauses)
+    return f"{column} = ANY ({values})"
+
+
+@compiles(_Among, "sqlite")
+def _in_json(element: _Among, compiler: SQLCompiler, **said: Any) -> str:
+    column, values = (compiler.process(clause, **said) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - names alone
+
+
+def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """Whether a column is one of the values. As IN, but the statement is the same however many there are: it is
+    compiled, parsed and planned once.
+    """
+    are_numbers = isinstance(column.type, BigInteger)
+    return _Among(column, bindparam("listed", list(values), _Listed(are_numbers=are_numbers), unique=True))

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from nearcast.domain.ids import DecisionId, TenantId
 from nearcast.services.ports import MatchLogFilter, Page
+from nearcast.store.dialect import among
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import match_log
@@ -57,7 +58,7 @@ class MatchLog:
         """Which of these have been decided."""
         found: set[DecisionId] = set()
         for ids in chunks(set(decision_ids)):
-            there = self._mine().with_only_columns(match_log.c.decision_id).where(match_log.c.decision_id.in_(ids))
+            there = self._mine().with_only_columns(match_log.c.decision_id).where(among(match_log.c.decision_id, ids))
             found |= {DecisionId(key) for key in self._connection.scalars(there)}
         return found
 
@@ -80,9 +81,9 @@ def _conditions(wanted: MatchLogFilter) -> list[ColumnElement[bool]]:
     }
     found: list[ColumnElement[bool]] = [c[name] == value for name, value in said.items() if value is not None]
     if wanted.shop_ids is not None:
-        found.append(c.shop_id.in_(wanted.shop_ids))
+        found.append(among(c.shop_id, wanted.shop_ids))
     if wanted.geofence_ids is not None:
-        found.append(c.geofence_id.in_(wanted.geofence_ids))
+        found.append(among(c.geofence_id, wanted.geofence_ids))
     if wanted.since is not None:
         found.append(c.decided_at >= wanted.since)
     if wanted.until is not None:

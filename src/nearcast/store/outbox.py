@@ -15,6 +15,7 @@ from nearcast.domain.throttle import Throttle
 from nearcast.services.ports import Claim, MessageFilter, Page
 from nearcast.store.budgets import Budgets
 from nearcast.store.claims import CLAIMED, NO_LEASE, QUEUED, SENDING, claim, expire, rescue
+from nearcast.store.dialect import among
 from nearcast.store.message_rows import message_changes, message_from_row, message_to_row
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.pruning import delete_some
@@ -118,7 +119,7 @@ class Outbox:
         """All messages of customers in the order of queueing; those without any are left out."""
         found: dict[CustomerId, list[Message]] = {}
         for ids in chunks(sorted(set(customer_ids))):
-            for item in self._messages(self._mine().where(message.c.customer_id.in_(ids)).order_by(message.c.seq)):
+            for item in self._messages(self._mine().where(among(message.c.customer_id, ids)).order_by(message.c.seq)):
                 found.setdefault(item.customer_id, []).append(item)
         return found
 
@@ -132,7 +133,7 @@ class Outbox:
         newest_first = (or_(message.c.status.in_(_TAKES_SLOT), _FAILED_LATE).desc(), at.desc(), message.c.seq.desc())
         place = func.row_number().over(partition_by=alike, order_by=newest_first).label("place")
         for ids in chunks(sorted(set(customer_ids))):
-            ranked = self._mine().add_columns(place).where(message.c.customer_id.in_(ids)).subquery()
+            ranked = self._mine().add_columns(place).where(among(message.c.customer_id, ids)).subquery()
             at = func.coalesce(ranked.c.sent_at, ranked.c.queued_at)
             counts = or_(ranked.c.status.in_([QUEUED, CLAIMED]), at >= since, ranked.c.place == 1)
             for item in self._messages(select(ranked).where(counts).order_by(ranked.c.seq)):
@@ -153,7 +154,7 @@ class Outbox:
         """What the providers call these messages; those that they have not named are left out."""
         found: dict[MessageId, str] = {}
         for ids in chunks(message_ids):
-            named = self._mine().where(message.c.id.in_(ids), message.c.provider_id.is_not(None))
+            named = self._mine().where(among(message.c.id, ids), message.c.provider_id.is_not(None))
             for row in self._connection.execute(named.with_only_columns(message.c.id, message.c.provider_id)):
                 found[MessageId(row.id)] = row.provider_id
         return found
@@ -189,7 +190,7 @@ class Outbox:
             if (value := getattr(wanted, name)) is not None:
                 found = found.where(message.c[name] == str(value))
         if wanted.shop_ids is not None:
-            found = found.where(message.c.shop_id.in_(wanted.shop_ids))
+            found = found.where(among(message.c.shop_id, wanted.shop_ids))
         if cursor is not None:
             found = found.where(seq < as_seq(cursor) if newest_first else seq > as_seq(cursor))
         rows = self._connection.execute(found)
@@ -208,7 +209,7 @@ class Outbox:
         """Those of the messages that are in one of the statuses, and stay so until the transaction ends."""
         found: list[Any] = []
         for ids in chunks(sorted(message_ids)):
-            asked = self._mine().where(message.c.id.in_(ids), message.c.status.in_(statuses)).order_by(message.c.id)
+            asked = self._mine().where(among(message.c.id, ids), message.c.status.in_(statuses)).order_by(message.c.id)
             columns = asked.with_only_columns(message.c.id, message.c.lease_owner, message.c.attempt)
             found += self._connection.execute(columns.with_for_update()).all()
         return found

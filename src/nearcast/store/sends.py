@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
 from nearcast.store.budgets import Budgets
+from nearcast.store.dialect import among
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import other_send
@@ -45,7 +46,7 @@ class Sends:
         """The sends of customers in the order of adding; those without any are left out."""
         found: dict[CustomerId, list[Send]] = {}
         for ids in chunks(sorted(set(customer_ids))):
-            mine = (other_send.c.tenant_id == self._tenant) & other_send.c.customer_id.in_(ids)
+            mine = (other_send.c.tenant_id == self._tenant) & among(other_send.c.customer_id, ids)
             for row in self._connection.execute(select(other_send).where(mine).order_by(other_send.c.seq)):
                 found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
         return found
@@ -57,7 +58,7 @@ class Sends:
         alike = (c.customer_id, c.campaign_id, c.shop_id, c.geofence_id, c.is_ghost)
         place = func.row_number().over(partition_by=alike, order_by=(c.at.desc(), c.seq.desc())).label("place")
         for ids in chunks(sorted(set(customer_ids))):
-            mine = (c.tenant_id == self._tenant) & c.customer_id.in_(ids)
+            mine = (c.tenant_id == self._tenant) & among(c.customer_id, ids)
             ranked = select(other_send, place).where(mine).subquery()
             counts = (ranked.c.at >= since) | (ranked.c.place == 1)
             for row in self._connection.execute(select(ranked).where(counts).order_by(ranked.c.seq)):
@@ -75,7 +76,7 @@ class Sends:
         for ids in chunks(sorted(set(campaign_ids))):
             counted = (
                 select(other_send.c.campaign_id, func.count())
-                .where(other_send.c.tenant_id == self._tenant, other_send.c.campaign_id.in_(ids))
+                .where(other_send.c.tenant_id == self._tenant, among(other_send.c.campaign_id, ids))
                 .where(other_send.c.is_ghost.is_(False))
                 .group_by(other_send.c.campaign_id)
             )

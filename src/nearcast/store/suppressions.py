@@ -10,7 +10,7 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.contact_ports import EVERY_CHANNEL
 from nearcast.store.customer_tables import contact, suppression
 from nearcast.store.customer_tables import suppressed_address as listed
-from nearcast.store.dialect import insert_into, upsert
+from nearcast.store.dialect import among, insert_into, upsert
 from nearcast.store.page import chunks
 
 
@@ -52,7 +52,7 @@ class Suppressions:
         """The channels on whose lists customers stand, or their addresses there; those on none are left out."""
         found: dict[CustomerId, set[str]] = {}
         for ids in chunks(sorted(set(customer_ids))):
-            mine = (suppression.c.tenant_id == self._tenant) & suppression.c.customer_id.in_(ids)
+            mine = (suppression.c.tenant_id == self._tenant) & among(suppression.c.customer_id, ids)
             by_name = select(suppression.c.customer_id, suppression.c.channel).where(mine)
             by_address = select(contact.c.customer_id, contact.c.channel).where(self._contacts_of(ids), is_listed())
             for key, channel in self._connection.execute(union(by_name, by_address)):
@@ -97,7 +97,7 @@ class Suppressions:
         )
 
     def _contacts_of(self, ids: Iterable[CustomerId]) -> ColumnElement[bool]:
-        mine = (contact.c.tenant_id == self._tenant) & contact.c.customer_id.in_(list(ids))
+        mine = (contact.c.tenant_id == self._tenant) & among(contact.c.customer_id, ids)
         return mine & contact.c.address_index.is_not(None)
 
 

@@ -11,7 +11,7 @@ from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
 from nearcast.domain.local_time import zone
 from nearcast.services.ports import KeptTrack
 from nearcast.store.customer_tables import consent_event, customer
-from nearcast.store.dialect import upsert
+from nearcast.store.dialect import among, upsert
 from nearcast.store.page import chunks
 from nearcast.store.tables import track, visiting
 from nearcast.store.track_codec import track_from_json, track_to_json
@@ -27,7 +27,7 @@ class Tracks:
         """The tracks of customers; those without one are left out."""
         found: dict[CustomerId, KeptTrack] = {}
         for ids in chunks(sorted(set(customer_ids))):
-            mine = (track.c.tenant_id == self._tenant) & track.c.customer_id.in_(ids)
+            mine = (track.c.tenant_id == self._tenant) & among(track.c.customer_id, ids)
             for row in self._connection.execute(select(track).where(mine)):
                 key = CustomerId(row.customer_id)
                 found[key] = KeptTrack(
@@ -120,5 +120,5 @@ class Tracks:
 
     def _delete(self, table: Any, customer_ids: Iterable[CustomerId]) -> None:
         for ids in chunks(sorted(set(customer_ids))):
-            mine = (table.c.tenant_id == self._tenant) & table.c.customer_id.in_(ids)
+            mine = (table.c.tenant_id == self._tenant) & among(table.c.customer_id, ids)
             self._connection.execute(delete(table).where(mine))
