@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import APIRouter
 
 from nearcast.api.app import create_app
+from nearcast.console.checkin import checkin_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.services.application import Application
 from nearcast.worker.worker import Worker
@@ -59,7 +60,8 @@ def run(
     """Serve on `listening`, or without it only work, until told to end; what is in hand is finished first."""
     worker = Worker(application, set(roles) - {"api"})
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
-    app = create_app(replace(application, worker_status=worker.status), pages=pages, public_url=public_url)
+    served = replace(application, worker_status=worker.status)
+    app = create_app(served, pages=[checkin_pages(), *pages], public_url=public_url)
     with _started(worker, *beside):
         if listening is None:
             say(f"nearcast works as {', '.join(sorted(roles))}")

@@ -3,7 +3,6 @@
 What is wrong with a request is raised as the project's errors; the app that holds these routes turns them into answers.
 """
 
-from importlib.resources import files
 from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,17 +10,11 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nearcast.console.static_files import static_files
 from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
 from nearcast.services.demo.demo import Demo
 
 _MOST_BYTES = 1_000
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 class Place(BaseModel):
@@ -36,7 +29,7 @@ class Place(BaseModel):
 def demo_pages(demo: Demo) -> APIRouter:
     """The routes of the page, its files and what it polls."""
     router = APIRouter(include_in_schema=False)
-    files_by_name = _static_files()
+    files_by_name = static_files("static")
 
     @router.get("/")
     def page() -> Response:
@@ -67,15 +60,6 @@ def demo_pages(demo: Demo) -> APIRouter:
         return files_by_name[name]
 
     return router
-
-
-def _static_files() -> dict[str, Response]:
-    found = {}
-    for file in files("nearcast.console").joinpath("static").iterdir():
-        kind = _TYPES.get(file.name[file.name.rfind(".") :])
-        if kind is not None:
-            found[file.name] = Response(file.read_bytes(), media_type=kind, headers=_HEADERS)
-    return found
 
 
 def _from_this_page(request: Request) -> None:

@@ -1,0 +1,65 @@
+// Watches where the phone is, and keeps its screen on meanwhile: browsers stop telling when it goes dark.
+
+const SOONEST_MS = 5_000;  // a phone may tell many times a second
+const AGAIN_MS = 30_000;  // it tells nothing while it stands still, and standing there is what a visit is
+const OPTIONS = { enableHighAccuracy: true, maximumAge: 0, timeout: 60_000 };
+const KINDS = { 1: "denied", 2: "unavailable", 3: "timeout" };
+const CLOCK_MS = 86_400_000;  // some browsers count from another epoch
+
+export class Watch {
+  constructor({ onFix, onProblem }) {
+    Object.assign(this, { onFix, onProblem });
+    this.isOn = false;
+    this.toldAt = -Infinity;
+    this.wake = () => document.visibilityState === "visible" && this.keepAwake();
+  }
+
+  start() {
+    if (!navigator.geolocation || !isSecureContext) {
+      this.onProblem("missing");
+      return;
+    }
+    this.isOn = true;
+    this.id = navigator.geolocation.watchPosition((at) => this.tell(at), (error) => this.fail(error), OPTIONS);
+    this.timer = setInterval(() => this.ask(), AGAIN_MS);
+    document.addEventListener("visibilitychange", this.wake);
+    this.keepAwake();
+  }
+
+  stop() {
+    this.isOn = false;
+    if (this.id !== undefined) navigator.geolocation.clearWatch(this.id);
+    clearInterval(this.timer);
+    document.removeEventListener("visibilitychange", this.wake);
+    this.lock?.release().catch(() => {});
+    this.lock = null;
+  }
+
+  ask() {
+    if (performance.now() - this.toldAt < AGAIN_MS) return;
+    navigator.geolocation.getCurrentPosition((at) => this.tell(at), () => {}, OPTIONS);
+  }
+
+  tell(at) {
+    if (!this.isOn || performance.now() - this.toldAt < SOONEST_MS) return;
+    this.toldAt = performance.now();
+    const now = Date.now(), isOdd = Math.abs(at.timestamp - now) > CLOCK_MS;
+    const { latitude: lat, longitude: lon, accuracy: accuracy_m, speed: speed_mps } = at.coords;
+    const recorded_at = Math.round(isOdd ? now : at.timestamp);
+    this.onFix({ ping_id: crypto.randomUUID(), recorded_at, lat, lon, accuracy_m, speed_mps });
+  }
+
+  fail(error) {
+    if (this.isOn) this.onProblem(KINDS[error.code] ?? "unavailable");
+  }
+
+  async keepAwake() {
+    try {
+      const lock = await navigator.wakeLock?.request("screen");
+      if (this.isOn) this.lock = lock;
+      else await lock?.release();
+    } catch {
+      // the phone saves its battery: sharing goes on while it is looked at
+    }
+  }
+}
