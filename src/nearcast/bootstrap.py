@@ -15,6 +15,7 @@ from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
 from nearcast.clock import FollowingClock, PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
+from nearcast.feeds.by_name import PHONE_FEEDS
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
 from nearcast.geo import zones
@@ -32,6 +33,7 @@ from nearcast.services.consents import Consents
 from nearcast.services.contacts import Contacts
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
+from nearcast.services.devices import Devices
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
 from nearcast.services.erasure import Erasure
@@ -48,7 +50,9 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.once import Once
 from nearcast.services.partitions import Partitions
+from nearcast.services.patience import Patience
 from nearcast.services.personal_data import PersonalData
+from nearcast.services.phones import Phones
 from nearcast.services.ports import Channel, Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
@@ -206,6 +210,9 @@ def application(
         erasure=Erasure(store, terms),
         consents=Consents(store, terms),
         confirmations=Confirmations(store, terms),
+        devices=Devices(store),
+        patience=Patience(),
+        phones=Phones(store, intake, PHONE_FEEDS),
         ledger_proof=LedgerProof(store),
         evidence=Evidence(store),
         reminders=Reminders(store),

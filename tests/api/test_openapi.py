@@ -11,6 +11,9 @@ from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
 
 pytestmark = pytest.mark.enable_socket
+FEEDS = "/v1/feeds/"
+BY_KEY: list[dict[str, list[str]]] = [{"HTTPBearer": []}]
+BY_DEVICE = [{"HTTPBasic": []}, *BY_KEY, {"DeviceToken": []}]
 OPEN = ("/healthz", "/readyz", "/v1/confirmations/{token}")
 PROBLEM = "application/problem+json"
 NAMES = {
@@ -37,6 +40,7 @@ STORY = """
     POST /v1/customers/{customer_id}/sends · GET /v1/customers/{customer_id}/export
     POST /v1/keys · GET /v1/keys · POST /v1/keys/{key_id}/rotate · DELETE /v1/keys/{key_id} · GET /v1/audit
     GET /v1/compliance/record-of-processing · GET /v1/compliance/dpia
+    POST /v1/devices · GET /v1/devices · POST /v1/feeds/owntracks · DELETE /v1/devices/{device_id}
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
     GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
@@ -50,7 +54,7 @@ STORY = """
 def test_every_operation_says_what_it_is_who_may_and_what_can_go_wrong(sqlite_service: Service):
     names = []
     for each in operations(sqlite_service):
-        said = each.said
+        said, is_feed = each.said, each.path.startswith(FEEDS)
         assert said["summary"], each
         assert said["description"], each
         assert said["tags"], each
@@ -61,9 +65,9 @@ def test_every_operation_says_what_it_is_who_may_and_what_can_go_wrong(sqlite_se
             assert "security" not in said, each
             assert each.roles == [], each
         else:
-            assert said["security"] == [{"HTTPBearer": []}], each
+            assert said["security"] == (BY_DEVICE if is_feed else BY_KEY), each
             assert "operator" in each.roles, each
-        if each.method in ("POST", "PUT", "DELETE") and each.path not in OPEN:
+        if each.method in ("POST", "PUT", "DELETE") and each.path not in OPEN and not is_feed:
             assert "Idempotency-Key" in each.parameters["header"], each
         names.append(said["operationId"])
     assert len(set(names)) == len(names)
@@ -98,11 +102,13 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
         answer = _ask(operator, told[name], names)
         status, shown = told[name].answer
         assert answer.status_code == status, f"{name}: {answer.text}"
-        if shown is not None:
+        if isinstance(shown, dict):
             _check_keys(name, answer.json(), shown)
         names |= {key: answer.json()["token"] for key in ("token",) if name.endswith("/confirmation")}
         if name == "GET /v1/customers/{customer_id}/evidence":
             names["subject"] = answer.json()["subject"]
+        if name == "POST /v1/devices":
+            names["device_id"] = answer.json()["device_id"]
         if name == "POST /v1/keys":
             names["key_id"] = answer.json()["id"]
 
@@ -111,6 +117,8 @@ def _ask(client: Any, operation: Operation, names: dict[str, str], *, nameless: 
     path = operation.path.format_map(names)
     if operation.path == "/v1/explain":
         path += f"?decision_id={names['decision_id']}"
+    if operation.path.startswith(FEEDS):
+        path += f"?customer_id={names['customer_id']}"
     answer = None if operation.media else client.request(operation.method, path)
     for media, example in operation.media.items():
         body = {key: value for key, value in example.items() if key != "id"} if nameless else example

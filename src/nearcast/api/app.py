@@ -15,8 +15,10 @@ from nearcast.api import (
     conflicts,
     consents,
     customers,
+    devices,
     evidence,
     explain,
+    feeds,
     geofences,
     health,
     keys,
@@ -46,6 +48,7 @@ _ROUTERS = (
     customers.router,
     consents.router,
     confirmations.router,
+    devices.router,
     evidence.router,
     settings.router,
     retention.router,
@@ -58,7 +61,7 @@ _ROUTERS = (
     explain.router,
     messages.router,
 )
-_OPEN_ROUTERS = (confirmations.links, health.router)
+_OPEN_ROUTERS = (confirmations.links, feeds.router, health.router)
 
 
 def create_app(application: Application, *, pages: Sequence[APIRouter] = (), public_url: str | None = None) -> FastAPI:
@@ -76,6 +79,7 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
         },
     )
     app.state.application = application
+    app.state.public_url = public_url
     problems.install(app)
     app.add_middleware(Addresses)
     for router in _ROUTERS:
@@ -97,12 +101,13 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = made()
         _restore_nulls(document)
+        document["components"]["securitySchemes"] |= feeds.SCHEMES
         for path in document["paths"].values():
             for method, operation in path.items():
                 operation.get("responses", {}).pop("422", None)  # said by `default`
                 for internal in ("x-max-bytes", "x-media"):
                     operation.pop(internal, None)
-                if method in ("post", "put", "patch", "delete") and "security" in operation:
+                if method in ("post", "put", "patch", "delete") and operation.get("security") == _BY_KEY:
                     parameters = operation.setdefault("parameters", [])
                     if all(each["name"] != _KEY["name"] for each in parameters):
                         parameters.append(_KEY)
@@ -123,6 +128,7 @@ def _restore_nulls(document: dict[str, Any]) -> None:
                             said[str(status)]["content"][media].update(content)
 
 
+_BY_KEY: list[dict[str, list[str]]] = [{"HTTPBearer": []}]
 _KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",

@@ -32,6 +32,7 @@ _EXPORT = {
     "customer": _EXAMPLE,
     "suppressed": [],
     "consents": [],
+    "devices": [],
     "decisions": [],
     "messages": [],
     "other_sends": [],

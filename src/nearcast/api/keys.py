@@ -79,7 +79,7 @@ def list_keys(app: App, asker: Asker) -> JSONResponse:
 )
 def create_key(app: App, asker: Asker, new: NewKeyShape, once: NoOnce = None) -> JSONResponse:
     """It is kept as a hash: whoever loses it rotates it. Takes no Idempotency-Key."""
-    _refuse_once(once)
+    refuse_once(once)
     shop_ids = None if new.shop_ids is None else [ShopId(key) for key in new.shop_ids]
     expires_in = None if new.expires_in_days is None else timedelta(days=new.expires_in_days)
     made = app.access.create(
@@ -98,7 +98,7 @@ def create_key(app: App, asker: Asker, new: NewKeyShape, once: NoOnce = None) ->
 )
 def rotate_key(app: App, asker: Asker, key_id: str, said: Rotation | None = None, once: NoOnce = None) -> JSONResponse:
     """Both secrets open it until `previous_until`. 404 where there is no key that is neither revoked nor expired."""
-    _refuse_once(once)
+    refuse_once(once)
     overlap = timedelta(seconds=(said or Rotation()).overlap_s)
     made = app.access.rotate(asker.tenant_id, key_id, app.clock.now(), by=asker.actor, overlap=overlap)
     return answered({**_new(made), "previous_until": made.previous_until})
@@ -113,7 +113,7 @@ def revoke_key(app: App, asker: Asker, key_id: str) -> Response:
     return gone_once(asker, lambda by: app.access.revoke(by.tenant_id, key_id, now, by=by.actor, keep=by.keep))
 
 
-def _refuse_once(once: str | None) -> None:
+def refuse_once(once: str | None) -> None:
     if once is not None:
         raise Refusal(400, "this route takes no Idempotency-Key: its answer holds a secret, which is kept nowhere")
 

@@ -1,4 +1,4 @@
-"""What phones' apps have in common: JSON of any kind, numbers in quotes, zeros that say nothing, clocks that are off."""
+"""What phones' apps have in common: JSON of any kind, numbers in quotes, zeros that say nothing, wrong clocks."""
 
 import json
 import math

@@ -13,6 +13,7 @@ from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
 from nearcast.services.contacts import Contacts
 from nearcast.services.customers import Customers
+from nearcast.services.devices import Devices
 from nearcast.services.engines import Engines
 from nearcast.services.erasure import Erasure
 from nearcast.services.evidence import Evidence
@@ -27,7 +28,9 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.once import Once
 from nearcast.services.partitions import Partitions
+from nearcast.services.patience import Patience
 from nearcast.services.personal_data import PersonalData
+from nearcast.services.phones import Phones
 from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
 from nearcast.services.refusals import Refusals
@@ -64,6 +67,9 @@ class Application:
     erasure: Erasure
     consents: Consents
     confirmations: Confirmations
+    devices: Devices
+    patience: Patience
+    phones: Phones
     ledger_proof: LedgerProof
     evidence: Evidence
     reminders: Reminders

@@ -47,9 +47,26 @@ def token_in_query(_body: bytes, _content_type: str, query: Mapping[str, str]) -
     return query.get("token") or None
 
 
+Unsealer: TypeAlias = Callable[[bytes, str | None], tuple[bytes | None, bool]]
+"""Opens a body with the secret that came along: the body, None where it stays shut, and whether it was sealed."""
+
+Sealer: TypeAlias = Callable[[bytes, str | None], bytes]
+"""Seals an answer with the secret that came with the request."""
+
+
+def never_sealed(body: bytes, _secret: str | None) -> tuple[bytes | None, bool]:
+    return body, False
+
+
+def as_it_is(answer: bytes, _secret: str | None) -> bytes:
+    return answer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A protocol of phones: how its requests are read, and where its token stands if not in a header."""
+    """A protocol of phones: how its requests are read, where its token stands if not in a header, and how it seals."""
 
     read: FeedReader
     token: TokenReader = token_in_query
+    unseal: Unsealer = never_sealed
+    seal: Sealer = as_it_is

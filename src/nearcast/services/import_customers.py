@@ -20,6 +20,7 @@ from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.rows import Row, readable
 from nearcast.services.suppressing import suppress
+from nearcast.services.taken_lines import end_devices
 from nearcast.services.working_set import WorkingSet
 
 _Kept: TypeAlias = tuple[dict[str, Any], Addresses]
@@ -122,8 +123,10 @@ def _write_lines(
         wanted.append(with_state(named(addressed, tenant_id, subjects[key], actor_id=_ACTOR), standing[key], now))
         standing[key].append(wanted[-1].event)
     new = uow.consents.append_all(wanted)
-    for line in {line.event.event_id: line for line in wanted if line.event.event_id in new}.values():
-        take_consent(working.world, line.event, now)
+    taken = {line.event.event_id: line.event for line in wanted if line.event.event_id in new}
+    for event in taken.values():
+        take_consent(working.world, event, now)
+    end_devices(uow, working.world, taken.values(), now)
     return len(new)
 
 

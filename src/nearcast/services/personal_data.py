@@ -12,6 +12,7 @@ from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import line_row
 from nearcast.services.contacts import Contacts
 from nearcast.services.customers import known, whole
+from nearcast.services.device_ports import Device
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
 
@@ -44,6 +45,7 @@ class PersonalData:
             "customer": {"id": customer_id, **whole(uow.customers.get(customer_id) or {}), "contacts": contacts},
             "suppressed": sorted(uow.suppressions.of([customer_id]).get(customer_id, ())),
             "consents": [line_row(line) for line in uow.consents.lines(customer_id)],
+            "devices": [_device_row(device) for device in uow.devices.of(customer_id)],
             "decisions": list(_decisions(uow, customer_id)),
             "messages": list(_messages(uow, customer_id)),
             "other_sends": [_send_row(send) for send in uow.sends.of([customer_id]).get(customer_id, [])],
@@ -75,6 +77,16 @@ def _messages(uow: UnitOfWork, customer_id: CustomerId) -> Iterator[dict[str, An
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _device_row(device: Device) -> dict[str, Any]:
+    return {
+        "device_id": device.id,
+        "feed": device.feed,
+        "created_at": device.created_at,
+        "revoked_at": device.revoked_at,
+        "last_seen_at": device.last_seen_at,
+    }
 
 
 def _send_row(send: Send) -> dict[str, Any]:

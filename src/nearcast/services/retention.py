@@ -20,14 +20,15 @@ _AT_ONCE = 5_000
 class Keep:
     """How long each kind is kept. Pings from their arrival, and for ever while no worker has consumed them; the ids of
     pings from when they were consumed; idempotency keys from the first request; requests to confirm from when they ran
-    out. Transitions from when they were, decisions from when they were made, messages and their texts from queueing,
-    what others sent from sending.
+    out, devices from when they were revoked. Transitions from when they were, decisions from when they were made,
+    messages and their texts from queueing, what others sent from sending.
     """
 
     pings: timedelta = timedelta(hours=24)
     ping_ids: timedelta = timedelta(hours=48)
     idempotency_keys: timedelta = timedelta(hours=24)
     confirmations: timedelta = timedelta(days=30)
+    revoked_devices: timedelta = timedelta(days=30)
     transitions: timedelta = timedelta(days=90)
     message_texts: timedelta = timedelta(days=30)
     messages: timedelta = timedelta(days=400)
@@ -87,6 +88,7 @@ class Retention:
             "ping_ids": lambda uow: uow.pings.prune_seen(ping_ids, limit=_AT_ONCE),
             "idempotency_keys": lambda uow: uow.idempotency.prune(keys, limit=_AT_ONCE),
             "confirmations": lambda uow: uow.confirmations.prune(now - keep.confirmations, limit=_AT_ONCE),
+            "revoked_devices": lambda uow: uow.devices.prune(now - keep.revoked_devices, limit=_AT_ONCE),
             "transitions": lambda uow: uow.transitions.prune(now - keep.transitions, limit=_AT_ONCE),
             "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),

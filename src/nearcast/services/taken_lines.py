@@ -1,7 +1,9 @@
 """A line of the consent ledger is taken in: written behind those that stand, and followed at once."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from nearcast.domain.consent import LOCATION, ConsentAction, ConsentEvent, consent_state
 from nearcast.domain.errors import NotFound
 from nearcast.services.consent_lines import with_address, with_state
 from nearcast.services.engine import take_consent
@@ -9,6 +11,7 @@ from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.terms import Rules
 from nearcast.services.working_set import WorkingSet
+from nearcast.services.world import World
 
 
 def take_line(uow: UnitOfWork, rules: Rules, line: LedgerLine, now: datetime) -> bool:
@@ -25,4 +28,16 @@ def take_line(uow: UnitOfWork, rules: Rules, line: LedgerLine, now: datetime) ->
     if is_new:
         take_consent(working.world, event, now)
         working.save()
+        end_devices(uow, working.world, [event], now)
     return is_new
+
+
+def end_devices(uow: UnitOfWork, world: World, taken: Iterable[ConsentEvent], now: datetime) -> None:
+    """Revoke the devices of whoever has taken back with one of these lines that they may be located."""
+    over = {
+        event.customer_id
+        for event in taken
+        if event.purpose == LOCATION and event.action is ConsentAction.WITHDRAWN
+        if not consent_state(world.consents.get(event.customer_id, ()), LOCATION, now=max(now, event.at)).is_live
+    }
+    uow.devices.revoke_all(sorted(over), now)

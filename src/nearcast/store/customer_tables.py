@@ -1,4 +1,4 @@
-"""The tables of customers: how they are reached, and what they agreed to."""
+"""The tables of customers: how they are reached, what they agreed to, and the devices that speak for them."""
 
 import secrets
 
@@ -99,4 +99,20 @@ confirmation = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("clicked_at", UtcDateTime),
     Index(None, "tenant_id", "expires_at"),
+)
+device = Table(
+    "device",
+    metadata,
+    Column("id", Id, primary_key=True),
+    of_tenant(),
+    Column("customer_id", Id, nullable=False),
+    Column("feed", String, nullable=False),
+    Column("password_hash", String, nullable=False),
+    Column("token_hash", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    Column("last_seen_at", UtcDateTime),
+    ForeignKeyConstraint(["tenant_id", "customer_id"], ["customer.tenant_id", "customer.id"]),
+    Index(None, "tenant_id", "customer_id"),
+    Index(None, "tenant_id", "revoked_at"),
 )

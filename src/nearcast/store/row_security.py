@@ -13,6 +13,7 @@ from nearcast.domain.errors import NearcastError
 API_ROLE = "nearcast_api"
 
 _POLICY, _KEY_POLICY = "of_tenant", "of_key"
+_ASKED_BY_KEY = ("api_key", "device")
 _IS_THERE = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
 _IS_MEMBER = text("SELECT pg_has_role(current_user, :role, 'MEMBER')")
 # a setting that was named once in a session is empty afterwards, not null
@@ -34,7 +35,7 @@ _BEGIN = text(
 
 
 def take_role(connection: Connection, *, tenant: str = "", key: str = "") -> None:
-    """Be the API until the transaction ends: of that tenant, or before that is known of one key alone."""
+    """Be the API until the transaction ends: of that tenant, or before that is known of one key or device alone."""
     connection.execute(_BEGIN, {"tenant": tenant, "key": key, "role": API_ROLE})
 
 
@@ -48,7 +49,7 @@ def protect(connection: Connection) -> None:
     for table in connection.execute(_TABLES).all():
         if _POLICY not in table.policies:
             _add_policy(connection, _POLICY, table.relname, f"{table.by_column} = {_TENANT}")
-        if table.relname == "api_key" and _KEY_POLICY not in table.policies:
+        if table.relname in _ASKED_BY_KEY and _KEY_POLICY not in table.policies:
             _add_policy(connection, _KEY_POLICY, table.relname, f"id = {_KEY}", "FOR SELECT")
         if not table.relrowsecurity:
             connection.execute(text(f'ALTER TABLE "{table.relname}" ENABLE ROW LEVEL SECURITY'))

@@ -8,9 +8,11 @@ from typing import Self
 from sqlalchemy import Select, delete, func, select
 
 from nearcast.domain.ids import TenantId
+from nearcast.services.device_ports import Device
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
 from nearcast.store.customer_tables import contact
+from nearcast.store.devices import find_device
 from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product, upsert
 from nearcast.store.engine import make_engine
 from nearcast.store.keys import find_key
@@ -87,9 +89,18 @@ class SqlStore:
 
     def find_key(self, key_id: str) -> ApiKey | None:
         """An API key of whichever tenant, revoked or not."""
-        first = partial(narrow, key=key_id) if self._is_narrow else None
-        with Transaction(self.engine, read_only=True, first=first) as transaction:
+        with self._reading_one(key_id) as transaction:
             return find_key(transaction.connection, key_id)
+
+    def find_device(self, device_id: str) -> Device | None:
+        """A device of whichever tenant, revoked or not."""
+        with self._reading_one(device_id) as transaction:
+            return find_device(transaction.connection, device_id)
+
+    def _reading_one(self, key: str) -> Transaction:
+        """What sees one row of those that say whose they are."""
+        first = partial(narrow, key=key) if self._is_narrow else None
+        return Transaction(self.engine, read_only=True, first=first)
 
     def secret(self, name: str, made: str, at: datetime) -> str:
         """A secret that all processes on this database share: the one that is kept, else `made` from now on."""

@@ -15,6 +15,7 @@ from nearcast.store.consents import Consents
 from nearcast.store.contacts import Contacts
 from nearcast.store.counters import Counters
 from nearcast.store.customers import Customers
+from nearcast.store.devices import Devices
 from nearcast.store.dialect import narrow
 from nearcast.store.erasing import Erasing
 from nearcast.store.idempotency import Idempotency
@@ -43,6 +44,7 @@ class SqlUnitOfWork(Transaction):
     erasing: Erasing
     consents: Consents
     confirmations: Confirmations
+    devices: Devices
     tracks: Tracks
     transitions: Transitions
     match_log: MatchLog
@@ -73,6 +75,7 @@ class SqlUnitOfWork(Transaction):
         self.erasing = Erasing(connection, tenant_id)
         self.consents = Consents(connection, tenant_id)
         self.confirmations = Confirmations(connection, tenant_id)
+        self.devices = Devices(connection, tenant_id)
         self.tracks = Tracks(connection, tenant_id)
         self.transitions = Transitions(connection, tenant_id)
         self.match_log = MatchLog(connection, tenant_id)
