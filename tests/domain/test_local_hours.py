@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nearcast.domain.local_time import ALL_DAY, EVERY_DAY, NEVER, LocalHours, LocalWindow
+from nearcast.domain.local_time import ALL_DAY, EVERY_DAY, LocalHours, LocalWindow
 from tests.domain.builders import BERLIN, hours, later, local, window
 from tests.domain.zones import clock_changes
 
@@ -84,10 +84,10 @@ def test_the_next_start_comes_after_the_instant(windows: LocalHours, at: str, st
 
 
 def test_hours_without_windows_never_hold_and_never_start() -> None:
-    noon = local("2026-06-02 12:00")
-    assert not NEVER.covers(noon, BERLIN)
-    assert NEVER.until(noon, BERLIN) is None
-    assert NEVER.next_start(noon, BERLIN) is None
+    noon, never = local("2026-06-02 12:00"), LocalHours(())
+    assert not never.covers(noon, BERLIN)
+    assert never.until(noon, BERLIN) is None
+    assert never.next_start(noon, BERLIN) is None
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,3 @@ class LocalHours:
         """The first instant after `at` at which a window starts; None within a year."""
         starts = (start for start, _ in self._spans(local_day(at, zone), _SEARCH_DAYS, zone) if start > at)
         return next(starts, None)
-
-
-NEVER = LocalHours(())

@@ -58,10 +58,6 @@ class Seals:
         except (InvalidTag, ValueError):
             raise CannotOpen("what is sealed was changed, or belongs to something else") from None
 
-    def is_current(self, sealed: str) -> bool:
-        """Whether it is sealed with the first of the keys."""
-        return sealed.startswith(f"{_FORM}.{self.key_id}.")
-
 
 class Vault(Seals):
     """Addresses of customers, each sealed for that customer on that channel. Many threads may use it."""
