@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event
@@ -31,16 +31,19 @@ from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
 from nearcast.services.contacts import Contacts
+from nearcast.services.courier import Courier
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
 from nearcast.services.devices import Devices
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
 from nearcast.services.erasure import Erasure
+from nearcast.services.event_ports import EventSender
 from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
+from nearcast.services.figures import Figures
 from nearcast.services.health import Health
 from nearcast.services.importing import Importing
 from nearcast.services.intake import Intake
@@ -66,6 +69,8 @@ from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
 from nearcast.services.vault_keys import open_vault, reseal_index_key
+from nearcast.services.webhook_secrets import WebhookSecrets
+from nearcast.services.webhooks import Webhooks
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, refuse_newer, upgrade
@@ -131,6 +136,13 @@ def _geocoder(settings: Settings) -> Geocoder | None:
     return SearchService(settings.geocoder_url)
 
 
+def _event_sender(settings: Settings) -> EventSender:
+    """What events leave through."""
+    from nearcast.channels.webhook import WebhookSender  # as above
+
+    return WebhookSender(allows_private=settings.webhook_networks == "any")
+
+
 # The formats of files take as long to load as all else, and most commands read and write none.
 
 
@@ -166,7 +178,8 @@ def application(
     made = secrets.token_urlsafe(32)
     given = settings.secret_key
     secret = given.get_secret_value() if given else store.secret("secret_key", made, clock.now())
-    pseudonyms, cursors = Pseudonyms(secret), Cursors(secret)
+    pseudonyms, cursors, webhook_secrets = Pseudonyms(secret), Cursors(secret), WebhookSecrets(secret)
+    figures = Figures()
     vault = open_vault(store, settings.data_keys, clock.now())
     contacts = Contacts(vault)
     contacts.seal_unsealed(whole)
@@ -236,6 +249,9 @@ def application(
         refusals=Refusals(store),
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
+        webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
+        courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, figures, dice=dice),
+        figures=figures,
         health=Health(store, cache(head_revision)),
     )
 

@@ -21,9 +21,11 @@ class Settings(BaseSettings):
     `partition_lease_s` is how long a worker that died keeps its part of the ping log from the others.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
     lets them fail. `geocoder_url` is a search service like Nominatim, for geofences that are given as an address;
-    without it no addresses are looked up. `quiet_hours` are those that hold for every tenant, as JSON, in the words of
-    a tenant's own. `secret_key` is made on first start and kept in the database where it is not given. `data_key` seals
-    addresses: one key or several with commas between, of which the first seals and all open.
+    without it no addresses are looked up. `webhook_networks` says where webhooks may lead: to `public` addresses,
+    or to `any`, within networks of one's own and on this machine too. `quiet_hours` are those that hold for every
+    tenant, as JSON, in the words of a tenant's own. `secret_key` is made on first start and kept in the database where
+    it is not given. `data_key` seals addresses: one key or several with commas between, of which the first seals and
+    all open.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
@@ -39,6 +41,7 @@ class Settings(BaseSettings):
     partition_lease_s: float = Field(default=5.0, ge=0.2)
     fallback_channel: Literal["console", "none"] = "console"
     quiet_hours: str | None = None
+    webhook_networks: Literal["public", "any"] = "public"
     geocoder_url: str | None = Field(default=None, pattern="^https?://[^/]+")
 
     @property

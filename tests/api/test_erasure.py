@@ -73,6 +73,8 @@ def lived(service: Service) -> Any:
     """A customer of whom every table has something: one message sent, one queued, a visit open, a ping waiting."""
     open_shop(service, offer={"text": "tea for {customer.first_name}"}, audience={"tags_any": [TAG]})
     operator, path = service.client(), f"/v1/customers/{ID}"
+    heard = {"url": "https://hooks.example/", "events": ["enter", "exit"]}
+    assert operator.post("/v1/webhooks", json=heard).status_code == 201
     assert operator.post("/v1/customers", json=ZAPHOD, headers={"Idempotency-Key": "make"}).status_code == 201
     sent = {"campaign_id": "newsletter", "status": "delivered", "at": rfc3339(service.clock.at - timedelta(days=9))}
     stop = {"channel": "sms", "reason": f"{NAME} said so at the counter"}

@@ -30,6 +30,7 @@ from nearcast.api import (
     sensitive_places,
     settings,
     shops,
+    webhooks,
 )
 from nearcast.api.address import Addresses
 from nearcast.api.pages import PROBLEM
@@ -60,6 +61,7 @@ _ROUTERS = (
     match_log.router,
     explain.router,
     messages.router,
+    webhooks.router,
 )
 _OPEN_ROUTERS = (confirmations.links, feeds.router, health.router)
 

@@ -114,6 +114,7 @@ def revoke_key(app: App, asker: Asker, key_id: str) -> Response:
 
 
 def refuse_once(once: str | None) -> None:
+    """Refusal 400 where a request of this kind bears an Idempotency-Key."""
     if once is not None:
         raise Refusal(400, "this route takes no Idempotency-Key: its answer holds a secret, which is kept nowhere")
 

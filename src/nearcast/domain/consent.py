@@ -1,6 +1,7 @@
 """Consent as a fold over ledger events, per purpose, channel and sender. Unknown means no.
 
-`location.matching` and `analytics.visits` are live once granted; every other purpose once confirmed (double opt-in).
+`location.matching`, `location.sharing` and `analytics.visits` are live once granted; every other purpose once confirmed
+(double opt-in).
 A confirmation counts directly after a grant, or as the first event (an imported proof). After a withdrawal both are
 needed again. A reminder changes nothing but when the customer was last told of what stands.
 Source of the rules: CONTRACT, "Consent"; GDPR Art. 7; § 7 UWG; WP29 Opinion 13/2011 (a reminder once a year).
@@ -17,7 +18,8 @@ from nearcast.domain.ids import CustomerId
 LOCATION = "location.matching"
 NEARBY = "marketing.nearby"
 VISITS = "analytics.visits"
-_LIVE_ONCE_GRANTED = frozenset({LOCATION, VISITS})
+SHARING = "location.sharing"
+_LIVE_ONCE_GRANTED = frozenset({LOCATION, VISITS, SHARING})
 
 
 class ConsentAction(StrEnum):

@@ -12,6 +12,7 @@ from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
 from nearcast.services.consents import Consents
 from nearcast.services.contacts import Contacts
+from nearcast.services.courier import Courier
 from nearcast.services.customers import Customers
 from nearcast.services.devices import Devices
 from nearcast.services.engines import Engines
@@ -20,6 +21,7 @@ from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
+from nearcast.services.figures import Figures
 from nearcast.services.health import Health, WorkerStatus, no_worker
 from nearcast.services.importing import Importing
 from nearcast.services.intake import Intake
@@ -39,6 +41,7 @@ from nearcast.services.retention import Retention
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
+from nearcast.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,5 +88,8 @@ class Application:
     refusals: Refusals
     decisions: Decisions
     messages: Messages
+    webhooks: Webhooks
+    courier: Courier
+    figures: Figures
     health: Health
     worker_status: WorkerStatus = no_worker

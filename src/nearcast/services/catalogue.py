@@ -13,6 +13,7 @@ from nearcast.services.geofences import GeofenceBook
 from nearcast.services.ports import Catalogue, Revision
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.sensitive_book import SensitiveBook, sensitive_place
+from nearcast.services.webhook_shape import webhook_of
 from nearcast.services.world import World
 
 CATALOGUE = "catalogue"
@@ -47,6 +48,7 @@ class CatalogueCache:
             # one that was made meanwhile comes next time, and only then
             self._apply([edit for edit in edits if edit.catalogue_revision <= now_at], self._base.geofences, is_first)
             self._base.sensitive = self._protected(catalogue, now_at)
+            self._base.webhooks = tuple(webhook_of(each.id, each.doc) for each in catalogue.webhooks.all())
             self.revision = now_at
         base = self._base
         return World(
@@ -56,6 +58,7 @@ class CatalogueCache:
             customers={},
             geofences=base.geofences,
             sensitive=base.sensitive,
+            webhooks=base.webhooks,
         )
 
     def _protected(self, catalogue: Catalogue, now_at: int) -> SensitiveBook:

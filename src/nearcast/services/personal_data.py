@@ -13,6 +13,7 @@ from nearcast.services.consent_lines import line_row
 from nearcast.services.contacts import Contacts
 from nearcast.services.customers import known, whole
 from nearcast.services.device_ports import Device
+from nearcast.services.event_ports import Delivery
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
 
@@ -50,6 +51,7 @@ class PersonalData:
             "messages": list(_messages(uow, customer_id)),
             "other_sends": [_send_row(send) for send in uow.sends.of([customer_id]).get(customer_id, [])],
             "transitions": [transition_row(*each) for each in uow.transitions.every(customer_id=customer_id)],
+            "events": [_event_row(each) for each in uow.events.of(customer_id)],
             "positions": [_fix_row(fix) for fix in kept.track.fixes] if kept else [],
             "pings": uow.pings.of(customer_id),
             "last_zone": kept.last_zone.key if kept and kept.last_zone else None,
@@ -97,6 +99,16 @@ def _send_row(send: Send) -> dict[str, Any]:
         "geofence_id": send.geofence_id,
         "channel": send.channel,
         "is_ghost": send.is_ghost,
+    }
+
+
+def _event_row(event: Delivery) -> dict[str, Any]:
+    return {
+        "webhook_id": event.webhook_id,
+        "event_id": event.event_id,
+        "status": event.status.value,
+        "at": event.created_at,
+        "event": event.doc,
     }
 
 

@@ -20,8 +20,9 @@ _AT_ONCE = 5_000
 class Keep:
     """How long each kind is kept. Pings from their arrival, and for ever while no worker has consumed them; the ids of
     pings from when they were consumed; idempotency keys from the first request; requests to confirm from when they ran
-    out, devices from when they were revoked. Transitions from when they were, decisions from when they were made,
-    messages and their texts from queueing, what others sent from sending.
+    out, devices from when they were revoked, events for webhooks from when they were delivered or given up. Transitions
+    from when they were, decisions from when they were made, messages and their texts from queueing, what others sent
+    from sending.
     """
 
     pings: timedelta = timedelta(hours=24)
@@ -29,6 +30,7 @@ class Keep:
     idempotency_keys: timedelta = timedelta(hours=24)
     confirmations: timedelta = timedelta(days=30)
     revoked_devices: timedelta = timedelta(days=30)
+    events: timedelta = timedelta(days=30)
     transitions: timedelta = timedelta(days=90)
     message_texts: timedelta = timedelta(days=30)
     messages: timedelta = timedelta(days=400)
@@ -89,6 +91,7 @@ class Retention:
             "idempotency_keys": lambda uow: uow.idempotency.prune(keys, limit=_AT_ONCE),
             "confirmations": lambda uow: uow.confirmations.prune(now - keep.confirmations, limit=_AT_ONCE),
             "revoked_devices": lambda uow: uow.devices.prune(now - keep.revoked_devices, limit=_AT_ONCE),
+            "events": lambda uow: uow.events.prune(now - keep.events, limit=_AT_ONCE),
             "transitions": lambda uow: uow.transitions.prune(now - keep.transitions, limit=_AT_ONCE),
             "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),

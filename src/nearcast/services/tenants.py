@@ -54,6 +54,10 @@ class Tenants:
         """Those with a message that may leave by that instant."""
         return self._store.tenants_with_messages(due_by)
 
+    def with_events(self, due_by: datetime) -> list[TenantId]:
+        """Those with an event for a webhook that may go by that instant."""
+        return self._store.tenants_with_events(due_by)
+
     def ensure(self, tenant_id: TenantId, now: datetime, *, timezone: str = "UTC") -> bool:
         """Make a tenant with safe defaults; False where there is one already, which is left as it is."""
         placed("timezone", lambda: zone(timezone))

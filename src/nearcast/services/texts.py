@@ -62,7 +62,7 @@ def matching(pattern: str, said: str) -> Callable[[str], str]:
 _CHANNEL = "[a-z][a-z0-9_-]{0,31}"
 _LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}"
 _SHA256 = "[0-9a-f]{64}"
-_PURPOSE = r"location\.matching|analytics\.visits|marketing\.[a-z][a-z0-9_.-]{0,63}"
+_PURPOSE = r"location\.matching|location\.sharing|analytics\.visits|marketing\.[a-z][a-z0-9_.-]{0,63}"
 
 Printable = AfterValidator(_printable)
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100), Printable]
@@ -86,6 +86,8 @@ Sha256 = Annotated[
 ]
 Purpose = Annotated[
     str,
-    AfterValidator(matching(_PURPOSE, "is none of location.matching, analytics.visits and marketing.<name>")),
+    AfterValidator(
+        matching(_PURPOSE, "is none of location.matching, location.sharing, analytics.visits and marketing.<name>")
+    ),
     WithJsonSchema({"type": "string", "pattern": f"^({_PURPOSE})$"}),
 ]

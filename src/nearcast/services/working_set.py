@@ -10,6 +10,7 @@ from nearcast.domain.message import Message
 from nearcast.domain.track import Track
 from nearcast.services.budgets import OthersShare
 from nearcast.services.engine import visits_end_at
+from nearcast.services.events import events_of
 from nearcast.services.look_back import look_back
 from nearcast.services.ports import KeptTrack, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
@@ -75,6 +76,9 @@ class WorkingSet:
             raise Overtaken("an opportunity was decided before", decided=decided)
         uow.transitions.delete(world.taken_back)
         uow.transitions.upsert(world.transitions.values())
+        if world.webhooks:
+            uow.events.take_back(world.taken_back)
+            uow.events.append(events_of(world))
         uow.match_log.append(world.rows)
         uow.outbox.insert(message for key, message in world.messages.items() if key not in self._messages)
         changed = (m for key, m in world.messages.items() if key in self._messages and m is not self._messages[key])

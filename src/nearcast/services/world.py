@@ -19,6 +19,7 @@ from nearcast.domain.policy import FrequencyCap, Policy
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
+from nearcast.domain.webhook import Webhook
 from nearcast.services.geofences import GeofenceBook
 from nearcast.services.roster import Roster
 from nearcast.services.sensitive_book import SensitiveBook
@@ -84,6 +85,7 @@ class World:
     customers: dict[CustomerId, Customer]
     geofences: GeofenceBook
     sensitive: SensitiveBook = field(default_factory=SensitiveBook)
+    webhooks: tuple[Webhook, ...] = ()
     consents: dict[CustomerId, list[ConsentEvent]] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     tracks: Tracks = field(init=False)

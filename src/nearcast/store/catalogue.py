@@ -10,6 +10,7 @@ from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import Revision
+from nearcast.store.event_tables import webhook_revision
 from nearcast.store.geofences import GeofenceRevisions
 from nearcast.store.revisions import Revisions
 from nearcast.store.tables import campaign_revision, sensitive_place_revision, settings_revision, shop_revision, tenant
@@ -35,6 +36,7 @@ class Catalogue:
         self.campaigns = CampaignRevisions(connection, tenant_id, campaign_revision)
         self.geofences = GeofenceRevisions(connection, tenant_id)
         self.sensitive_places = Revisions(connection, tenant_id, sensitive_place_revision)
+        self.webhooks = Revisions(connection, tenant_id, webhook_revision)
 
     @property
     def revision(self) -> int:

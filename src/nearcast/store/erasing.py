@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, delete, select, update
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.store.customer_tables import contact, customer, device, suppression
 from nearcast.store.dialect import lock_names
+from nearcast.store.event_tables import event_delivery
 from nearcast.store.pings import door
 from nearcast.store.tables import (
     assignment,
@@ -25,7 +26,17 @@ from nearcast.store.tables import (
     visiting,
 )
 
-GONE: tuple[Table, ...] = (contact, device, suppression, track, visiting, transition, ping_seen, idempotency)
+GONE: tuple[Table, ...] = (
+    contact,
+    device,
+    suppression,
+    track,
+    visiting,
+    transition,
+    event_delivery,
+    ping_seen,
+    idempotency,
+)
 """Deleted, and after them the customer."""
 
 BLANK: Mapping[Table, Mapping[str, Any]] = {

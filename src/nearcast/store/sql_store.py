@@ -15,6 +15,7 @@ from nearcast.store.customer_tables import contact
 from nearcast.store.devices import find_device
 from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product, upsert
 from nearcast.store.engine import make_engine
+from nearcast.store.events import with_events_due
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
 from nearcast.store.outbox import queued_by
@@ -69,6 +70,10 @@ class SqlStore:
     def tenants_with_bare_contacts(self) -> list[TenantId]:
         """Tenants with an address that was written before addresses were sealed, by id."""
         return self._tenants(select(contact.c.tenant_id).where(contact.c.address_index.is_(None)))
+
+    def tenants_with_events(self, due_by: datetime) -> list[TenantId]:
+        """Tenants with an event for a webhook that may go by that instant, by id."""
+        return self._tenants(with_events_due(due_by))
 
     def _tenants(self, ids: Select[str]) -> list[TenantId]:
         with Transaction(self.engine, read_only=True) as transaction:

@@ -38,7 +38,7 @@ tenant = Table(
 # --- the catalogue: revisions of documents
 
 
-def _revision_columns() -> list[Column[Any]]:
+def revision_columns() -> list[Column[Any]]:
     return [
         of_tenant(is_key=True),
         Column("id", Id, primary_key=True),
@@ -50,14 +50,14 @@ def _revision_columns() -> list[Column[Any]]:
     ]
 
 
-settings_revision = Table("settings_revision", metadata, *_revision_columns())
-sensitive_place_revision = Table("sensitive_place_revision", metadata, *_revision_columns())
-shop_revision = Table("shop_revision", metadata, *_revision_columns())
-campaign_revision = Table("campaign_revision", metadata, *_revision_columns(), Column("state", String, nullable=False))
+settings_revision = Table("settings_revision", metadata, *revision_columns())
+sensitive_place_revision = Table("sensitive_place_revision", metadata, *revision_columns())
+shop_revision = Table("shop_revision", metadata, *revision_columns())
+campaign_revision = Table("campaign_revision", metadata, *revision_columns(), Column("state", String, nullable=False))
 geofence_revision = Table(
     "geofence_revision",
     metadata,
-    *_revision_columns(),
+    *revision_columns(),
     Column("shop_id", Id),
     Column("geom", GeometryType),
     Column("radius_m", Double),

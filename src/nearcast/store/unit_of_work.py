@@ -18,6 +18,7 @@ from nearcast.store.customers import Customers
 from nearcast.store.devices import Devices
 from nearcast.store.dialect import narrow
 from nearcast.store.erasing import Erasing
+from nearcast.store.events import Events
 from nearcast.store.idempotency import Idempotency
 from nearcast.store.keys import Keys
 from nearcast.store.match_log import MatchLog
@@ -58,6 +59,7 @@ class SqlUnitOfWork(Transaction):
     idempotency: Idempotency
     counters: Counters
     audit: AuditTrail
+    events: Events
 
     def __init__(
         self, engine: Engine, tenant_id: TenantId, *, read_only: bool = False, is_narrow: bool = False
@@ -89,6 +91,7 @@ class SqlUnitOfWork(Transaction):
         self.idempotency = Idempotency(connection, tenant_id)
         self.counters = Counters(connection, tenant_id)
         self.audit = AuditTrail(connection, tenant_id)
+        self.events = Events(connection, tenant_id)
         return self
 
     def commit(self) -> None:

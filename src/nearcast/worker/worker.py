@@ -24,6 +24,7 @@ _POLL_S = 0.25
 _SHORTEST_S = 0.005
 _EVERYBODYS = (TenantId("all tenants"),)  # partitions are leased for all of them together
 _RESCUE_S = 15.0
+_EVENTS_S = 0.5
 _RETENTION_S = 3600.0
 
 
@@ -72,6 +73,7 @@ class Worker:
             arrived, every_s = application.pings_arrived, self._share.every_s
             self._loops.append(self._loop("partitions", partitions, lambda: _EVERYBODYS, poll_s=every_s))
             self._loops.append(self._loop("pings", self._live(pings), tenants.with_pings, bell=arrived, poll_s=_POLL_S))
+            self._loops.append(self._loop("events", self._events, self._with_events, poll_s=_EVENTS_S))
         if "scheduler" in roles:
             self._ticks = [
                 (self._loop("due", self._live(due), tenants.all), tick_s),
@@ -151,6 +153,12 @@ class Worker:
                 max(_SHORTEST_S, (live.resumes_at - self._application.clock.now()).total_seconds())
             )
         return taken > 0
+
+    def _with_events(self) -> Sequence[TenantId]:
+        return self._application.tenants.with_events(self._application.clock.now())
+
+    def _events(self, tenant_id: TenantId, now: datetime) -> bool:
+        return self._application.courier.deliver_some(tenant_id, now, self._application.clock.now) > 0
 
     def _retention(self, tenant_id: TenantId, now: datetime) -> bool:
         self._application.retention.prune(tenant_id, now)
