@@ -51,6 +51,7 @@ from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.live import Live
 from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
+from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
@@ -224,6 +225,7 @@ def application(
         consents=Consents(store, terms),
         confirmations=Confirmations(store, terms),
         devices=Devices(store),
+        onboarding=Onboarding(store, terms, vault),
         patience=Patience(),
         phones=Phones(store, intake, PHONE_FEEDS),
         ledger_proof=LedgerProof(store),

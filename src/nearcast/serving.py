@@ -20,6 +20,7 @@ from fastapi import APIRouter
 
 from nearcast.api.app import create_app
 from nearcast.console.checkin import checkin_pages
+from nearcast.console.onboarding import onboarding_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.services.application import Application
 from nearcast.worker.worker import Worker
@@ -61,7 +62,7 @@ def run(
     worker = Worker(application, set(roles) - {"api"})
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
     served = replace(application, worker_status=worker.status)
-    app = create_app(served, pages=[checkin_pages(), *pages], public_url=public_url)
+    app = create_app(served, pages=[checkin_pages(), onboarding_pages(), *pages], public_url=public_url)
     with _started(worker, *beside):
         if listening is None:
             say(f"nearcast works as {', '.join(sorted(roles))}")

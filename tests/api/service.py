@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from nearcast.api.app import create_app
 from nearcast.bootstrap import application
+from nearcast.console.onboarding import onboarding_pages
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from nearcast.services.application import Application
@@ -89,7 +90,7 @@ class Service:
 def serving(store: SqlStore) -> Iterator[Service]:
     """A service on a store that has its schema."""
     clock = SteppedClock()
-    server = create_app(application(Settings(), store, clock=clock, is_narrow=True))
+    server = create_app(application(Settings(), store, clock=clock, is_narrow=True), pages=[onboarding_pages()])
     with running(server) as url:
         service = Service(url, server, store, clock)
         yield service

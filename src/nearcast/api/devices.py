@@ -68,14 +68,16 @@ def create_device(app: App, asker: Asker, request: Request, new: NewDeviceShape,
     comes without a live consent to location is refused; a withdrawal revokes all devices of the customer at once.
     """
     refuse_once(once)
-    made = app.devices.create(asker, new.customer_id, new.feed, app.clock.now())
+    now = app.clock.now()
+    made = app.devices.create(asker, new.customer_id, new.feed, now)
+    link = app.onboarding.link(asker.tenant_id, made, now)
     return answered(
         {
             "device_id": made.device_id,
             "username": made.username,
             "password": made.password,
             "token": made.token,
-            "onboarding_url": f"{public_url(request)}/onboarding/",
+            "onboarding_url": f"{_public_url(request)}/onboarding/{link}",
         },
         201,
     )
@@ -90,7 +92,7 @@ def revoke_device(app: App, asker: Asker, device_id: str) -> Response:
     return Response(status_code=204)
 
 
-def public_url(request: Request) -> str:
+def _public_url(request: Request) -> str:
     """Where this service is found from outside, without a slash at the end: as it is set, else as it was asked."""
     said: str | None = request.app.state.public_url
     return (said or str(request.base_url)).rstrip("/")

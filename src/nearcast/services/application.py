@@ -28,6 +28,7 @@ from nearcast.services.intake import Intake
 from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
+from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
@@ -71,6 +72,7 @@ class Application:
     consents: Consents
     confirmations: Confirmations
     devices: Devices
+    onboarding: Onboarding
     patience: Patience
     phones: Phones
     ledger_proof: LedgerProof

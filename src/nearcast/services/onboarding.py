@@ -1,0 +1,164 @@
+"""How a customer comes to a phone that speaks for them: a link that shows what is asked, takes what they agree to, and
+only then hands out the device's secrets.
+
+The link holds these secrets, sealed, and is kept nowhere: whoever was given it can open it until it runs out or the
+device is revoked.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentStatus, consent_state, in_ledger_order
+from nearcast.domain.errors import NotFound
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.consent_lines import ConsentDocument, NoticeShape, ledger_line, named
+from nearcast.services.devices import NewDevice
+from nearcast.services.notices import Notice, language_of, notice
+from nearcast.services.ports import Store, UnitOfWork
+from nearcast.services.report import rfc3339
+from nearcast.services.taken_lines import take_line
+from nearcast.services.terms import Terms
+from nearcast.services.vault import CannotOpen, Seals
+
+_VALID_FOR = timedelta(days=7)
+_OF = "onboarding link"
+_ACTOR = "onboarding link"
+_SOURCE = "onboarding page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One consent that the page asks for. `status` is how it stands."""
+
+    channel: str | None
+    notice: Notice
+    status: ConsentStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """What a link leads to. `device` has the secrets, and is None until the customer may be located."""
+
+    language: str
+    controller: str
+    feed: str
+    location: Asked
+    nearby: tuple[Asked, ...]
+    device: NewDevice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Link:
+    tenant_id: TenantId
+    device: NewDevice
+    expires_at: datetime
+
+
+class Onboarding:
+    """Invites customers to set up a device, and takes what they say to it."""
+
+    def __init__(self, store: Store, terms: Terms, seals: Seals) -> None:
+        self._store, self._terms, self._seals = store, terms, seals
+
+    def link(self, tenant_id: TenantId, made: NewDevice, now: datetime) -> str:
+        """The last part of a link for a new device; it holds for seven days."""
+        said = [tenant_id, made.device_id, made.username, made.password, made.token, rfc3339(now + _VALID_FOR)]
+        return self._seals.seal_text(json.dumps(said), of=_OF)
+
+    def open(self, link: str, now: datetime) -> Invitation:
+        """What the customer is to be shown. NotFound where the link is none, has run out, or its device is revoked."""
+        opened = self._opened(link, now)
+        with self._store.reading(opened.tenant_id) as uow:
+            return _invitation(uow, opened, now)
+
+    def agree(self, link: str, channels: frozenset[str], now: datetime) -> None:
+        """Write into the ledger that the customer may be located, and that they want offers on these channels, as far
+        as they have not said so before. NotFound as `open`.
+        """
+        opened = self._opened(link, now)
+        with self._store.writing(opened.tenant_id) as uow:
+            asked = _invitation(uow, opened, now)
+            if asked.location.status is not ConsentStatus.LIVE:
+                self._take(uow, opened, LOCATION, ConsentAction.GRANTED, asked.location, now)
+            for each in asked.nearby:
+                if each.channel in channels and each.status not in (ConsentStatus.LIVE, ConsentStatus.UNCONFIRMED):
+                    self._take(uow, opened, NEARBY, ConsentAction.GRANTED, each, now)
+            uow.commit()
+
+    def withdraw(self, link: str, now: datetime) -> None:
+        """Write into the ledger that the customer may not be located any more: their devices end in the same commit."""
+        opened = self._opened(link, now)
+        with self._store.writing(opened.tenant_id) as uow:
+            asked = _invitation(uow, opened, now)
+            self._take(uow, opened, LOCATION, ConsentAction.WITHDRAWN, asked.location, now)
+            uow.commit()
+
+    def _take(
+        self, uow: UnitOfWork, link: _Link, purpose: str, action: ConsentAction, asked: Asked, now: datetime
+    ) -> None:
+        is_given = action is ConsentAction.GRANTED
+        customer_id = _customer(uow, link)
+        said = ConsentDocument(
+            purpose=purpose,
+            channel=asked.channel,
+            action=action,
+            notice=NoticeShape(**asked.notice.kept) if is_given else None,
+            source=_SOURCE,
+            capture_method="web_form",
+            actor="self",
+            lawful_basis="consent" if is_given else None,
+        )
+        line = ledger_line(link.tenant_id, customer_id, said, now)
+        subject = uow.customers.subjects([customer_id])[customer_id]
+        take_line(uow, self._terms.of(link.tenant_id), named(line, link.tenant_id, subject, actor_id=_ACTOR), now)
+
+    def _opened(self, link: str, now: datetime) -> _Link:
+        try:
+            tenant_id, device_id, username, password, token, expires = json.loads(self._seals.open_text(link, of=_OF))
+        except (CannotOpen, ValueError):
+            raise _over() from None
+        expires_at = datetime.fromisoformat(expires)
+        if now >= expires_at:
+            raise _over()
+        made = NewDevice(device_id=device_id, username=username, password=password, token=token)
+        return _Link(tenant_id=TenantId(tenant_id), device=made, expires_at=expires_at)
+
+
+def _customer(uow: UnitOfWork, link: _Link) -> CustomerId:
+    device = uow.devices.get(link.device.device_id)
+    if device is None or device.revoked_at is not None:
+        raise _over()
+    return device.customer_id
+
+
+def _invitation(uow: UnitOfWork, link: _Link, now: datetime) -> Invitation:
+    customer_id = _customer(uow, link)
+    device = uow.devices.get(link.device.device_id)
+    doc = uow.customers.get(customer_id) or {}
+    settings = uow.catalogue.settings()
+    said = dict(settings.doc.get("controller") or {}) if settings else {}
+    controller = said.get("name") or link.tenant_id
+    contact, language = said.get("contact") or controller, language_of(doc.get("language"))
+    events = in_ledger_order(uow.consents.of([customer_id]).get(customer_id, ()))
+
+    def asked(purpose: str, about: str, channel: str | None) -> Asked:
+        shown = notice(about, language, controller=controller, contact=contact, channel=channel or "")
+        sender = link.tenant_id if channel else None
+        state = consent_state(events, purpose, channel=channel, sender=sender, now=now)
+        return Asked(channel=channel, notice=shown, status=state.status)
+
+    location = asked(LOCATION, "location", None)
+    channels = sorted(contact.channel for contact in uow.contacts.of([customer_id]).get(customer_id, ()))
+    return Invitation(
+        language=language,
+        controller=controller,
+        feed=device.feed if device else "",
+        location=location,
+        nearby=tuple(asked(NEARBY, "nearby", channel) for channel in channels),
+        device=link.device if location.status is ConsentStatus.LIVE else None,
+    )
+
+
+def _over() -> NotFound:
+    return NotFound("this link leads nowhere: it is not whole, or too old, or its device was revoked")
