@@ -189,5 +189,5 @@ def test_a_request_that_cannot_be_kept_does_not_keep_the_others_out(store: SqlSt
             counting.others_came.set()
 
         at_once([open_the_door, *(lambda n=n: post(n) for n in range(3))])
-    assert outcomes == {0: [], 1: "AttributeError", 2: []}
+    assert outcomes == {0: [], 1: "TypeError", 2: []}
     assert waiting(store, tenant) == 2

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from threading import Thread
 
+import numpy as np
+
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.instants import as_instant
 from nearcast.store.partitions import tokens_of
@@ -121,7 +123,8 @@ def test_requests_at_once_lose_nothing(store: SqlStore, tenant: TenantId) -> Non
 
 
 def test_consumed_pings_are_pruned_and_no_others(store: SqlStore, tenant: TenantId) -> None:
-    append(store, tenant, "anna", "anna", "anna", "bob")
+    for n, customer_id in enumerate(["anna", "anna", "anna", "bob"]):
+        append(store, tenant, customer_id, first=n)
     received_us = pings("anna", "anna", "anna").received_at_us.tolist()
     with store.writing(tenant) as uow:
         move(uow, {HOME: (0, 2)})
@@ -151,6 +154,58 @@ def test_nothing_is_pruned_in_larger_portions_than_asked_for(store: SqlStore, te
     with store.writing(tenant) as uow:
         move(uow, {HOME: (0, 2), other: (0, 3)})
         uow.pings.remember([(ANNA, None, str(n)) for n in range(5)], NOON)
-        for prune in (uow.pings.prune, uow.pings.prune_seen):
-            assert [prune(later(10**6), limit=2) for _ in range(4)] == [2, 2, 1, 0]
+        assert [uow.pings.prune_seen(later(10**6), limit=2) for _ in range(4)] == [2, 2, 1, 0]
+        # of the log as many rows as it takes
+        assert [uow.pings.prune(later(10**6), limit=2) for _ in range(3)] == [3, 2, 0]
         assert uow.pings.seen([(ANNA, None, "1")]) == set()
+
+
+def test_pings_that_came_together_are_pruned_when_the_last_of_them_is_consumed_and_old(
+    store: SqlStore, tenant: TenantId
+) -> None:
+    append(store, tenant, "anna", "anna", "anna")
+    last_us = pings("anna", "anna", "anna").received_at_us.tolist()[-1]
+    with store.writing(tenant) as uow:
+        move(uow, {HOME: (0, 2)})
+        assert uow.pings.prune(later(10**6), limit=9) == 0
+        assert len(uow.pings.read([HOME], limit=9).batch) == 1
+        move(uow, {HOME: (2, 3)})
+        assert uow.pings.prune(as_instant(last_us), limit=9) == 0
+        assert uow.pings.prune(as_instant(last_us + 1), limit=9) == 3
+
+
+def test_what_is_read_is_what_was_appended(store: SqlStore, tenant: TenantId) -> None:
+    sent = pings("anna", "anna", "ähnlich", "anna", first=3)
+    sent.ping_id[:] = ["p1", None, "ü", None]
+    sent.device_id[1] = "phone"
+    sent.accuracy_m[:] = [8.5, np.nan, 3.0, 40.0]
+    with store.writing(tenant) as uow:
+        uow.pings.append(sent)
+        uow.commit()
+    with store.reading(tenant) as uow:
+        found = uow.pings.read(range(PARTITIONS), limit=9).batch
+        mine = uow.pings.of(ANNA)
+    wanted = sent.take(sorted(range(4), key=lambda row: partition_of(str(sent.customer_id[row]))))
+    for name in ("customer_id", "ping_id", "device_id"):
+        assert getattr(found, name).tolist() == getattr(wanted, name).tolist(), name
+    for name in ("recorded_at_us", "received_at_us", "lat_deg", "lon_deg", "accuracy_m", "speed_mps"):
+        assert np.array_equal(getattr(found, name), getattr(wanted, name), equal_nan=True), name
+    assert [each["ping_id"] for each in mine] == ["p1", None, None]
+    assert [each["accuracy_m"] is None for each in mine] == [False, True, False]
+
+
+def test_a_customer_is_forgotten_where_they_stand_and_their_neighbours_are_not(
+    store: SqlStore, tenant: TenantId
+) -> None:
+    neighbour = next(f"n{n}anna" for n in range(999) if partition_of(f"n{n}anna") == HOME)
+    append(store, tenant, "anna", neighbour, "anna")
+    append(store, tenant, neighbour)
+    with store.writing(tenant) as uow:
+        assert uow.pings.forget(ANNA, "subject") == 2
+        uow.commit()
+    with store.reading(tenant) as uow:
+        found = uow.pings.read([HOME], limit=9)
+        assert (uow.pings.of(ANNA), len(uow.pings.of(CustomerId(neighbour)))) == ([], 2)
+    assert found.moves == {HOME: (0, 4)}
+    assert found.batch.customer_id.tolist() == ["subject", neighbour, "subject", neighbour]
+    assert (found.batch.lat_deg == 0).tolist() == [True, False, True, False]

@@ -18,6 +18,7 @@ from nearcast.domain.errors import (
     NearcastError,
     NotAllowed,
     NotFound,
+    Overloaded,
     RevisionChanged,
     StoreUnavailable,
 )
@@ -36,6 +37,7 @@ _STATUS: tuple[tuple[type[NearcastError], int, str], ...] = (
     (NotFound, 404, "Not found"),
     (NotAllowed, 403, "Not allowed"),
     (Conflict, 409, "Not possible as things stand"),
+    (Overloaded, 503, "Too much at once"),
     (StoreUnavailable, 503, "The database is unavailable"),
 )
 _OF_HTTP = {

@@ -109,3 +109,9 @@ class Overtaken(StoreUnavailable):
     def __init__(self, message: str, *, decided: Iterable[DecisionId] = ()) -> None:
         super().__init__(message)
         self.decided = frozenset(decided)
+
+
+class Overloaded(StoreUnavailable):
+    """More comes in than can be dealt with. Nothing was kept; it may be sent again a little later."""
+
+    code = "overloaded"

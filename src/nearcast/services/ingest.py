@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nearcast.domain.consent import LOCATION, consent_state
+from nearcast.domain.consent import LOCATION, ConsentEvent, consent_state
 from nearcast.domain.ids import CustomerId, GeofenceId
 from nearcast.domain.ping import Fix
 from nearcast.domain.policy import PingRules
@@ -20,7 +20,10 @@ from nearcast.services.instants import US_PER_S, as_instant, as_us
 from nearcast.services.roster import Roster
 from nearcast.services.world import World
 
-_UNASKED, _NEVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+_UNASKED = np.iinfo(np.int64).min
+NEVER = int(np.iinfo(np.int64).max)
+"""An instant that does not come."""
+
 PingKey: TypeAlias = tuple[CustomerId, str | None, str]
 
 
@@ -39,7 +42,7 @@ class Arrivals:
     @classmethod
     def of(cls, batch: PingBatch, rules: PingRules, roster: Roster) -> "Arrivals":
         """Pings as they stand."""
-        return cls(batch, roster.numbers_of(batch.customer_id), _faults(batch, rules))
+        return cls(batch, roster.numbers_of(batch.customer_id), faults_of(batch, rules))
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -53,7 +56,7 @@ def in_order_of_arrival(batches: Sequence[PingBatch], rules: PingRules, roster: 
     order: Ints = np.lexsort(same)
     order = _ties_sorted(order, columns, [column[order] for column in same])
     batch = PingBatch(**{name: column[order] for name, column in columns.items()})
-    return Arrivals(batch, customer[order], _faults(batch, rules))
+    return Arrivals(batch, customer[order], faults_of(batch, rules))
 
 
 def joined(batches: Sequence[PingBatch]) -> PingBatch:
@@ -87,7 +90,8 @@ def _ties_sorted(order: Ints, columns: dict[str, Any], same: Sequence[Ints]) -> 
     return settled
 
 
-def _faults(batch: PingBatch, rules: PingRules) -> Texts:
+def faults_of(batch: PingBatch, rules: PingRules) -> Texts:
+    """The reasons for which n pings' own values refuse them, None where they do not."""
     fault: Texts = np.full(len(batch), None, dtype=object)
     ahead_us = batch.recorded_at_us - batch.received_at_us
     fault[ahead_us > rules.max_future_s * US_PER_S] = Reason.PING_FROM_FUTURE
@@ -119,7 +123,19 @@ def fix_of(batch: PingBatch, row: int, inside: frozenset[GeofenceId]) -> Fix:
     )
 
 
-def _is_said(column: Texts) -> Bools:
+def located_from(events: Sequence[ConsentEvent], now: datetime) -> tuple[int, int]:
+    """Since when a customer may be located, as their ledger stands at `now`, and until when that answer holds."""
+    state = consent_state(events, LOCATION, now=now)
+    is_live = state.is_live and state.since is not None
+    # a ledger changes at its events and where a consent runs out; between them its answer holds
+    changes = [event.at for event in events if event.at > now]
+    if is_live and state.valid_until is not None:
+        changes.append(state.valid_until)
+    since_us = as_us(state.since) if is_live and state.since is not None else NEVER
+    return since_us, as_us(min(changes)) if changes else NEVER
+
+
+def is_said(column: Texts) -> Bools:
     return np.array([value is not None for value in column.tolist()], dtype=np.bool_)
 
 
@@ -143,14 +159,14 @@ class Door:
         """
         batch, fault = arrivals.batch, arrivals.fault[rows]
         is_agreed = batch.recorded_at_us[rows] >= self._live_since(arrivals, rows, asked_us)
-        fault[~is_agreed & ~_is_said(fault)] = Reason.CONSENT_LOCATION_MISSING
-        for n in np.flatnonzero(_is_said(batch.ping_id[rows]) & ~_is_said(fault)).tolist():
+        fault[~is_agreed & ~is_said(fault)] = Reason.CONSENT_LOCATION_MISSING
+        for n in np.flatnonzero(is_said(batch.ping_id[rows]) & ~is_said(fault)).tolist():
             row = int(rows[n])
             key = (CustomerId(batch.customer_id[row]), batch.device_id[row], batch.ping_id[row])
             if key in self._seen:
                 fault[n] = Reason.DUPLICATE_PING
             self._seen.add(key)
-        refused = _is_said(fault)
+        refused = is_said(fault)
         for n in np.flatnonzero(refused).tolist():
             self._world.refused[fault[n]] += 1
             self.turned_away.append((int(rows[n]), fault[n]))
@@ -171,14 +187,7 @@ class Door:
 
     def _ask(self, number: int, customer_id: CustomerId, now: datetime) -> None:
         events = self._world.consents.get(customer_id, ())
-        state = consent_state(events, LOCATION, now=now)
-        is_live = state.is_live and state.since is not None
-        # a ledger changes at its events and where a consent runs out; between them its answer holds
-        changes = [event.at for event in events if event.at > now]
-        if is_live and state.valid_until is not None:
-            changes.append(state.valid_until)
-        self._live_since_us[number] = as_us(state.since) if is_live and state.since is not None else _NEVER
-        self._known_until_us[number] = as_us(min(changes)) if changes else _NEVER
+        self._live_since_us[number], self._known_until_us[number] = located_from(events, now)
 
     def _grow(self, size: int) -> None:
         missing = size - len(self._known_until_us)

@@ -2,165 +2,269 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 
-from nearcast.domain.errors import StoreUnavailable
-from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.errors import Overloaded, StoreUnavailable
+from nearcast.domain.ids import TenantId
+from nearcast.domain.policy import PingRules
 from nearcast.domain.reason import Reason
-from nearcast.geo.batch import PingBatch
+from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.services.assembly import assemble
 from nearcast.services.catalogue import CATALOGUE
-from nearcast.services.ingest import Arrivals, Door, joined
+from nearcast.services.consent_view import ConsentView
+from nearcast.services.ingest import faults_of, is_said, joined
 from nearcast.services.instants import as_us
-from nearcast.services.ports import Catalogue, Store
-from nearcast.services.roster import Roster
+from nearcast.services.ports import Catalogue, Store, UnitOfWork
 from nearcast.services.scenario import ScenarioShape
-from nearcast.services.world import World
 
+TurnedAway: TypeAlias = list[tuple[int, Reason]]
+"""(row, reason) of the pings of a request that were not let in."""
+
+MOST_WAITING = 1_000_000
 _PINGS_AT_ONCE = 10_000
+_MOST_IN_HAND = 200_000
+_LOOKS_PER_BACKLOG = 8
+_COMMITTERS = 4  # a tenant whose commits wait does not hold up the others
 _LONGEST_NAME_BYTES = 255  # three of them are a key in every database
+_SURELY_SHORT = _LONGEST_NAME_BYTES // 4
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Request:
-    """Pings that came in together, and what became of them: the rows turned away, or what kept all of them out."""
+    """Pings that came in together. `malformed` counts the entries beside them that were no pings."""
 
     batch: PingBatch
     now: datetime
-    malformed: list[int] = field(init=False)
-    turned_away: list[tuple[int, Reason]] | None = None
-    failure: Exception | None = None
+    malformed: int = 0
+    answer: Future[TurnedAway] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
-        self.batch = replace(self.batch, received_at_us=np.minimum(self.batch.received_at_us, as_us(self.now)))
-        self.malformed = [row for row in range(len(self.batch)) if not _is_storable(self.batch, row)]
-
-    @property
-    def is_answered(self) -> bool:
-        return self.turned_away is not None or self.failure is not None
-
-    @property
-    def customers(self) -> set[CustomerId]:
-        return {CustomerId(key) for key in np.delete(self.batch.customer_id, self.malformed)}
-
-    def let_in(self, door: Door, world: World) -> PingBatch:
-        """What passes the door."""
-        arrivals = Arrivals.of(self.batch, world.tenant.policy.ping_rules, world.roster)
-        arrivals.fault[self.malformed] = Reason.MALFORMED
-        rows = np.arange(len(self.batch))
-        return self.batch.take(door.let_in(arrivals, rows, np.full(len(rows), as_us(self.now))))
+        self.answer.set_running_or_notify_cancel()  # whoever does not wait any more does not stop it
 
 
-class _Queue:
-    """The requests of one tenant: while one thread commits, those of the others gather for the next commit."""
+class _Tenant:
+    """The requests of one tenant: while one thread commits, those of the others gather for the next commit. Beside them
+    what is known of the tenant, for whoever has the turn.
+    """
 
     def __init__(self) -> None:
         self.turn = Lock()
+        self.view = ConsentView()
+        self.rules: tuple[int, PingRules] | None = None
+        self.waiting = self.since_look = 0
         self._waiting: deque[_Request] = deque()
+        self._lock = Lock()
+        self._in_hand = 0
+        self._is_drained = False
 
     def add(self, request: _Request) -> None:
-        self._waiting.append(request)
+        """Overloaded where more has come in than is taken out."""
+        with self._lock:
+            if self._in_hand > _MOST_IN_HAND:
+                raise Overloaded("more pings come in than can be written down")
+            self._in_hand += len(request.batch)
+            self._waiting.append(request)
 
     def next_group(self) -> list[_Request]:
-        """The requests that waited longest, as many as one commit takes. For whoever has the turn."""
-        group = [self._waiting.popleft()]
-        size = len(group[0].batch)
-        while self._waiting and size + len(self._waiting[0].batch) <= _PINGS_AT_ONCE:
-            group.append(self._waiting.popleft())
-            size += len(group[-1].batch)
+        """The requests that waited longest, as many as one commit takes; none when none waits. For whoever has the
+        turn.
+        """
+        group: list[_Request] = []
+        size = 0
+        with self._lock:
+            while self._waiting and (not group or size + len(self._waiting[0].batch) <= _PINGS_AT_ONCE):
+                group.append(self._waiting.popleft())
+                size += len(group[-1].batch)
+            self._in_hand -= size
         return group
+
+    def begin_drain(self) -> bool:
+        """Whether nobody else sees to it that what waits is answered."""
+        with self._lock:
+            is_first, self._is_drained = not self._is_drained, True
+        return is_first
+
+    def end_drain(self) -> bool:
+        """False where something waits again."""
+        with self._lock:
+            self._is_drained = bool(self._waiting)
+        return not self._is_drained
 
 
 class Intake:
     """Takes pings in for all tenants; many threads may use it at once, and share commits.
 
-    `woken` is called after each commit that gives workers something to do.
+    `woken` is called after each commit that gives workers something to do. When more than `most_waiting` pings of a
+    tenant wait to be consumed, no more are taken.
     """
 
-    def __init__(self, store: Store, woken: Callable[[], None]) -> None:
-        self._store, self._woken = store, woken
+    def __init__(self, store: Store, woken: Callable[[], None], *, most_waiting: int = MOST_WAITING) -> None:
+        self._store, self._woken, self._most_waiting = store, woken, most_waiting
         self._lock = Lock()
-        self._known: dict[TenantId, tuple[int, World]] = {}
-        self._queues: dict[TenantId, _Queue] = {}
+        self._tenants: dict[TenantId, _Tenant] = {}
+        self._committers = ThreadPoolExecutor(_COMMITTERS, thread_name_prefix="nearcast intake")
 
-    def accept(self, tenant_id: TenantId, batch: PingBatch, now: datetime) -> list[tuple[int, Reason]]:
+    def accept(self, tenant_id: TenantId, batch: PingBatch, now: datetime) -> TurnedAway:
         """Take pings in: what passes the door is in the log when this returns; the others as (row, reason).
 
         NotFound for a tenant that does not exist. StoreUnavailable where nothing was kept: all may be sent again.
+        Overloaded, which is one of these, where too much waits.
         """
-        request = _Request(batch, now)
-        with self._lock:
-            queue = self._queues.setdefault(tenant_id, _Queue())
-        queue.add(request)
-        while not request.is_answered:
-            with queue.turn:
-                if not request.is_answered:
-                    self._answer(tenant_id, queue.next_group())
-        if request.failure is not None:
-            raise request.failure
-        return request.turned_away or []
+        tenant, request = self._of(tenant_id), _Request(batch, now)
+        tenant.add(request)
+        while not request.answer.done():
+            with tenant.turn:
+                if not request.answer.done():
+                    self._answer(tenant_id, tenant, tenant.next_group())
+        return request.answer.result()
 
-    def _answer(self, tenant_id: TenantId, group: Sequence[_Request]) -> None:
+    def take(self, tenant_id: TenantId, batch: PingBatch, now: datetime, *, malformed: int = 0) -> Future[TurnedAway]:
+        """As `accept`, without waiting: the answer comes when the pings are in the log. `malformed` entries of the same
+        request are counted with it.
+        """
+        tenant, request = self._of(tenant_id), _Request(batch, now, malformed)
+        tenant.add(request)
+        if tenant.begin_drain():
+            self._committers.submit(self._drain, tenant_id, tenant)
+        return request.answer
+
+    def _of(self, tenant_id: TenantId) -> _Tenant:
+        with self._lock:
+            return self._tenants.setdefault(tenant_id, _Tenant())
+
+    def _drain(self, tenant_id: TenantId, tenant: _Tenant) -> None:
+        is_over = False
+        while not is_over:
+            with tenant.turn:
+                while group := tenant.next_group():
+                    self._answer(tenant_id, tenant, group)
+            is_over = tenant.end_drain()
+
+    def _answer(self, tenant_id: TenantId, tenant: _Tenant, group: Sequence[_Request]) -> None:
         try:
-            self._take_in(tenant_id, group)
+            answers = self._take_in(tenant_id, tenant, group)
         except StoreUnavailable as error:
             for request in group:
-                request.failure = StoreUnavailable(*error.args)
+                request.answer.set_exception(type(error)(*error.args))
         except Exception as error:
             if len(group) == 1:
-                group[0].failure = error
+                group[0].answer.set_exception(error)
                 return
             for request in group:  # one of them is at fault, and not the others
-                self._answer(tenant_id, [request])
+                self._answer(tenant_id, tenant, [request])
         except BaseException:
             for request in group:
-                request.failure = StoreUnavailable("this process ends")
+                request.answer.set_exception(StoreUnavailable("this process ends"))
             raise
+        else:
+            for request, answer in zip(group, answers, strict=True):
+                request.answer.set_result(answer)
 
-    def _take_in(self, tenant_id: TenantId, group: Sequence[_Request]) -> None:
+    def _take_in(self, tenant_id: TenantId, tenant: _Tenant, group: Sequence[_Request]) -> list[TurnedAway]:
+        sizes = [len(request.batch) for request in group]
+        batch = joined([request.batch for request in group])
+        now_us: Ints = np.repeat([as_us(request.now) for request in group], sizes)
+        batch = replace(batch, received_at_us=np.minimum(batch.received_at_us, now_us))
+        request_of: Ints = np.repeat(np.arange(len(group)), sizes)
         with self._store.writing(tenant_id) as uow:
             uow.pings.admit()
-            world = replace(self._rules(tenant_id, uow.catalogue), refused=Counter(), roster=Roster())
-            world.consents = uow.consents.of({key for request in group for key in request.customers})
-            doors = [Door(world) for _ in group]
-            let_in = [request.let_in(door, world) for request, door in zip(group, doors, strict=True)]
-            uow.counters.add("refused", world.refused)
-            uow.pings.append(joined(let_in))
+            rules = self._rules(tenant_id, tenant, uow.catalogue)
+            self._look_at_backlog(tenant, uow)
+            fault = faults_of(batch, rules)
+            fault[_unstorable(batch)] = Reason.MALFORMED
+            tenant.view.refresh(uow)
+            asked = np.flatnonzero(~is_said(fault))
+            since_us = tenant.view.live_since_us(uow, batch.customer_id[asked], now_us[asked])
+            fault[asked[batch.recorded_at_us[asked] < since_us]] = Reason.CONSENT_LOCATION_MISSING
+            _find_twins(batch, request_of, fault)
+            is_refused = is_said(fault)
+            refused = Counter(fault[is_refused].tolist())
+            refused[Reason.MALFORMED] += sum(request.malformed for request in group)
+            uow.counters.add("refused", refused)
+            kept = np.flatnonzero(~is_refused)
+            uow.pings.append(batch.take(kept))
             uow.commit()
-        for request, door in zip(group, doors, strict=True):
-            request.turned_away = door.turned_away
-        if any(map(len, let_in)):
+        tenant.since_look += len(kept)
+        if len(kept):
             self._woken()
+        return _by_request(fault, is_refused, sizes)
 
-    def _rules(self, tenant_id: TenantId, catalogue: Catalogue) -> World:
-        """A world with a tenant's rules and nothing else; read again when its catalogue was edited."""
+    def _look_at_backlog(self, tenant: _Tenant, uow: UnitOfWork) -> None:
+        """Now and then, and at once where it may be too long; Overloaded where it is."""
+        often = self._most_waiting // _LOOKS_PER_BACKLOG
+        if tenant.since_look > often or tenant.waiting + tenant.since_look > self._most_waiting:
+            tenant.waiting, tenant.since_look = sum(uow.pings.waiting().values()), 0
+            if tenant.waiting > self._most_waiting:
+                raise Overloaded("too many pings wait to be decided")
+
+    def _rules(self, tenant_id: TenantId, tenant: _Tenant, catalogue: Catalogue) -> PingRules:
+        """The tenant's, read again when its catalogue was edited."""
         revision = catalogue.revision
-        with self._lock:
-            known_at, world = self._known.get(tenant_id, (None, None))
-        if world is None or known_at != revision:
+        if tenant.rules is None or tenant.rules[0] != revision:
             settings = catalogue.settings()
             document = dict(settings.doc) if settings else {}
             document["tenant"] = {**document.get("tenant", {}), "id": tenant_id}
             shape = ScenarioShape.model_validate(document)
             world = assemble(shape, Path(CATALOGUE), lambda path: [], lambda note: None, repair=False)
-            with self._lock:
-                self._known[tenant_id] = (revision, world)
-        return world
+            tenant.rules = (revision, world.tenant.policy.ping_rules)
+        return tenant.rules[1]
 
 
-def _is_storable(batch: PingBatch, row: int) -> bool:
-    """Whether every database can keep what the ping calls its customer, its device and itself."""
-    names = (batch.customer_id[row], batch.device_id[row], batch.ping_id[row])
-    return all(name is None or _is_name(name) for name in names)
+def _find_twins(batch: PingBatch, request_of: Ints, fault: Texts) -> None:
+    """Pings of a request under a name that one before them bears."""
+    named = np.flatnonzero(is_said(batch.ping_id) & ~is_said(fault))
+    seen: set[tuple[int, str, str | None, str]] = set()
+    for row in named.tolist():
+        key = (request_of[row], batch.customer_id[row], batch.device_id[row], batch.ping_id[row])
+        if key in seen:
+            fault[row] = Reason.DUPLICATE_PING
+        seen.add(key)
 
 
-def _is_name(text: str) -> bool:
-    try:
-        return "\0" not in text and len(text.encode()) <= _LONGEST_NAME_BYTES
-    except UnicodeEncodeError:  # half a character
+def _by_request(fault: Texts, is_refused: Texts, sizes: Sequence[int]) -> list[TurnedAway]:
+    answers: list[TurnedAway] = []
+    start = 0
+    for size in sizes:
+        rows = np.flatnonzero(is_refused[start : start + size]).tolist()
+        answers.append([(row, fault[start + row]) for row in rows])
+        start += size
+    return answers
+
+
+def _unstorable(batch: PingBatch) -> Ints:
+    """The pings whose names for a customer, a device or themselves some database cannot keep."""
+    columns = [batch.customer_id.tolist(), batch.device_id.tolist(), batch.ping_id.tolist()]
+    if all(map(_are_surely_names, columns)):
+        return np.empty(0, dtype=np.int64)
+    rows = zip(*columns, strict=True)
+    return np.array([n for n, names in enumerate(rows) if not all(map(_is_name, names))], dtype=np.int64)
+
+
+def _are_surely_names(column: list[str | None]) -> bool:
+    said = [name for name in column if name is not None]
+    if max(map(len, said), default=0) > _SURELY_SHORT:
         return False
+    text = "".join(said)
+    return "\0" not in text and (text.isascii() or _is_whole(text))
+
+
+def _is_name(name: str | None) -> bool:
+    if name is None:
+        return True
+    return "\0" not in name and _is_whole(name) and len(name.encode()) <= _LONGEST_NAME_BYTES
+
+
+def _is_whole(text: str) -> bool:
+    """Without half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -36,6 +36,25 @@ class Chain:
     head: Head | None
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerMark:
+    """How far somebody has read a ledger, for the ledger alone to read: the numbers of lines, and which writers had
+    begun by then. `read` is None as long as it is not known of a single line that all before it were there.
+    """
+
+    read: int | None
+    seen: int
+    writers_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerChanges:
+    """The subjects whose chains have grown, None where anybody's may have; and from where to read next time."""
+
+    subjects: frozenset[str] | None
+    mark: LedgerMark
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
     """A request to confirm a grant: `event_id` is its line. `expires_at` is the first instant that is too late."""
@@ -64,5 +83,6 @@ class Consents(Protocol):
     def chains(self, subject: str | None = None) -> Iterator[Chain]: ...
     def heads(self) -> Iterator[tuple[str, Head]]: ...
     def told_by(self, at: datetime, *, after: str | None, limit: int) -> list[CustomerId]: ...
+    def changes_since(self, mark: LedgerMark | None) -> LedgerChanges: ...
     def changing(self, after: datetime, until: datetime) -> list[CustomerId]: ...
     def next_change(self, after: datetime) -> datetime | None: ...

@@ -11,10 +11,11 @@ from nearcast.domain.chain import ERASED, NOTHING, Head, Link, link_hash
 from nearcast.domain.consent import GIVEN, ConsentAction, ConsentEvent, in_ledger_order
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
-from nearcast.services.ledger_ports import Chain, LedgerLine
+from nearcast.services.ledger_ports import Chain, LedgerChanges, LedgerLine, LedgerMark
 from nearcast.services.report import rfc3339
 from nearcast.store.customer_tables import consent_event, customer, ledger_head
 from nearcast.store.dialect import among, upsert
+from nearcast.store.ledger_changes import changes_since
 from nearcast.store.page import chunks
 
 _CHAINED = ("seq", "position", "prev_hash", "row_hash")
@@ -144,6 +145,10 @@ class Consents:
         if after is not None:
             found = found.where(customer.c.id > after)
         return [CustomerId(key) for key in self._connection.scalars(found)]
+
+    def changes_since(self, mark: LedgerMark | None) -> LedgerChanges:
+        """Whose chains have grown since; without a mark it begins to be followed."""
+        return changes_since(self._connection, self._tenant, mark)
 
     def changing(self, after: datetime, until: datetime) -> list[CustomerId]:
         """Customers with an event dated in (after, until], or a consent that ends there, by id."""

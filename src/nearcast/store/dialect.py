@@ -6,7 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Engine, String, Table, bindparam, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Engine,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    cast,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
@@ -116,6 +130,13 @@ def lock_names(connection: Connection, names: Iterable[str], *, shared: bool = F
         _of_keys(connection, beside_others if shared else alone, keys)
 
 
+def has_in_it(connection: Connection, column: ColumnElement[bytes], part: bytes) -> ColumnElement[bool]:
+    """Whether those bytes stand anywhere in a column."""
+    if connection.dialect.name == "postgresql":
+        return func.position(literal(part, LargeBinary).op("IN")(column)) > 0
+    return func.instr(column, literal(part, LargeBinary)) > 0
+
+
 def free_names(connection: Connection, names: Iterable[str]) -> list[str]:
     """Those of the names that nobody else holds, held until the transaction ends; waits for none of them."""
     if connection.dialect.name != "postgresql":
@@ -140,6 +161,18 @@ def product(connection: Connection) -> str:
         return f"PostgreSQL {connection.scalar(text('SHOW server_version'))}, PostGIS {postgis}"
     mode = connection.scalar(text("PRAGMA journal_mode"))
     return f"SQLite {connection.scalar(text('SELECT sqlite_version()'))}, journal {mode}"
+
+
+def horizon(connection: Connection) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Up to which number every transaction that writes has ended for whoever asks for this, and the number that the
+    next one to begin will have; on SQLite there is one at a time.
+    """
+    if connection.dialect.name != "postgresql":
+        return literal(0), literal(0)
+    snapshot = func.pg_current_snapshot()
+    ends = func.pg_snapshot_xmin(snapshot), func.pg_snapshot_xmax(snapshot)
+    ongoing, next_one = (cast(cast(end, String), BigInteger) for end in ends)
+    return ongoing, next_one
 
 
 def its_now(connection: Connection) -> datetime:

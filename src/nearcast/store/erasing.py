@@ -12,7 +12,7 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.store.customer_tables import contact, customer, device, suppression
 from nearcast.store.dialect import lock_names
 from nearcast.store.event_tables import event_delivery
-from nearcast.store.pings import door
+from nearcast.store.pings import Pings, door
 from nearcast.store.tables import (
     assignment,
     idempotency,
@@ -44,15 +44,6 @@ BLANK: Mapping[Table, Mapping[str, Any]] = {
     message: {"text": "", "provider_id": None},
     other_send: {},
     assignment: {},
-    # a worker is on its way through these: it finds nobody who agreed to anything
-    ping_log: {
-        "lat_deg": 0.0,
-        "lon_deg": 0.0,
-        "accuracy_m": None,
-        "speed_mps": None,
-        "ping_id": None,
-        "device_id": None,
-    },
 }
 """Kept under the subject, with these columns emptied."""
 
@@ -78,6 +69,7 @@ class Erasing:
             mine = (table.c.tenant_id == self._tenant) & (table.c.customer_id == customer_id)
             kept = update(table).where(mine).values(customer_id=subject, **blank)
             counts[table.name] = self._connection.execute(kept).rowcount
+        counts[ping_log.name] = Pings(self._connection, self._tenant).forget(customer_id, subject)
         of_tenant = customer.c.tenant_id == self._tenant
         self._connection.execute(delete(customer).where(of_tenant, customer.c.id == customer_id))
         return counts

@@ -1,32 +1,31 @@
-"""The ping log: accepted pings in the order of their arrival, in 16 partitions, each read from its own position."""
+"""The ping log: accepted pings in the order of their arrival, in 16 partitions, each read from its own position.
 
-import math
+Pings are numbered within their partition; a row holds those of one commit, under the number of the last of them.
+"""
+
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from datetime import datetime
-from itertools import takewhile
 from typing import Any, TypeAlias
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ports import PingSlice
-from nearcast.store.dialect import free_names, insert_into, its_now, lock_names, upsert
+from nearcast.store.dialect import free_names, has_in_it, insert_into, its_now, lock_names, upsert
 from nearcast.store.page import chunks
 from nearcast.store.partitions import leased, tokens_of
+from nearcast.store.ping_blocks import blanked, joined, pack, rows_of, unpack
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import PARTITIONS, log_position, ping_log, ping_seen
 
 SeenPing: TypeAlias = tuple[CustomerId, str | None, str]
 """Customer, device, ping id."""
 
-_COLUMNS = tuple(field.name for field in fields(PingBatch))
-_FLOATS = ("lat_deg", "lon_deg", "accuracy_m", "speed_mps")
-_INTS = ("recorded_at_us", "received_at_us")
+_here = ping_log.c
 
 
 def partition_of(customer_id: str) -> int:
@@ -53,17 +52,25 @@ class Pings:
         """Add pings in their order. Whoever appends to a partition waits for the one before it to commit: numbers
         become visible in their order, so that a reader's position never passes a ping still to come.
         """
-        columns = {name: _plain(getattr(batch, name)) for name in _COLUMNS}
-        rows_of: dict[int, list[dict[str, Any]]] = {}
-        for values in zip(*columns.values(), strict=True):
-            row = dict(zip(_COLUMNS, values, strict=True))
-            rows_of.setdefault(partition_of(row["customer_id"]), []).append(row)
-        if not rows_of:
+        if not len(batch):
             return
+        partitions = np.fromiter(map(partition_of, batch.customer_id.tolist()), dtype=np.int64, count=len(batch))
+        order = np.argsort(partitions, kind="stable")
+        numbers, starts = np.unique(partitions[order], return_index=True)
+        parts = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True))
         rows: list[dict[str, Any]] = []
-        for partition, first in self._take_numbers({partition: len(mine) for partition, mine in rows_of.items()}):
-            key = {"tenant_id": self._tenant, "partition": partition}
-            rows += [{**key, "seq": first + n, **row} for n, row in enumerate(rows_of[partition])]
+        for partition, head in self._take_numbers({key: len(part) for key, part in parts.items()}):
+            mine = batch.take(parts[partition])
+            rows.append(
+                {
+                    "tenant_id": self._tenant,
+                    "partition": partition,
+                    "seq": head,
+                    "pings": len(mine),
+                    "received_at_us": int(mine.received_at_us[-1]),
+                    "block": pack(mine),
+                }
+            )
         self._connection.execute(insert(ping_log), rows)
 
     def borrow(self, partitions: Iterable[int]) -> dict[int, int]:
@@ -79,14 +86,26 @@ class Pings:
         here, after = log_position.c, log_position.c.position
         waiting = (
             select(ping_log, after.label("after"))
-            .join(log_position, (here.tenant_id == ping_log.c.tenant_id) & (here.partition == ping_log.c.partition))
+            .join(log_position, (here.tenant_id == _here.tenant_id) & (here.partition == _here.partition))
             .where(here.tenant_id == self._tenant, here.partition.in_(list(partitions)))
-            .where(ping_log.c.seq > after, ping_log.c.seq <= after + limit)  # no database sorts more than it must
-            .order_by(here.partition, ping_log.c.seq)  # by the small table's column: SQLite begins with that one
+            # no database sorts, and no row is read, more than it must
+            .where(_here.seq > after, _here.seq - _here.pings < after + limit)
+            .order_by(here.partition, _here.seq)  # by the small table's column: SQLite begins with that one
             .limit(limit)
         )
-        rows = self._connection.execute(waiting).all()
-        return PingSlice(moves={row.partition: (row.after, row.seq) for row in rows}, batch=_batch(rows))
+        moves: dict[int, tuple[int, int]] = {}
+        found: list[PingBatch] = []
+        left = limit
+        for row in self._connection.execute(waiting):
+            if not left:
+                break
+            begun_at, reached = moves.get(row.partition, (row.after, row.after))
+            first = reached - (row.seq - row.pings)  # those before were read with the position in the midst of a row
+            some = unpack(row.block).take(np.arange(first, min(row.pings, first + left)))
+            moves[row.partition] = (begun_at, reached + len(some))
+            found.append(some)
+            left -= len(some)
+        return PingSlice(moves=moves, batch=joined(found))
 
     def move(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int]) -> bool:
         """Move positions on from the one to the other, in the transaction of their pings' effects. False where one is
@@ -113,49 +132,64 @@ class Pings:
         consumed; those of partitions in which none waits are left out.
         """
         here = log_position.c
-        first = select(ping_log.c.received_at_us).where(
-            ping_log.c.tenant_id == self._tenant,
-            ping_log.c.partition == here.partition,
-            ping_log.c.seq == here.position + 1,
-        )
-        since = select(here.partition, first.scalar_subquery()).where(here.tenant_id == self._tenant)
-        found = self._connection.execute(since).all()
-        arrived = {partition: as_instant(us) for partition, us in found if us is not None}
+        first = (_here.tenant_id == here.tenant_id) & (_here.partition == here.partition)
+        first &= (_here.seq > here.position) & (_here.seq - _here.pings <= here.position)
+        since = select(here.partition, here.position, _here.seq, _here.pings, _here.block).join(ping_log, first)
+        at_stake = {partition_of(key) for key in customer_ids}
+        mine = since.where(here.tenant_id == self._tenant, here.partition.in_(sorted(at_stake)))
+        arrived = {
+            row.partition: as_instant(int(unpack(row.block).received_at_us[row.position - (row.seq - row.pings)]))
+            for row in self._connection.execute(mine)
+        }
         return {key: arrived[at] for key in customer_ids if (at := partition_of(key)) in arrived}
 
     def of(self, customer_id: CustomerId) -> list[dict[str, Any]]:
         """A customer's pings that are still kept, consumed or not, in the order of their arrival."""
-        here = ping_log.c.tenant_id == self._tenant, ping_log.c.partition == partition_of(customer_id)
-        theirs = select(ping_log).where(*here, ping_log.c.customer_id == customer_id).order_by(ping_log.c.seq)
+        mine = select(_here.block).where(*self._may_name(customer_id)).order_by(_here.seq)
         return [
-            {
-                "recorded_at": as_instant(row.recorded_at_us),
-                "received_at": as_instant(row.received_at_us),
-                "lat": row.lat_deg,
-                "lon": row.lon_deg,
-                "accuracy_m": row.accuracy_m,
-                "speed_mps": row.speed_mps,
-                "ping_id": row.ping_id,
-                "device_id": row.device_id,
-            }
-            for row in self._connection.execute(theirs)
+            shown
+            for block in self._connection.scalars(mine)
+            for batch in [unpack(block)]
+            for shown in _shown(batch.take(rows_of(batch, customer_id)))
         ]
 
+    def forget(self, customer_id: CustomerId, subject: str) -> int:
+        """Put a subject who was nowhere in the place of a customer; of how many pings. Positions stay what they are: a
+        worker on its way through them finds nobody who agreed to anything. Nobody appends meanwhile.
+        """
+        count = 0
+        blocks = select(_here.partition, _here.seq, _here.block).where(*self._may_name(customer_id))
+        for row in self._connection.execute(blocks).all():
+            batch = unpack(row.block)
+            is_theirs = batch.customer_id == customer_id
+            if is_theirs.any():
+                count += int(is_theirs.sum())
+                this = _here.tenant_id == self._tenant, _here.partition == row.partition, _here.seq == row.seq
+                nameless = update(ping_log).where(*this).values(block=pack(blanked(batch, is_theirs, subject)))
+                self._connection.execute(nameless)
+        return count
+
+    def _may_name(self, customer_id: CustomerId) -> tuple[ColumnElement[bool], ...]:
+        mine = _here.tenant_id == self._tenant, _here.partition == partition_of(customer_id)
+        return (*mine, has_in_it(self._connection, _here.block, customer_id.encode()))
+
     def prune(self, before: datetime, *, limit: int) -> int:
-        """Delete consumed pings from the beginning of the log that were received before an instant, at most `limit`;
-        how many.
+        """Delete rows from the beginning of the log all of whose pings are consumed, and the last of them received
+        before an instant: as many as it takes for `limit` pings. How many pings.
         """
         positions = select(log_position).where(log_position.c.tenant_id == self._tenant)
-        left = limit
+        pruned = 0
         for at in self._connection.execute(positions.order_by(log_position.c.partition)).all():
-            here = ping_log.c.tenant_id == self._tenant, ping_log.c.partition == at.partition
-            first_ones = select(ping_log.c.seq, ping_log.c.received_at_us).where(*here, ping_log.c.seq <= at.position)
-            found = self._connection.execute(first_ones.order_by(ping_log.c.seq).limit(left)).all()
-            old = list(takewhile(lambda row: row.received_at_us < as_us(before), found))
-            if old:
-                self._connection.execute(delete(ping_log).where(*here, ping_log.c.seq <= old[-1].seq))
-                left -= len(old)
-        return limit - left
+            here = _here.tenant_id == self._tenant, _here.partition == at.partition
+            first_ones = select(_here.seq, _here.pings, _here.received_at_us).where(*here, _here.seq <= at.position)
+            last = None
+            for row in self._connection.execute(first_ones.order_by(_here.seq).limit(limit)).all():
+                if pruned >= limit or row.received_at_us >= as_us(before):
+                    break
+                last, pruned = row.seq, pruned + row.pings
+            if last is not None:
+                self._connection.execute(delete(ping_log).where(*here, _here.seq <= last))
+        return pruned
 
     def seen(self, pings: Iterable[SeenPing]) -> set[SeenPing]:
         """Which of these ping ids have come in before."""
@@ -185,7 +219,7 @@ class Pings:
         return delete_some(self._connection, ping_seen, *old, limit=limit)
 
     def _take_numbers(self, counts: Mapping[int, int]) -> list[tuple[int, int]]:
-        """The first of so many new numbers for each partition; partitions are taken in their order."""
+        """Each partition with the last of so many new numbers; partitions are taken in their order."""
         rows = [
             {"tenant_id": self._tenant, "partition": partition, "head": count, "position": 0}
             for partition, count in sorted(counts.items())
@@ -197,23 +231,24 @@ class Pings:
                 set_={"head": log_position.c.head + insert_head.excluded.head},
             ).returning(log_position.c.partition, log_position.c.head)
         )
-        return [(row.partition, row.head - counts[row.partition] + 1) for row in heads]
+        return [(row.partition, row.head) for row in heads]
 
 
-def _plain(column: Any) -> list[Any]:
-    values: list[Any] = column.tolist()
-    return [None if isinstance(value, float) and math.isnan(value) else value for value in values]
+def _shown(batch: PingBatch) -> list[dict[str, Any]]:
+    return [
+        {
+            "recorded_at": as_instant(int(batch.recorded_at_us[row])),
+            "received_at": as_instant(int(batch.received_at_us[row])),
+            "lat": float(batch.lat_deg[row]),
+            "lon": float(batch.lon_deg[row]),
+            "accuracy_m": _known(batch.accuracy_m[row]),
+            "speed_mps": _known(batch.speed_mps[row]),
+            "ping_id": batch.ping_id[row],
+            "device_id": batch.device_id[row],
+        }
+        for row in range(len(batch))
+    ]
 
 
-def _batch(rows: Any) -> PingBatch:
-    columns: dict[str, Any] = {}
-    for name in _COLUMNS:
-        values = [getattr(row, name) for row in rows]
-        if name in _FLOATS:
-            columns[name] = np.array([math.nan if v is None else v for v in values], dtype=np.float64)
-        elif name in _INTS:
-            columns[name] = np.array(values, dtype=np.int64)
-        else:
-            columns[name] = np.empty(len(values), dtype=object)
-            columns[name][:] = values
-    return PingBatch(**columns)
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
