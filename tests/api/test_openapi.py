@@ -40,7 +40,10 @@ STORY = """
     POST /v1/customers/{customer_id}/sends · GET /v1/customers/{customer_id}/export
     POST /v1/keys · GET /v1/keys · POST /v1/keys/{key_id}/rotate · DELETE /v1/keys/{key_id} · GET /v1/audit
     GET /v1/compliance/record-of-processing · GET /v1/compliance/dpia
-    POST /v1/devices · GET /v1/devices · POST /v1/feeds/owntracks · DELETE /v1/devices/{device_id}
+    POST /v1/devices · GET /v1/devices · POST /v1/feeds/owntracks
+    POST /v1/feeds/overland · GET /v1/feeds/overland · POST /v1/feeds/traccar · POST /v1/feeds/osmand
+    GET /v1/feeds/osmand · POST /v1/feeds/gpslogger · PUT /v1/feeds/gpslogger · GET /v1/feeds/gpslogger
+    POST /v1/feeds/colota · GET /v1/feeds/colota · POST /v1/feeds/checkin · DELETE /v1/devices/{device_id}
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
     GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}

@@ -5,14 +5,14 @@ it again for ever: 401 is for wrong credentials alone, and whatever is of no use
 import asyncio
 import json
 from base64 import b64decode
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from nearcast.api.body import MIB, read_body
+from nearcast.api.feed_rows import PHONE_ROWS, Row
 from nearcast.api.pages import shows
 from nearcast.api.problems import Refusal
 from nearcast.domain.errors import NotAllowed
@@ -20,7 +20,6 @@ from nearcast.domain.ids import CustomerId
 from nearcast.services.access import Role
 from nearcast.services.application import Application
 from nearcast.services.devices import Phone
-from nearcast.services.feed_request import Feed
 from nearcast.services.phones import PhoneRequest, Taken
 
 router = APIRouter(prefix="/v1/feeds", tags=["feeds"])
@@ -38,22 +37,6 @@ _CUSTOMER: dict[str, Any] = {
     "schema": {"type": "string"},
     "description": "Whose position it is, where an API key of role ingest asks instead of a device.",
 }
-Answerer: TypeAlias = Callable[[Application, PhoneRequest, Taken, Request], Response]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A feed as it is served. `answer` may ask the store: it runs beside the loop."""
-
-    name: str
-    title: str
-    about: str
-    answer: Answerer
-    media: str
-    example: Any
-    shown: Any
-    methods: Sequence[str] = ("POST",)
-    parameters: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
 
 def _add(row: Row) -> None:
@@ -67,7 +50,7 @@ def _add(row: Row) -> None:
             summary=f"{row.title}" if method == row.methods[0] else f"{row.title}, by {method}",
             description=row.about,
             response_class=Response,
-            responses=shows("What the client expects.", row.shown),
+            responses=_shown(row.shown_to_get or row.shown if method == "GET" else row.shown),
             openapi_extra={
                 "x-roles": [Role.INGEST.value, Role.OPERATOR.value],
                 "security": SECURITY,
@@ -77,12 +60,17 @@ def _add(row: Row) -> None:
         )
 
 
+def _shown(answer: Any) -> dict[int | str, Any]:
+    said = "What the client expects."
+    return {200: {"description": said}} if answer is None else shows(said, answer)
+
+
 def _endpoint(row: Row) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def endpoint(request: Request) -> Response:
         application: Application = request.app.state.application
         media = request.headers.get("content-type", "")
         body = await read_body(request, _MOST_BYTES)
-        phone = await _phone(application, application.phones.feeds[row.name], request, body, media)
+        phone = await _phone(application, row, request, body, media)
         wanted = PhoneRequest(phone=phone, body=body, media=media, query=request.query_params)
 
         def work() -> Response:
@@ -94,10 +82,11 @@ def _endpoint(row: Row) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     return endpoint
 
 
-async def _phone(application: Application, feed: Feed, request: Request, body: bytes, media: str) -> Phone:
-    """Whose request it is, by its credential and by nothing else that it says. Refusal 401 for a wrong one, later and
-    later; NotAllowed for a key that may not.
+async def _phone(application: Application, row: Row, request: Request, body: bytes, media: str) -> Phone:
+    """Whose request it is, by its credential and by nothing else that it says. Refusal for a wrong one, later and
+    later, 401 or as the feed has it where none was sent; NotAllowed for a key that may not.
     """
+    feed = application.phones.feeds[row.name]
     scheme, _, said = request.headers.get("authorization", "").partition(" ")
     said, now = said.strip(), application.clock.now()
     name, found = "", None
@@ -112,6 +101,8 @@ async def _phone(application: Application, feed: Feed, request: Request, body: b
         found = await run_in_threadpool(application.devices.with_token, token, now) if token else None
     if found is None:
         await asyncio.sleep(application.patience.failed(name.partition(".")[0], now))
+        if not scheme and (status := row.unknown_in_json if "json" in media.lower() else row.unknown) != 401:
+            raise Refusal(status, "there is no live device of this id")
         raise Refusal(401, "this is no live device's password or token", _CHALLENGE)
     return found
 
@@ -164,3 +155,5 @@ _add(
         shown=[],
     )
 )
+for _row in PHONE_ROWS:
+    _add(_row)

@@ -15,8 +15,10 @@ from nearcast.services.feed_request import Read
 
 
 def read_overland(body: bytes, _content_type: str, _query: Mapping[str, str], received_at: datetime) -> Read:
-    """The fixes of a batch in its order, that of `current` after them."""
+    """The fixes of a batch in its order, that of `current` after them; none of a body that is not there."""
     found = Entries(received_at)
+    if not body.strip():
+        return found.read()
     try:
         said = document(body)
     except NoFix:
