@@ -6,6 +6,7 @@ import pytest
 
 from nearcast.services.access import Role
 from tests.api.operations import Operation, operations
+from tests.api.phones import handset
 from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
 
@@ -20,6 +21,7 @@ MAY: dict[str, set[Role]] = {
     "explain": READERS,
     "pings": {Role.INGEST},
     "customers": set(),
+    "devices": set(),
     "reminders": set(),
     "evidence": set(),
     "retention": {Role.ANALYST},
@@ -34,7 +36,9 @@ MAY: dict[str, set[Role]] = {
 
 
 def _keyed(service: Service) -> list[Operation]:
-    return [each for each in operations(service) if each.path.startswith("/v1/") and each.roles]
+    """Those that ask for a key and for nothing beside it: a feed asks for a device, or for a customer, too."""
+    keyed = [each for each in operations(service) if each.path.startswith("/v1/") and each.roles]
+    return [each for each in keyed if not each.path.startswith("/v1/feeds/")]
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -100,6 +104,7 @@ def _names(service: Service) -> dict[str, str]:
         "decision_id": row["decision_id"],
         "message_id": row["message_id"],
         "key_id": key_id,
+        "device_id": handset(service).device_id,
         "place_id": "clinic",
     }
 
