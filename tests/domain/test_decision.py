@@ -42,7 +42,6 @@ FAILURES: dict[Reason, dict[str, dict[str, Any]]] = {
     Reason.CONSENT_LOCATION_MISSING: {"consents": {"location": WITHDRAWN}},
     Reason.PING_STALE: {"ping": {"recorded_at": hours_ago(1)}},
     Reason.PING_INACCURATE: {"ping": {"accuracy_m": 400.0}},
-    Reason.NO_TRANSITION: {"candidate": {"no_opportunity": Reason.NO_TRANSITION}},
     Reason.CAMPAIGN_INACTIVE: {"campaign": {"state": CampaignState.PAUSED}},
     Reason.OUTSIDE_WINDOW: {"campaign": {"active_until": NOON}},
     Reason.OUTSIDE_DAYPART: {"campaign": {"dayparts": hours("18:00-20:00")}},

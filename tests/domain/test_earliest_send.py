@@ -8,7 +8,6 @@ from nearcast.domain.campaign import CampaignClass, CampaignState
 from nearcast.domain.decision import earliest_send
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import Holdout, Policy
-from nearcast.domain.reason import Reason
 from tests.domain.builders import (
     NOON,
     TOKYO,
@@ -85,7 +84,6 @@ def test_caps_and_rests_are_waited_for() -> None:
         {"ping": evidence(recorded_at=hours_ago(9))},
         {"ping": evidence(accuracy_m=900.0)},
         {"ping": None},
-        {"no_opportunity": Reason.OUTSIDE_FENCE},
     ],
 )
 def test_what_is_about_the_ping_is_left_aside(about_the_ping: dict[str, Any]) -> None:

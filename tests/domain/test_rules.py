@@ -12,7 +12,6 @@ from nearcast.domain.consent import ConsentAction, ConsentEvent, in_ledger_order
 from nearcast.domain.customer import Shop
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.policy import ConsentReminder, PingRules, Policy
-from nearcast.domain.reason import Reason
 from tests.domain.builders import (
     BERLIN,
     CONFIRMED,
@@ -115,10 +114,6 @@ def test_a_run_has_its_own_limit_of_age() -> None:
 
 def test_without_a_ping_there_is_nothing_wrong_with_it() -> None:
     assert against(candidate(ping=None)) == []
-
-
-def test_where_there_was_no_opportunity() -> None:
-    assert against(candidate(no_opportunity=Reason.DWELL_NOT_MET)) == ["dwell_not_met"]
 
 
 @pytest.mark.parametrize("state", CampaignState)

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from tests.e2e.shell import nearcast
 from tests.scenarios.harness import (
-    CENTER,
     CUSTOMER,
     N50,
-    N110,
     N500,
     NOON,
     Outcome,
@@ -22,8 +20,6 @@ from tests.scenarios.harness import (
     arrive,
     bare,
     berlin,
-    circle,
-    collection,
     later,
     only,
     ping,
@@ -181,39 +177,33 @@ def test_the_quiet_hours_of_the_pings_zone_are_promised_an_end(tmp_path):
     assert explained(outcome, when)["earliest_send"] == berlin("2026-06-03 14:00")
 
 
-# --- where nothing happened
+# --- where no row tells where they were
 
 
-def test_after_a_visit_of_one_fix_that_silence_ended_the_customer_is_outside(tmp_path):
-    """Entered and left at one instant, which the file tells exit first."""
-    outcome = run(tmp_path, bare(ping(NOON, N50), the_end(later(NOON, 3600)), presence={"gap_s": 600}))
-    told = explained(outcome, later(NOON, 1800))
-    assert (told["reason"], told["geofence_id"]) == ("outside_fence", None)
+@pytest.mark.parametrize("seconds", [300, 1800], ids=["inside", "outside"])
+def test_where_no_row_tells_where_they_were_is_unknown_and_every_other_rule_speaks(tmp_path, seconds):
+    walk = [ping(NOON, N50), ping(later(NOON, 600), N500), ping(later(NOON, 660), N500)]
+    outcome = run(tmp_path, bare(*walk, the_end(later(NOON, 3600)), policy={"quiet_hours": [NIGHT]}))
+    assert [row["kind"] for row in outcome.transitions] == ["enter", "exit"]
+    told = explained(outcome, later(NOON, seconds))
+    assert (told["source"], told["outcome"], told["reason"], told["geofence_id"]) == ("facts", "no_match", None, None)
+    unknown = [one["rule"] for one in told["rules"] if one["passed"] is None]
+    assert unknown == ["spatial", "place_policy"]
+    assert rule(told, "spatial") == {"rule": "spatial", "passed": None, "status": "unknown"}
+    assert all(one["passed"] for one in told["rules"] if one["rule"] not in unknown)
+    assert told["earliest_send"] == later(NOON, seconds)
 
 
-OUTER, INNER = circle("outer", CENTER, 200, shop_id="s1"), circle("inner", CENTER, 60, shop_id="s1")
-ANGLED = circle("a-inner", CENTER, 60, shop_id="s1")
+def test_what_else_is_against_it_is_the_reason_where_no_row_tells(tmp_path):
+    outcome = run(tmp_path, bare(ping(NOON, N50), the_end(later(NOON, 43_200)), policy={"quiet_hours": [NIGHT]}))
+    told = explained(outcome, later(NOON, 10 * 3600))
+    assert (told["reason"], told["reasons"]) == ("quiet_hours", ["quiet_hours"])
 
 
-@pytest.mark.parametrize("inner", [INNER, ANGLED], ids=["inner", "a-inner"])
-def test_whoever_leaves_the_inner_of_two_fences_is_still_in_the_outer(tmp_path, inner):
-    walk = [ping(NOON, N50), ping(later(NOON, 60), N110), ping(later(NOON, 600), N110)]
-    outcome = run(tmp_path, bare(*walk, geofences=collection(OUTER, inner)))
-    assert [row["kind"] for row in outcome.transitions] == ["enter", "enter", "exit"]
-    told = explained(outcome, later(NOON, 300))
-    assert (told["reason"], told["geofence_id"]) == ("no_transition", "outer")
-
-
-def test_whoever_leaves_both_of_two_fences_is_outside(tmp_path):
-    walk = [ping(NOON, N50), ping(later(NOON, 60), N110), ping(later(NOON, 120), N500), ping(later(NOON, 600), N500)]
-    outcome = run(tmp_path, bare(*walk, geofences=collection(OUTER, INNER)))
-    assert explained(outcome, later(NOON, 300))["reason"] == "outside_fence"
-
-
-def test_an_empty_list_of_geofences_is_every_fence_of_the_shop_here_too(tmp_path):
-    outcome = run(tmp_path, bare(ping(NOON, N50), the_end(later(NOON, 600)), campaign={"geofence_ids": []}))
-    told = explained(outcome, later(NOON, 300))
-    assert (told["reason"], told["geofence_id"]) == ("no_transition", "f1")
+def test_where_a_row_tells_it_is_told_by_the_row(tmp_path):
+    outcome = run(tmp_path, bare(*arrive()))
+    where = {"trigger": "enter", "geofence_id": "f1", "timezone": "Europe/Berlin"}
+    assert rule(explained(outcome, NOON), "spatial") == {"rule": "spatial", "passed": True, **where}
 
 
 # --- messages as they stood at that instant
@@ -268,10 +258,7 @@ BROKEN: dict[str, bytes] = {
     "an empty object": b"{}\n",
     "nested too deeply": b"[" * 100_000 + b"\n",
 }
-CUT_SHORT: dict[str, Row] = {
-    "match_log.ndjson": {"customer_id": CUSTOMER, "campaign_id": "camp-7"},
-    "transitions.ndjson": {"customer_id": CUSTOMER, "geofence_id": "f1"},
-}
+CUT_SHORT: Row = {"customer_id": CUSTOMER, "campaign_id": "camp-7"}
 
 
 def tampered(tmp_path, file: str, content: bytes, when: str) -> Any:
@@ -284,22 +271,16 @@ def tampered(tmp_path, file: str, content: bytes, when: str) -> Any:
 @pytest.mark.parametrize("what", BROKEN)
 @pytest.mark.parametrize(
     ("file", "when"),
-    [("facts.json", NOON), ("match_log.ndjson", NOON), ("transitions.ndjson", later(NOON, 3600))],
-    ids=["facts", "log", "transitions"],
+    [("facts.json", NOON), ("match_log.ndjson", NOON)],
+    ids=["facts", "log"],
 )
 def test_a_broken_file_of_a_replay_is_named(tmp_path, file, when, what):
     tampered(tmp_path, file, BROKEN[what], when).refuses(file)
 
 
-@pytest.mark.parametrize("file", CUT_SHORT)
-def test_a_line_without_its_keys_is_named(tmp_path, file):
-    when = NOON if file.startswith("match") else later(NOON, 3600)
-    tampered(tmp_path, file, json.dumps(CUT_SHORT[file]).encode() + b"\n", when).refuses(file)
-
-
-def test_a_transition_of_no_known_kind_is_named(tmp_path):
-    line = {"customer_id": CUSTOMER, "geofence_id": "f1", "kind": "hover", "at": NOON, "visit_id": "v1"}
-    tampered(tmp_path, "transitions.ndjson", json.dumps(line).encode() + b"\n", later(NOON, 3600)).refuses("hover")
+def test_a_line_without_its_keys_is_named(tmp_path):
+    file = "match_log.ndjson"
+    tampered(tmp_path, file, json.dumps(CUT_SHORT).encode() + b"\n", NOON).refuses(file)
 
 
 @pytest.mark.parametrize(
@@ -307,8 +288,6 @@ def test_a_transition_of_no_known_kind_is_named(tmp_path):
     [
         ("scenario", {"surprise": 1}),
         ("scenario", None),
-        ("geofences", []),
-        ("geofences", None),
         ("sends", [{}]),
         ("sends", 42),
     ],

@@ -130,6 +130,14 @@ def test_a_tenant_says_how_long_and_what_went_is_written_down(store: SqlStore) -
     assert (entry.action, entry.detail) == ("purged", {"pings": 1, "decisions": 1})
 
 
+def test_messages_stay_for_as_long_as_a_rule_counts_them_by_the_day(store: SqlStore) -> None:
+    tenant, retention = visited(store, {**ENTER, "re_eligibility_days": 500}), Retention(store)
+    retention.prune(tenant, NOON + 500 * DAY)
+    assert (told(store, tenant)["messages"], told(store, tenant)["other_sends"]) == (1, 1)
+    retention.prune(tenant, NOON + 501 * DAY + A_BIT)
+    assert (told(store, tenant)["messages"], told(store, tenant)["other_sends"]) == (0, 0)
+
+
 def test_requests_to_confirm_go_when_they_ran_out_long_ago(store: SqlStore) -> None:
     tenant = open_corner(store, customers=names(1))
     asked = Confirmation(token_sha256="0" * 64, subject="s", event_id="e", sent_at=NOON, expires_at=NOON + 7 * DAY)

@@ -268,7 +268,7 @@ def test_what_was_edited_later_is_told_as_it_was(tmp_path: Path, service: Servic
         uow.commit()
     assert of_the_store(service, later(NOON, 60)) == then
     now = only(of_the_store(service, later(NOON, 3600)))
-    assert now["reasons"] == ["no_transition", "campaign_inactive", "shop_closed", "not_in_audience", "quiet_hours"]
+    assert now["reasons"] == ["campaign_inactive", "shop_closed", "not_in_audience", "quiet_hours"]
     assert now["caveats"] == []
 
 

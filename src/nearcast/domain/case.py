@@ -44,7 +44,7 @@ class PingEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One opportunity of one campaign. `no_opportunity` is for `explain`: why there was none at that instant.
+    """One opportunity of one campaign.
 
     `sensitive` is the sensitive place that its geofence lies over, or that a run's customer is in.
     At DISPATCH `at` is the instant of queueing, and it carries its message's id and the expiry promised then.
@@ -61,7 +61,6 @@ class Candidate:
     distance_m: float | None = None
     message_id: MessageId | None = None
     expires_at: datetime | None = None
-    no_opportunity: Reason | None = None
     sensitive: Sensitive | None = None
 
     def as_send(self, at: datetime, *, is_ghost: bool) -> "Send":

@@ -140,7 +140,7 @@ def earliest_send(case: Case) -> datetime | None:
     at, ping = case.now, case.candidate.ping
     for _ in range(_MAX_STEPS):
         fresh = replace(ping, recorded_at=at, accuracy_m=0.0) if ping else None
-        candidate = replace(case.candidate, ping=fresh, no_opportunity=None)
+        candidate = replace(case.candidate, ping=fresh)
         against = [f for f in judge(replace(case, candidate=candidate, now=at)).findings if f.reason]
         if not against:
             return at

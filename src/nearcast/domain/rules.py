@@ -50,7 +50,7 @@ def spatial(case: Case) -> Iterator[Finding]:
     candidate, ping = case.candidate, case.candidate.ping
     timezone = ping.zone.key if ping and ping.zone else None
     detail = {"trigger": candidate.trigger, "geofence_id": candidate.geofence_id, "timezone": timezone}
-    yield Finding("spatial", detail, candidate.no_opportunity)
+    yield Finding("spatial", detail)
 
 
 def place_policy(case: Case) -> Iterator[Finding]:

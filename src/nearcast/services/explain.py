@@ -1,8 +1,8 @@
 """Explain: every rule in order for one customer and one campaign at one instant.
 
 Where the match log has a row of that instant, the row speaks. Elsewhere the rules are put to the facts as they stood;
-then nothing is known of a ping, and the visit that was open says what place there was. A `Past` brings the facts, from
-a replay's folder or from a store.
+then nothing is known of a ping and of a place, and the rules that ask for one neither pass nor refuse. A `Past` brings
+the facts, from a replay's folder or from a store.
 """
 
 import json
@@ -12,15 +12,13 @@ from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import Campaign, Trigger
-from nearcast.domain.case import Candidate, Case, Facts, Gate, PingEvidence, Send
+from nearcast.domain.campaign import Campaign
+from nearcast.domain.case import Candidate, Case, Facts, Finding, Gate, PingEvidence, Send
 from nearcast.domain.customer import Shop
 from nearcast.domain.decision import earliest_send, holdout_finding, judge, variant_finding
-from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, VisitId
+from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
 from nearcast.domain.local_time import zone
-from nearcast.domain.reason import Reason
 from nearcast.domain.sensitive import Sensitive
-from nearcast.domain.visit import TransitionKind
 from nearcast.services.report import as_json
 from nearcast.services.scalars import Instant, parse_instant
 from nearcast.services.world import Tenant
@@ -67,15 +65,6 @@ class Standing:
     caveats: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One transition of the customer's."""
-
-    kind: TransitionKind
-    geofence_id: GeofenceId
-    visit_id: VisitId
-
-
 class Past(Protocol):
     """What is kept of one customer and one campaign."""
 
@@ -85,15 +74,6 @@ class Past(Protocol):
     def campaign_id(self) -> CampaignId: ...
     def standing(self, at: datetime, *, without: MessageId | None = None) -> Standing:
         """The facts as they stood at `at`, as if that message had never been."""
-
-    def passages(self, until: datetime) -> Iterable[Passage]:
-        """The customer's transitions up to and including that instant."""
-
-    def is_of_shop(self, geofence_id: GeofenceId, shop_id: ShopId, at: datetime) -> bool:
-        """Whether the geofence was that shop's."""
-
-    def sensitive(self, geofence_id: GeofenceId, at: datetime) -> Sensitive | None:
-        """The sensitive place that the geofence lay over."""
 
 
 def explain_row(past: Past, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,9 +100,7 @@ def explain_row(past: Past, row: Mapping[str, Any]) -> dict[str, Any]:
 def explain_instant(past: Past, at: datetime) -> dict[str, Any]:
     """What the rules say of the facts at an instant of which the match log has no row."""
     standing = past.standing(at)
-    geofence_id, no_opportunity = _place(past, standing.campaign, at)
-    sensitive = None if geofence_id is None else past.sensitive(geofence_id, at)
-    case = _case(standing, at, geofence_id, no_opportunity=no_opportunity, sensitive=sensitive)
+    case = _case(standing, at)
     findings = [*judge(case).findings, *filter(None, [holdout_finding(case), variant_finding(case)])]
     reasons = [finding.reason for finding in findings if finding.reason]
     return {
@@ -132,25 +110,31 @@ def explain_instant(past: Past, at: datetime) -> dict[str, Any]:
         "decided_at": None,
         "source": "facts",
         "decision_id": None,
-        "geofence_id": geofence_id,
+        "geofence_id": None,
         "outcome": "no_match",
-        "reason": plain(reasons[0]),
+        "reason": plain(reasons[0]) if reasons else None,
         "reasons": plain(reasons),
-        "rules": [
-            {"rule": f.rule, "passed": f.reason is None, **plain({**f.detail, "reason": f.reason})} for f in findings
-        ],
+        "rules": [_UNKNOWN.get(finding.rule) or _told(finding) for finding in findings],
         "earliest_send": plain(earliest_send(case)),
         "caveats": list(standing.caveats),
     }
 
 
+_UNKNOWN = {rule: {"rule": rule, "passed": None, "status": "unknown"} for rule in ("spatial", "place_policy")}
+"""Where somebody was is told by a row, or by nothing."""
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    said = plain({**finding.detail, "reason": finding.reason})
+    return {"rule": finding.rule, "passed": finding.reason is None, **said}
+
+
 def _case(
     standing: Standing,
     at: datetime,
-    geofence_id: GeofenceId | None,
+    geofence_id: GeofenceId | None = None,
     *,
     here: ZoneInfo | None = None,
-    no_opportunity: Reason | None = None,
     sensitive: Sensitive | None = None,
 ) -> Case:
     """The candidate that the campaign's opportunity at that instant would be, with the facts as they stood."""
@@ -162,38 +146,9 @@ def _case(
         at=at,
         geofence_id=geofence_id,
         ping=PingEvidence(key="", recorded_at=at, accuracy_m=0.0, zone=here) if here else None,
-        no_opportunity=no_opportunity,
         sensitive=sensitive,
     )
     return Case(candidate=candidate, facts=standing.facts, policy=standing.tenant.policy, now=at, gate=Gate.QUEUE)
-
-
-def _place(past: Past, campaign: Campaign, at: datetime) -> tuple[GeofenceId | None, Reason]:
-    """The campaign's geofence that a visit was open in, and why there was no opportunity."""
-    entered: dict[VisitId, GeofenceId] = {}
-    dwelt: set[VisitId] = set()
-    left: set[VisitId] = set()  # a visit of one instant is told exit first
-    for passage in past.passages(at):
-        if passage.kind is TransitionKind.EXIT:
-            left.add(passage.visit_id)
-        elif passage.kind is TransitionKind.ENTER:
-            entered[passage.visit_id] = passage.geofence_id
-        elif passage.kind is TransitionKind.DWELL:
-            dwelt.add(passage.visit_id)
-
-    def is_target(geofence_id: GeofenceId) -> bool:
-        if campaign.geofence_ids is not None:
-            return geofence_id in campaign.geofence_ids
-        return past.is_of_shop(geofence_id, campaign.shop_id, at)
-
-    inside = {visit: fence for visit, fence in entered.items() if visit not in left and is_target(fence)}
-    here = min(inside.values(), default=None)
-    if campaign.trigger is Trigger.SCHEDULE:
-        return here, Reason.NO_TRANSITION
-    if here is None:
-        return None, Reason.OUTSIDE_FENCE
-    waits = campaign.trigger is Trigger.DWELL and not dwelt & inside.keys()
-    return here, Reason.DWELL_NOT_MET if waits else Reason.NO_TRANSITION
 
 
 def taken_up(

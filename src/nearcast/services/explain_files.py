@@ -10,20 +10,17 @@ from pydantic import BaseModel, ValidationError
 
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.experiment import Assignment
-from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId, VisitId
-from nearcast.domain.sensitive import Sensitive
-from nearcast.domain.visit import TransitionKind
+from nearcast.domain.ids import CampaignId, CustomerId, MessageId
 from nearcast.services.assembly import assemble
-from nearcast.services.explain import Passage, Slot, Standing, explain_instant, explain_row, taken_up
+from nearcast.services.explain import Slot, Standing, explain_instant, explain_row, taken_up
 from nearcast.services.ports import Channel
 from nearcast.services.replay import Replay
-from nearcast.services.report import FACTS, MATCH_LOG, TRANSITIONS
+from nearcast.services.report import FACTS, MATCH_LOG
 from nearcast.services.scalars import Instant, parse_instant
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World
 
 _ROW_KEYS = frozenset({"customer_id", "campaign_id", "at", "decided_at", "outcome", "reason", "reasons", "detail"})
-_TRANSITION_KEYS = frozenset({"customer_id", "geofence_id", "kind", "at", "visit_id"})
 
 
 def explain_replay(folder: Path, customer: str, campaign: str, at: datetime, channel: Channel) -> list[dict[str, Any]]:
@@ -44,15 +41,8 @@ class _Assigned(BaseModel):
     at: Instant
 
 
-class _Over(BaseModel):
-    place_id: str
-    category: str
-
-
 class _Facts(BaseModel):
     scenario: ScenarioShape
-    geofences: dict[str, str | None]
-    sensitive: dict[str, _Over] = {}
     sends: list[Slot]
     assignments: list[_Assigned] = []
 
@@ -66,8 +56,7 @@ class _Folder:
             facts = _Facts.model_validate(_document(folder / FACTS))
         except ValidationError as error:
             raise InvalidInput("is not what a replay writes", place=str(folder / FACTS)) from error
-        self.shape, self.geofences, self.slots = facts.scenario, facts.geofences, facts.sends
-        self.over = facts.sensitive
+        self.shape, self.slots = facts.scenario, facts.sends
         mine = [each for each in facts.assignments if each.customer_id == customer_id]
         self.assignments = [Assignment(**each.model_dump(exclude={"customer_id"})) for each in mine]
         if all(shape.id != campaign_id for shape in self.shape.campaigns):
@@ -99,23 +88,6 @@ class _Folder:
         world = assemble(self.shape, place, lambda path: [], _ignore, repair=False, known=named)
         Replay(world, self.shape, [], self.channel, note=_ignore, until=at).run(lambda done, of: None)
         return world
-
-    def passages(self, until: datetime) -> Iterator[Passage]:
-        for row in _lines(self.folder / TRANSITIONS, _TRANSITION_KEYS):
-            if row["customer_id"] != self.customer_id:
-                continue
-            if parse_instant(row["at"]) > until:
-                break
-            if row["kind"] not in list(TransitionKind):
-                raise InvalidInput(f"there is no kind {row['kind']!r}", place=str(self.folder / TRANSITIONS))
-            yield Passage(TransitionKind(row["kind"]), GeofenceId(row["geofence_id"]), VisitId(row["visit_id"]))
-
-    def sensitive(self, geofence_id: GeofenceId, at: datetime) -> Sensitive | None:
-        over = self.over.get(geofence_id)
-        return None if over is None else Sensitive(over.place_id, over.category)
-
-    def is_of_shop(self, geofence_id: GeofenceId, shop_id: ShopId, at: datetime) -> bool:
-        return self.geofences.get(geofence_id) == shop_id
 
 
 def _ignore(note: str) -> None:

@@ -2,7 +2,7 @@
 known of it, and a caveat that says so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,22 +13,19 @@ from nearcast.domain.case import Facts, Send
 from nearcast.domain.consent import in_ledger_order
 from nearcast.domain.customer import Customer
 from nearcast.domain.errors import NotFound
-from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, MessageId, TenantId
 from nearcast.domain.message import Message
-from nearcast.domain.sensitive import Sensitive
-from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import assemble
-from nearcast.services.explain import Passage, Slot, Standing, explain_instant, explain_row, plain, taken_up
+from nearcast.services.explain import Slot, Standing, explain_instant, explain_row, plain, taken_up
+from nearcast.services.paging import every
 from nearcast.services.ports import Catalogue, Customers, MatchLogFilter, Outbox, Revision, UnitOfWork
 from nearcast.services.report import rfc3339
 from nearcast.services.scenario import ScenarioShape
-from nearcast.services.sensitive_book import SensitiveBook, sensitive_place
 from nearcast.services.world import World
 
 _ROWS_AT_ONCE = 500
 _DECIDED_BEFORE = timedelta(days=1)  # a ping's own instant may lie ahead of the clock
 _DECIDED_WITHIN = timedelta(days=30)  # longer than pings wait for workers that stand still
-_NEXT_INSTANT = timedelta(microseconds=1)
 _PLATFORM = "quiet hours of the platform are those of today: what they were before is not kept"
 
 
@@ -99,14 +96,8 @@ def _rows_of(uow: UnitOfWork, customer_id: CustomerId, campaign_id: CampaignId, 
     wanted = MatchLogFilter(
         customer_id=customer_id, campaign_id=campaign_id, since=at - _DECIDED_BEFORE, until=at + _DECIDED_WITHIN
     )
-    found: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        page = uow.match_log.page(wanted, cursor=cursor, limit=_ROWS_AT_ONCE)
-        found += [row for row in page.items if at in (row["at"], row["decided_at"])]
-        cursor = page.next_cursor
-        if cursor is None:
-            return found[::-1]
+    rows = every(lambda cursor: uow.match_log.page(wanted, cursor=cursor, limit=_ROWS_AT_ONCE, newest_first=False))
+    return [row for row in rows if at in (row["at"], row["decided_at"])]
 
 
 class _Kept:
@@ -120,13 +111,8 @@ class _Kept:
         customer_id: CustomerId,
         campaign_id: CampaignId,
     ) -> None:
-        self.uow, self.platform, self.tenant_id, self.customer_id, self.campaign_id = (
-            uow,
-            platform,
-            tenant_id,
-            customer_id,
-            campaign_id,
-        )
+        self.uow, self.platform, self.tenant_id = uow, platform, tenant_id
+        self.customer_id, self.campaign_id = customer_id, campaign_id
         self.customer = uow.customers.load([customer_id]).get(customer_id)
         self.campaigns = uow.catalogue.campaigns.history(campaign_id)
         if not self.campaigns:
@@ -180,26 +166,6 @@ class _Kept:
             caveats.append(f"{said} {rfc3339(changed_at)}: what they were before is not kept")
         return self.customer
 
-    def passages(self, until: datetime) -> Iterator[Passage]:
-        # the bound is exclusive
-        told = self.uow.transitions.every(customer_id=self.customer_id, until=until + _NEXT_INSTANT)
-        return (Passage(one.kind, one.geofence_id, one.visit_id) for _, one in told)
-
-    def is_of_shop(self, geofence_id: GeofenceId, shop_id: ShopId, at: datetime) -> bool:
-        revision = _in_force(self.uow.catalogue.geofences.history(geofence_id), at)
-        if revision is None:
-            return False
-        return geofence_from_feature(revision.doc, place=f"geofence {geofence_id}").shop_id == shop_id
-
-    def sensitive(self, geofence_id: GeofenceId, at: datetime) -> Sensitive | None:
-        revision = _in_force(self.uow.catalogue.geofences.history(geofence_id), at)
-        if revision is None:
-            return None
-        edits = [edit for edit in self.uow.catalogue.sensitive_places.every() if edit.at <= at]
-        stood = {edit.id: edit for edit in edits}.values()
-        places = (sensitive_place(edit.doc, place="") for edit in stood if not edit.is_deleted)
-        return SensitiveBook(places).over(geofence_from_feature(revision.doc, place=f"geofence {geofence_id}"))
-
     def _world(self, at: datetime, caveats: list[str]) -> World:
         """Settings, the campaign and its shop as they stood."""
         settings = _stood(self.uow.catalogue.settings_history(), at, "settings", caveats)
@@ -236,11 +202,6 @@ def _state(campaign: Revision, at: datetime) -> str:
     if campaign.at > at:
         return CampaignState.DRAFT.value
     return CampaignState.ENDED.value if campaign.is_deleted else campaign.state or CampaignState.ACTIVE.value
-
-
-def _in_force(revisions: Sequence[Revision], at: datetime) -> Revision | None:
-    then = [revision for revision in revisions if revision.at <= at]
-    return then[-1] if then and not then[-1].is_deleted else None
 
 
 def _slot(message: Message) -> Slot:

@@ -20,5 +20,10 @@ def look_back(caps: Iterable[FrequencyCap]) -> timedelta:
     return max(map(_span, caps), default=timedelta())
 
 
+def local_days(count: int) -> timedelta:
+    """As long as so many days of a local calendar last, from the beginning of the first and whatever clocks do."""
+    return timedelta(days=count + 1)
+
+
 def _span(cap: FrequencyCap) -> timedelta:
     return timedelta(seconds=cap.window_s or 0) if cap.unit is None else _CALENDAR[cap.unit]

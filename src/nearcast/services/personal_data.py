@@ -14,6 +14,7 @@ from nearcast.services.contacts import Contacts
 from nearcast.services.customers import known, whole
 from nearcast.services.device_ports import Device
 from nearcast.services.event_ports import Delivery
+from nearcast.services.paging import every
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
 
@@ -59,26 +60,13 @@ class PersonalData:
 
 
 def _decisions(uow: UnitOfWork, customer_id: CustomerId) -> Iterator[dict[str, Any]]:
-    cursor = None
-    while True:
-        wanted = MatchLogFilter(customer_id=customer_id)
-        page = uow.match_log.page(wanted, cursor=cursor, limit=_AT_ONCE, newest_first=False)
-        yield from page.items
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+    wanted = MatchLogFilter(customer_id=customer_id)
+    return every(lambda at: uow.match_log.page(wanted, cursor=at, limit=_AT_ONCE, newest_first=False))
 
 
 def _messages(uow: UnitOfWork, customer_id: CustomerId) -> Iterator[dict[str, Any]]:
-    cursor = None
-    while True:
-        page = uow.outbox.page(
-            MessageFilter(customer_id=customer_id), cursor=cursor, limit=_AT_ONCE, newest_first=False
-        )
-        yield from map(message_row, page.items)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+    wanted = MessageFilter(customer_id=customer_id)
+    return map(message_row, every(lambda at: uow.outbox.page(wanted, cursor=at, limit=_AT_ONCE, newest_first=False)))
 
 
 def _device_row(device: Device) -> dict[str, Any]:

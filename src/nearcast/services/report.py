@@ -6,7 +6,7 @@ and geometry, what was sent, and who was in which arm of an experiment.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,10 +14,8 @@ from typing import Any
 
 from nearcast.domain.case import Send
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message
-from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.visit import Transition
 from nearcast.services.matching import in_file_order
 from nearcast.services.replay import Replay
@@ -162,21 +160,11 @@ def _facts(replay: Replay, shape: ScenarioShape) -> dict[str, Any]:
     ]
     return {
         "scenario": scenario.model_dump(mode="json", by_alias=True, exclude_unset=True),
-        "geofences": {geofence.id: geofence.shop_id for geofence in world.geofences.all_revisions()},
-        "sensitive": {geofence.id: asdict(over) for geofence, over in _sensitive(world)},
         "sends": [*messages, *ghosts],
         "assignments": [
             {"customer_id": who, **asdict(each)} for who, arms in world.assignments.items() for each in arms
         ],
     }
-
-
-def _sensitive(world: World) -> Iterator[tuple[Geofence, Sensitive]]:
-    """The geofences that lie over a sensitive place in one of their revisions."""
-    for geofence in world.geofences.all_revisions():
-        over = world.sensitive.over(geofence)
-        if over is not None:
-            yield geofence, over
 
 
 def _slot(send: Send | Message) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from nearcast.domain.ids import TenantId
 from nearcast.services.audit_ports import SYSTEM, AuditEntry
 from nearcast.services.catalogue import assembled
-from nearcast.services.look_back import look_back
+from nearcast.services.look_back import local_days, look_back
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.retention_settings import RetentionShape
 from nearcast.services.world import World
@@ -130,6 +130,7 @@ def kept(uow: UnitOfWork) -> Keep:
 def _counted(world: World) -> timedelta:
     """How far back a rule may ask for what was sent."""
     campaigns = world.campaigns.by_id.values()
-    rests = [rest_s for each in campaigns for rest_s in (each.fence_cooldown_s, each.re_eligibility_s) if rest_s]
+    rests = [timedelta(seconds=max(each.fence_cooldown_s, each.re_eligibility_s)) for each in campaigns]
+    rests += [local_days(each.re_eligibility_days) for each in campaigns if each.re_eligibility_days]
     caps = (*world.tenant.policy.caps, *world.campaigns.caps)
-    return max([look_back(caps), *(timedelta(seconds=rest_s) for rest_s in rests)])
+    return max([look_back(caps), *rests])

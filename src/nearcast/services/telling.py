@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 _BAR_WIDTH = 28
+_MARKS = {True: "✓", False: "✗", None: "?"}
 _SENTENCES = {
     "malformed": "not readable as a ping",
     "ping_mocked": "a position that the phone says was made up",
@@ -101,15 +102,15 @@ def told_explanation(explanation: Mapping[str, Any]) -> Iterator[str]:
     if explanation["source"] == "match_log":
         yield f"decided {explanation['decided_at']}, decision {explanation['decision_id']}"
     else:
-        yield "no opportunity at that instant; this is what the rules say of the stored facts"
+        yield "no decision at that instant; this is what the rules say of the stored facts, wherever the customer was"
     reason = explanation["reason"]
     yield f"→ {explanation['outcome']}" + (f": {reason} ({sentence(reason)})" if reason else "")
     yield ""
     width = max(len(rule["rule"]) for rule in explanation["rules"])
     for rule in explanation["rules"]:
         saw = {key: value for key, value in rule.items() if key not in ("rule", "passed", "reason")}
-        mark = "✓" if rule["passed"] else "✗"
-        failed = "" if rule["passed"] else f"{rule['reason']}  "
+        mark = _MARKS[rule["passed"]]
+        failed = f"{rule['reason']}  " if rule["passed"] is False else ""
         yield f"  {mark} {rule['rule']:<{width}}  {failed}{_shown(saw) or 'no such rule'}".rstrip()
     yield ""
     for caveat in explanation["caveats"]:
