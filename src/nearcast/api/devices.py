@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from nearcast.api.keys import NoOnce, refuse_once
 from nearcast.api.pages import Cursor, Limit, answered, example, listed, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to
 from nearcast.services.device_ports import Device
 from nearcast.services.devices import FeedName
 from nearcast.services.scalars import Id
@@ -88,8 +88,8 @@ def create_device(app: App, asker: Asker, request: Request, new: NewDeviceShape,
 )
 def revoke_device(app: App, asker: Asker, device_id: str) -> Response:
     """From its next request on it is refused. 404 where there is none that has not been revoked."""
-    app.devices.revoke(asker, device_id, app.clock.now())
-    return Response(status_code=204)
+    now = app.clock.now()
+    return gone_once(asker, lambda by: app.devices.revoke(by, device_id, now))
 
 
 def _public_url(request: Request) -> str:

@@ -99,6 +99,7 @@ class Devices:
                 raise NotFound(f"there is no live device {device_id!r}")
             subject = uow.customers.subjects([ended.customer_id])[ended.customer_id]
             uow.audit.append(_entry(asker, "revoked", device_id, now, subject=subject))
+            asker.keep(uow, None)
             uow.commit()
 
     def with_password(self, username: str, password: str, now: datetime) -> Phone | None:
