@@ -154,6 +154,13 @@ def confirmation(operator: httpx.Client, name: str) -> Wanted:
     return f"{path}/{line['event_id']}/confirmation", None
 
 
+HOOK = {"url": "https://hooks.example/visits", "events": ["enter"]}
+
+
+def webhook(operator: httpx.Client) -> str:
+    return made(operator, "/v1/webhooks", HOOK)
+
+
 def device(operator: httpx.Client, name: str) -> Wanted:
     customer(operator, name)
     made = operator.post("/v1/devices", json={"customer_id": name, "feed": "owntracks"}).json()
@@ -198,6 +205,8 @@ WRITES: Mapping[str, Callable[[httpx.Client, str], Wanted]] = {
     ),
     "POST /v1/customers/{customer_id}/consents/{event_id}/confirmation": confirmation,
     "DELETE /v1/devices/{device_id}": device,
+    "PUT /v1/webhooks/{webhook_id}": lambda operator, _: (webhook(operator), {**HOOK, "events": ["exit"]}),
+    "DELETE /v1/webhooks/{webhook_id}": lambda operator, _: (webhook(operator), None),
     "DELETE /v1/keys/{key_id}": lambda operator, _: (made(operator, "/v1/keys", KEY), None),
 }
 ERASURE = "DELETE /v1/customers/{customer_id}"
@@ -205,6 +214,9 @@ OTHERS = {
     "POST /v1/pings": "a ping that comes twice counts once, key or no key",
     "POST /v1/geofences/check": "writes nothing",
     "POST /v1/devices": "takes no key",
+    "POST /v1/webhooks": "takes no key",
+    "POST /v1/webhooks/{webhook_id}/rotate": "takes no key",
+    "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": "keeps its answer as its neighbours do",
     "POST /v1/keys": "takes no key",
     "POST /v1/keys/{key_id}/rotate": "takes no key",
     ERASURE: "see below",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nearcast.api.keys import NoOnce, refuse_once
 from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, example, expected_revision, listed, shows
-from nearcast.api.route import App, Asker, KeyedRoute, open_to
+from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.domain.webhook import DeliveryStatus
 from nearcast.services.event_ports import Delivery
 from nearcast.services.ports import Revision
@@ -115,9 +115,12 @@ def read_webhook(app: App, asker: Asker, webhook_id: str) -> JSONResponse:
 )
 def put_webhook(app: App, asker: Asker, webhook_id: str, said: WebhookShape, if_match: IfMatch = None) -> JSONResponse:
     """The whole document; the secret stays. What waits goes to the new address."""
-    expected = expected_revision(if_match)
-    written = app.webhooks.put(asker, webhook_id, said, app.clock.now(), expected=expected)
-    return answered(_shown(written), headers=etag(written))
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return shown_once(
+        asker,
+        lambda by: app.webhooks.put(by, webhook_id, said, now, expected=expected),
+        lambda written: answered(_shown(written), headers=etag(written)),
+    )
 
 
 @router.delete(
@@ -125,8 +128,8 @@ def put_webhook(app: App, asker: Asker, webhook_id: str, said: WebhookShape, if_
 )
 def delete_webhook(app: App, asker: Asker, webhook_id: str, if_match: IfMatch = None) -> Response:
     """What waits for it is cancelled."""
-    app.webhooks.delete(asker, webhook_id, app.clock.now(), expected=expected_revision(if_match))
-    return Response(status_code=204)
+    now, expected = app.clock.now(), expected_revision(if_match)
+    return gone_once(asker, lambda by: app.webhooks.delete(by, webhook_id, now, expected=expected))
 
 
 @router.post(
@@ -172,7 +175,12 @@ def list_deliveries(
 )
 def redeliver(app: App, asker: Asker, webhook_id: str, delivery_id: str) -> JSONResponse:
     """From its first attempt on. 404 where there is no dead event of that id."""
-    return answered(_told(app.webhooks.redeliver(asker, webhook_id, delivery_id, app.clock.now())))
+    now = app.clock.now()
+    return shown_once(
+        asker,
+        lambda by: app.webhooks.redeliver(by, webhook_id, delivery_id, now),
+        lambda waiting: answered(_told(waiting)),
+    )
 
 
 def _shown(found: Revision) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class Webhooks(Register):
             doc = {**standing.doc, **said.model_dump(mode="json")}
             written = uow.catalogue.webhooks.put(key, doc, now)
             self.note_edit(uow, asker, key, now, before=standing, after=doc)
+            asker.keep(uow, written)
             uow.commit()
         return written
 
@@ -119,6 +120,7 @@ class Webhooks(Register):
             uow.audit.append(
                 AuditEntry(actor=asker.actor, action="redelivered", kind=self.noun, id=key, at=now, detail=detail)
             )
+            asker.keep(uow, found)
             uow.commit()
         return found
 
