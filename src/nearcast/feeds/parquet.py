@@ -14,15 +14,17 @@ from shapely.errors import ShapelyError
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.feeds.columns import ArrowColumn
-from nearcast.feeds.pings import FILE_NAMES, batch_from
+from nearcast.feeds.pings import FILE_NAMES, NAMES, batch_from
 from nearcast.geo.batch import PingBatch
 from nearcast.geo.crs import is_lonlat
 
 _POINT = 0
 
 
-def read_parquet(path: Path) -> PingBatch:
-    """InvalidInput as `read_pings` says. A GeoParquet point geometry stands in where there are no lat and lon."""
+def read_parquet(path: Path, customer: str | None = None) -> PingBatch:
+    """InvalidInput as `read_pings` says. A GeoParquet point geometry stands in where there are no lat and lon, and
+    `customer` where nobody is named.
+    """
     place = str(path)
     try:
         file = pyarrow.parquet.ParquetFile(path)
@@ -36,7 +38,12 @@ def read_parquet(path: Path) -> PingBatch:
             columns |= _lat_lon(file.read(columns=[name]).column(name), geo["columns"][name], name, place)
     except (pyarrow.ArrowException, ShapelyError, CRSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"not usable Parquet: {error}", place=place) from None
-    return batch_from(columns, file.metadata.num_rows, place)
+    rows = file.metadata.num_rows
+    if customer is not None:
+        if columns.keys() & set(NAMES["customer_id"]):
+            raise InvalidInput("names its customers itself: --customer is not for it", place=place)
+        columns["customer_id"] = pyarrow.chunked_array([pyarrow.array([customer] * rows, pyarrow.string())])
+    return batch_from(columns, rows, place)
 
 
 def _lat_lon(cells: ArrowColumn, about: dict[str, Any], name: str, place: str) -> dict[str, ArrowColumn]:

@@ -5,9 +5,12 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.services.rows import Row
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -24,7 +27,7 @@ def read_rows(path: Path) -> list[Row]:
         byte = error.object[error.start]
         raise InvalidInput(f"not UTF-8: byte {error.start} is 0x{byte:02x}", place=place) from None
     try:
-        return list(_csv(text, place) if path.suffix.lower() == ".csv" else _ndjson(text))
+        return list(_csv(text, place) if path.suffix.lower() == ".csv" else lines_of(io.BytesIO(text.encode())))
     except csv.Error as error:
         raise InvalidInput(f"not usable CSV: {error}", place=place) from None
 
@@ -42,14 +45,18 @@ def _csv(text: str, place: str) -> Iterator[Row]:
             yield Row(number, fault=f"has {len(cells)} values, the header {len(header)}")
 
 
-def _ndjson(text: str) -> Iterator[Row]:
+def lines_of(file: BinaryIO) -> Iterator[Row]:
+    """A JSON value on each line, as they are read."""
     number = 0
-    for line in text.split("\n"):
-        if not line.strip():
+    for line in file:
+        said = line.removeprefix(_BYTE_ORDER_MARK) if number == 0 else line
+        if not said.strip():
             continue
         number += 1
         try:
-            yield Row(number, json.loads(line))
+            yield Row(number, json.loads(said.decode("utf-8")))
+        except UnicodeDecodeError as error:
+            yield Row(number, fault=f"is not UTF-8 at its byte {error.start}")
         except json.JSONDecodeError as error:
             yield Row(number, fault=f"is not JSON: {error.msg} at column {error.colno}")
         except (ValueError, RecursionError):

@@ -1,13 +1,12 @@
 """Rows of files, as they are read and before they are understood."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from nearcast.domain.errors import InvalidInput
-from nearcast.geo.batch import PingBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +18,6 @@ class Row:
     fault: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PingRows:
-    """The pings of a file that could be read; `numbers` are their rows, counted from 1. `bad` are the other rows, each
-    with what is wrong in it.
-    """
-
-    batch: PingBatch
-    numbers: Sequence[int]
-    bad: Sequence[tuple[Row, InvalidInput]] = ()
-
-
-PingRowReader: TypeAlias = Callable[[Path], PingRows]
 RowReader: TypeAlias = Callable[[Path], list[Row]]
 
 
