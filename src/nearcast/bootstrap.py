@@ -79,7 +79,7 @@ from nearcast.store.sql_store import SqlStore
 
 if TYPE_CHECKING:
     from nearcast.geo.fence_file import Choice, FenceFile
-    from nearcast.services.rows import PingRows
+    from nearcast.services.ping_files import PingFile, PingRows
     from nearcast.services.workbench import Workbench
 
 
@@ -92,6 +92,7 @@ def workbench() -> "Workbench":
 
     return Workbench(
         read_pings=read_pings,
+        read_ping_rows=_read_ping_rows,
         read_geofences=read_geofences,
         write_pairs=write_pairs,
         new_channel=Recorder,
@@ -147,10 +148,10 @@ def _event_sender(settings: Settings) -> EventSender:
 # The formats of files take as long to load as all else, and most commands read and write none.
 
 
-def _read_ping_rows(path: Path) -> "PingRows":
+def _read_ping_rows(path: Path, said: "PingFile") -> "PingRows":
     from nearcast.feeds.ping_rows import read_ping_rows
 
-    return read_ping_rows(path)
+    return read_ping_rows(path, said)
 
 
 def _read_features(path: Path, choice: "Choice", *, note: Callable[[str], None] | None = None) -> "FenceFile":
@@ -235,7 +236,6 @@ def application(
         importing=Importing(
             store,
             engines,
-            intake,
             contacts,
             read_rows=read_rows,
             read_features=_read_features,

@@ -36,6 +36,9 @@ app.add_typer(bench, name="bench")
 
 Repair = Annotated[bool, typer.Option("--repair", help="Mend invalid geofences and say so, instead of refusing them.")]
 IdColumn = Annotated[str | None, typer.Option(help="The property or column that holds a geofence's id.")]
+Customer = Annotated[str | None, typer.Option(help="Whose pings they are, where the file does not say.")]
+FileFormat = Annotated[str | None, typer.Option("--format", help="What a file of pings is, where nothing else tells.")]
+Timezone = Annotated[str | None, typer.Option(help="What zone times without an offset are in: Europe/Berlin.")]
 Layer = Annotated[str | None, typer.Option(help="Which layer of a Shapefile zip or a GeoPackage.")]
 
 
@@ -111,7 +114,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 @app.command()
 def match(
-    pings: Annotated[Path, typer.Argument(help="CSV, NDJSON, Parquet or GeoParquet.")],
+    pings: Annotated[Path, typer.Argument(help="As for import.")],
     geofences: Annotated[Path, typer.Argument(help="As for import.")],
     out: Annotated[Path | None, typer.Option(help="Where the pairs go: .parquet or .ndjson.")] = None,
     as_json: AsJson = False,
@@ -119,15 +122,18 @@ def match(
     repair: Repair = False,
     id_column: IdColumn = None,
     layer: Layer = None,
+    customer: Customer = None,
 ) -> None:
     """Geometry alone: every (ping, geofence) with the ping inside."""
     from nearcast.geo.columns import said_choice
+    from nearcast.services.ping_files import PingFile
     from nearcast.services.report import as_json as dumped
 
     with _progress("match") as progress:
         summary = _workbench().match(
             pings=pings,
             geofences=geofences,
+            said=PingFile(customer=customer),
             out=out,
             check=verify,
             repair=repair,
@@ -148,15 +154,17 @@ def match(
 def replay(
     scenario: Annotated[Path, typer.Argument(help="A scenario file, YAML or JSON.")],
     more_pings: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
-    pings: Annotated[list[Path] | None, typer.Option(help="CSV, NDJSON or Parquet files, one or more.")] = None,
+    pings: Annotated[list[Path] | None, typer.Option(help="Files as for import, one or more.")] = None,
     out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("replay-out"),
     repair: Repair = False,
+    customer: Customer = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario file through the whole engine.
 
     It writes transitions, the match log with a reason for every decision, messages and a summary.
     """
+    from nearcast.services.ping_files import PingFile
     from nearcast.services.report import as_json as dumped
     from nearcast.services.telling import told_summary
 
@@ -164,6 +172,7 @@ def replay(
         summary = _workbench().replay(
             scenario=scenario,
             pings=[*(pings or []), *(more_pings or [])],
+            said=PingFile(customer=customer),
             out=out,
             repair=repair,
             note=note,
@@ -220,34 +229,50 @@ def import_(
         Path,
         typer.Argument(
             help="CSV, NDJSON, JSON or Parquet, as the kind has it; geofences also from GeoJSON, KML, KMZ, Shapefile"
-            " (.shp, .zip), GeoPackage and GeoParquet."
+            " (.shp, .zip), GeoPackage and GeoParquet; pings also from GPX, KML, GeoJSON, OwnTracks and Google."
         ),
     ],
     tenant: Tenant = "default",
     report: Annotated[Path | None, typer.Option(help="Where bad rows go; beside the file by default.")] = None,
     columns: Annotated[
         str,
-        typer.Option(help="What a file of geofences calls them: id=OBJECTID,lat=Y,lon=X,radius_m=R,name=N,shop_id=S."),
+        typer.Option(help="What a file of geofences or pings calls them: id=OBJECTID,lat=Y,radius_m=R,recorded_at=T."),
     ] = "",
     id_column: IdColumn = None,
     make_ids: Annotated[bool, typer.Option("--make-ids", help="Make ids for geofences that have none.")] = False,
     layer: Layer = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="The columns of a CSV of geofences are as they are guessed.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="The columns of a CSV are as they are guessed.")] = False,
+    customer: Customer = None,
+    file_format: FileFormat = None,
+    timezone: Timezone = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what a file of pings holds; take nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take in shops, geofences, customers, pings or sensitive places.
 
-    Good rows are kept, bad ones are listed in a report.
+    Good rows are kept, bad ones are listed in a report. Pings are history: nothing is ever sent because of them.
     """
     from nearcast.geo.columns import said_choice
+    from nearcast.services.import_pings import told_preview
+    from nearcast.services.ping_files import said_ping_file
     from nearcast.services.report import as_json as dumped
 
-    choice = said_choice(columns, id_column, layer, is_confirmed=yes, makes_ids=make_ids)
+    is_pings = kind == "pings"
+    said = said_ping_file(customer, file_format, columns if is_pings else "", timezone, is_confirmed=is_pings and yes)
+    choice = said_choice(
+        "" if is_pings else columns, id_column, layer, is_confirmed=yes and not is_pings, makes_ids=make_ids
+    )
+    if preview:
+        if not is_pings:
+            raise InvalidInput("shows pings", place="--preview")
+        seen = _workbench().preview(file, said)
+        _print([dumped(seen)] if as_json else told_preview(seen))
+        return
     with live_service() as live:
         now = live.clock.now()
-        taken = live.importing.take(kind, file, TenantId(tenant), now, report=report, choice=choice, note=note)
+        taken = live.importing.take(
+            kind, file, TenantId(tenant), now, report=report, choice=choice, said=said, note=note
+        )
     print(dumped(taken.summary()) if as_json else taken.told())
 
 

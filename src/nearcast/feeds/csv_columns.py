@@ -21,7 +21,7 @@ from nearcast.services.rows import Row
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 1_000
 _PLACES = ("lat", "lon")
-_MOST_LAT_DEG, _LEAST_E7, _MANY = 90, 1_000_000, 0.1
+_MOST_LAT_DEG, _LEAST_E7, _MANY = 90, 1_000_000, 0.25
 _NUMBERS = ("accuracy_m", "speed_mps")
 
 
@@ -58,9 +58,7 @@ def layout_of(path: Path, said: PingFile) -> Layout:
     if missing:
         how = "--customer or --columns" if missing == ["customer_id"] else "--columns"
         there = ", ".join(header)
-        raise InvalidInput(
-            f"there is no column {missing[0]}; there are {there}; {how} says which it is", place=place
-        )
+        raise InvalidInput(f"there is no column {missing[0]}; there are {there}; {how} says which it is", place=place)
     guesses = [
         f"{name} is {ours}" for ours, name in columns.items() if ours not in said.columns and not is_ours(ours, name)
     ]

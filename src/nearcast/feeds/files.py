@@ -6,7 +6,9 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.feeds.csv import read_csv
 from nearcast.feeds.ndjson import read_ndjson
 from nearcast.feeds.parquet import read_parquet
+from nearcast.feeds.ping_rows import read_ping_rows
 from nearcast.geo.batch import PingBatch
+from nearcast.services.ping_files import SPEAKS_FOR_ITSELF, PingFile
 
 _READERS = {
     ".csv": read_csv,
@@ -17,14 +19,15 @@ _READERS = {
 }
 
 
-def read_pings(path: Path) -> PingBatch:
-    """The pings of a .csv, .ndjson, .jsonl or .parquet file in its order, places not yet checked for range.
+def read_pings(path: Path, said: PingFile = SPEAKS_FOR_ITSELF) -> PingBatch:
+    """The pings of a .csv, .ndjson, .jsonl or .parquet file in its order, places not yet checked for range; those of
+    other files, and of any of which something is `said`, as `read_ping_rows` reads them, all or none.
 
     InvalidInput names the file and, where there is one, the row (counted from 0), the column and the value.
     """
     read = _READERS.get(path.suffix.lower())
-    if read is None:
-        raise InvalidInput(f"pings are read from {', '.join(_READERS)}, not {path.suffix!r}", place=str(path))
+    if read is None or said != SPEAKS_FOR_ITSELF:
+        return _read_whole(path, said)
     try:
         return read(path)
     except OSError as error:
@@ -32,3 +35,12 @@ def read_pings(path: Path) -> PingBatch:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise InvalidInput(f"not UTF-8: byte {error.start} is 0x{byte:02x}", place=str(path)) from None
+
+
+def _read_whole(path: Path, said: PingFile) -> PingBatch:
+    found = read_ping_rows(path, said)
+    for row, fault in found.bad:
+        raise fault.within(f"{path}: row {row.number - 1}")
+    if found.guesses and not said.is_confirmed:
+        raise InvalidInput(f"it looks as if {'; '.join(found.guesses)}: nothing says so", place=str(path))
+    return found.batch

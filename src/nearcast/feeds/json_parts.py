@@ -41,5 +41,3 @@ def parts(raws: list[msgspec.Raw], shape: type[T]) -> Iterator[tuple[int, T | Ro
 def said(error: Exception) -> str:
     """What is wrong, without the value."""
     return "is nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-

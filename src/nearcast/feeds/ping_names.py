@@ -45,9 +45,9 @@ def called(header: Iterable[str]) -> dict[str, str]:
         by_small.setdefault(name.strip().lower().replace(" ", "_").replace("-", "_"), name)
     found = {}
     for ours, names in NAMES.items():
-        name = next((by_small[each] for each in (*names, *_OTHERS[ours]) if each in by_small), None)
-        if name is not None:
-            found[ours] = name
+        there = [by_small[each] for each in (*names, *_OTHERS[ours]) if each in by_small]
+        if there:
+            found[ours] = there[0]
     return found
 
 

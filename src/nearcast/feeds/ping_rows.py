@@ -67,9 +67,7 @@ def _read_csv(path: Path, said: PingFile) -> PingRows:
         except InvalidInput:
             pass  # row by row it is found which are wrong
     batch, numbers, bad = _gathered(_of_customer(csv_rows(path, layout, said), said, "csv", str(path)))
-    return PingRows(
-        batch=batch, numbers=numbers, bad=bad, format="csv", columns=layout.columns, guesses=layout.guesses
-    )
+    return PingRows(batch=batch, numbers=numbers, bad=bad, format="csv", columns=layout.columns, guesses=layout.guesses)
 
 
 def _is_plain(layout: Layout, said: PingFile) -> bool:

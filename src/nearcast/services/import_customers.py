@@ -20,7 +20,7 @@ from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.rows import Row, readable
 from nearcast.services.suppressing import suppress
-from nearcast.services.taken_lines import end_devices
+from nearcast.services.taken_lines import end_location
 from nearcast.services.working_set import WorkingSet
 
 _Kept: TypeAlias = tuple[dict[str, Any], Addresses]
@@ -126,7 +126,7 @@ def _write_lines(
     taken = {line.event.event_id: line.event for line in wanted if line.event.event_id in new}
     for event in taken.values():
         take_consent(working.world, event, now)
-    end_devices(uow, working.world, taken.values(), now)
+    end_location(uow, working.world, taken.values(), now)
     return len(new)
 
 

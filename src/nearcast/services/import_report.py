@@ -14,6 +14,12 @@ T = TypeVar("T")
 _MOST_REASONS = 20
 
 
+def most_frequent(messages: Iterable[str]) -> dict[str, int]:
+    """How often each message is said, the most frequent first; the rarest of very many are left out."""
+    found = Counter(messages)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:_MOST_REASONS])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
     """Why a row, counted from 1, was not kept, or not as it stands; `path` leads to the place inside it."""
@@ -27,7 +33,7 @@ class BadRow:
 @dataclass(slots=True, kw_only=True)
 class Taken:
     """What became of a file. `counts` are of rows, by what became of them; each of `bad`, and of `noted`, which were
-    kept otherwise than they stand, has a line in `report`.
+    kept otherwise than they stand, has a line in `report`. `left_out` counts what in the file is no row of this kind.
     """
 
     kind: str
@@ -35,6 +41,7 @@ class Taken:
     counts: Counter[str] = field(default_factory=Counter)
     bad: list[BadRow] = field(default_factory=list)
     noted: list[BadRow] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
     report: Path | None = None
 
     def refuse(self, row: Row, fault: InvalidInput) -> None:
@@ -63,13 +70,14 @@ class Taken:
 
     def summary(self) -> dict[str, Any]:
         """As one JSON object: rows by what became of them, and by what is wrong with the bad, most frequent first."""
-        reasons = Counter(bad.message for bad in self.bad)
+        left_out = {"left_out": dict(self.left_out)} if self.left_out else {}
         return {
             "kind": self.kind,
             "rows": self.rows,
             **self.counts,
             "bad": len(self.bad),
-            "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:_MOST_REASONS]),
+            "reasons": most_frequent(bad.message for bad in self.bad),
+            **left_out,
             "report": None if self.report is None else str(self.report),
         }
 
@@ -77,7 +85,8 @@ class Taken:
         """In one line."""
         became = [f"{count:,} {name}" for name, count in self.counts.items() if count]
         listed = f", listed in {self.report}" if self.report else ""
-        return f"{self.rows:,} rows of {self.kind}: {', '.join([*became, f'{len(self.bad):,} bad'])}{listed}"
+        beside = "".join(f"; {count:,} {what} left out" for what, count in self.left_out.items())
+        return f"{self.rows:,} rows of {self.kind}: {', '.join([*became, f'{len(self.bad):,} bad'])}{listed}{beside}"
 
     def write_report(self, path: Path) -> None:
         """A line of JSON for each row that is bad or noted, in their order; no file where there is none."""

@@ -4,12 +4,9 @@ The same file again changes nothing: a document that stands as it is gets no new
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import TenantId
@@ -18,16 +15,15 @@ from nearcast.services.contacts import Contacts
 from nearcast.services.engines import Engines
 from nearcast.services.import_catalogue import import_geofences, import_shops
 from nearcast.services.import_customers import import_customers
+from nearcast.services.import_pings import import_pings
 from nearcast.services.import_report import Taken
 from nearcast.services.import_rows import rows_of
-from nearcast.services.instants import as_us
-from nearcast.services.intake import Intake
+from nearcast.services.ping_files import SPEAKS_FOR_ITSELF, PingFile, PingRowReader
 from nearcast.services.ports import Store
-from nearcast.services.rows import PingRowReader, Row, RowReader
+from nearcast.services.rows import Row, RowReader
 from nearcast.services.sensitive_places import import_sensitive_places
 
 KINDS = ("shops", "geofences", "customers", "pings", "sensitive-places")
-_PINGS_AT_ONCE = 10_000
 
 
 class FeatureReader(Protocol):
@@ -45,14 +41,13 @@ class Importing:
         self,
         store: Store,
         engines: Engines,
-        intake: Intake,
         contacts: Contacts,
         *,
         read_rows: RowReader,
         read_features: FeatureReader,
         read_pings: PingRowReader,
     ) -> None:
-        self._store, self._engines, self._intake, self._contacts = store, engines, intake, contacts
+        self._store, self._engines, self._contacts = store, engines, contacts
         self._read_rows, self._read_features, self._read_pings = read_rows, read_features, read_pings
 
     def take(
@@ -64,24 +59,28 @@ class Importing:
         *,
         report: Path | None = None,
         choice: Choice = AS_IT_COMES,
+        said: PingFile = SPEAKS_FOR_ITSELF,
         note: Callable[[str], None] = unheard,
     ) -> Taken:
         """Take in a file of one of `KINDS`. Bad rows are listed in `report`, by default FILE.report.ndjson beside it.
 
-        A file of geofences is taken by `choice`, and `note` hears what was done to it. InvalidInput where the file
+        A file of geofences is taken by `choice`, one of pings by what is `said` of it, and `note` hears what was done
+        to it. InvalidInput where the file
         cannot be read at all, NotFound for an unknown tenant.
         """
         if kind not in KINDS:
             raise InvalidInput(f"{kind!r} is none of {', '.join(KINDS)}")
         if kind != "geofences" and choice != AS_IT_COMES:
             raise InvalidInput(f"columns, layers and ids are chosen for geofences, not for {kind}")
+        if kind != "pings" and said != SPEAKS_FOR_ITSELF:
+            raise InvalidInput(f"a customer, a format and a time zone are said of pings, not of {kind}")
         if tenant_id not in self._store.tenants():
             raise NotFound(f"there is no tenant {tenant_id!r}")
         report = report or path.with_name(f"{path.name}.report.ndjson")
         if report.resolve() == path.resolve():
             raise InvalidInput("is the file that is taken in", place=str(report))
         if kind == "pings":
-            taken = self._take_pings(path, tenant_id, now)
+            taken = self._take_pings(path, tenant_id, now, said)
         elif kind in ("geofences", "sensitive-places"):
             taken = self._take_features(kind, path, tenant_id, now, choice, note)
         else:
@@ -111,23 +110,14 @@ class Importing:
             import_customers(self._engines, self._contacts, tenant_id, taken, rows, now, is_csv=is_csv)
         return taken
 
-    def _take_pings(self, path: Path, tenant_id: TenantId, now: datetime) -> Taken:
-        """They arrive now, whatever the file says of it: old ones move visits and are too stale to send anything."""
-        found = self._read_pings(path)
-        pings, numbers = found.batch, found.numbers
-        taken = Taken(kind="pings", rows=len(pings) + len(found.bad))
-        for row, fault in found.bad:
-            taken.refuse(Row(row.number, _by_customer(row.value)), fault)
-        for start in range(0, len(pings), _PINGS_AT_ONCE):
-            batch = pings.take(range(start, min(start + _PINGS_AT_ONCE, len(pings))))
-            batch = replace(batch, received_at_us=np.full(len(batch), as_us(now), dtype=np.int64))
-            turned_away = self._intake.accept(tenant_id, batch, now)
-            taken.counts["accepted"] += len(batch) - len(turned_away)
-            for n, reason in turned_away:
-                taken.refuse(Row(numbers[start + n], {"id": batch.customer_id[n]}), InvalidInput(reason.value))
+    def _take_pings(self, path: Path, tenant_id: TenantId, now: datetime, said: PingFile) -> Taken:
+        found = self._read_pings(path, said)
+        if found.guesses and not said.is_confirmed:
+            guessed = "; ".join(found.guesses)
+            raise InvalidInput(
+                f"it looks as if {guessed}: --preview shows it, --yes takes it so, --columns says otherwise",
+                place=str(path),
+            )
+        taken = Taken(kind="pings", rows=len(found.batch) + len(found.bad))
+        import_pings(self._store, tenant_id, taken, found, now)
         return taken
-
-
-def _by_customer(ping: object) -> dict[str, object]:
-    """A report names a ping by its customer."""
-    return {"id": ping.get("customer_id") if isinstance(ping, dict) else None}

@@ -178,7 +178,7 @@ class Intake:
             rules = self._rules(tenant_id, tenant, uow.catalogue)
             self._look_at_backlog(tenant, uow)
             fault = faults_of(batch, rules)
-            fault[_unstorable(batch)] = Reason.MALFORMED
+            fault[unstorable(batch)] = Reason.MALFORMED
             tenant.view.refresh(uow)
             asked = np.flatnonzero(~is_said(fault))
             since_us = tenant.view.live_since_us(uow, batch.customer_id[asked], now_us[asked])
@@ -238,7 +238,7 @@ def _by_request(fault: Texts, is_refused: Texts, sizes: Sequence[int]) -> list[T
     return answers
 
 
-def _unstorable(batch: PingBatch) -> Ints:
+def unstorable(batch: PingBatch) -> Ints:
     """The pings whose names for a customer, a device or themselves some database cannot keep."""
     columns = [batch.customer_id.tolist(), batch.device_id.tolist(), batch.ping_id.tolist()]
     if all(map(_are_surely_names, columns)):

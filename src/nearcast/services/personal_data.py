@@ -55,6 +55,7 @@ class PersonalData:
             "events": [_event_row(each) for each in uow.events.of(customer_id)],
             "positions": [_fix_row(fix) for fix in kept.track.fixes] if kept else [],
             "pings": uow.pings.of(customer_id),
+            "past_pings": uow.past_pings.of(customer_id),
             "last_zone": kept.last_zone.key if kept and kept.last_zone else None,
         }
 

@@ -84,4 +84,5 @@ class PingRows:
     guesses: Sequence[str] = ()
 
 
+PingReader: TypeAlias = Callable[[Path, PingFile], PingBatch]
 PingRowReader: TypeAlias = Callable[[Path, PingFile], PingRows]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
@@ -25,11 +24,11 @@ from nearcast.services.decided_ports import Assignments, Sends
 from nearcast.services.device_ports import Device, Devices
 from nearcast.services.erasing_ports import Erasing
 from nearcast.services.event_ports import Events
+from nearcast.services.history_ports import PastPings
 from nearcast.services.key_ports import ApiKey, Keys
 from nearcast.services.ledger_ports import Confirmations, Consents
 from nearcast.services.secret_ports import Secrets
 
-PingReader: TypeAlias = Callable[[Path], PingBatch]
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (done, of) while long work goes on."""
 T = TypeVar("T")
@@ -367,6 +366,8 @@ class UnitOfWork(Protocol):
     def assignments(self) -> Assignments: ...
     @property
     def pings(self) -> Pings: ...
+    @property
+    def past_pings(self) -> PastPings: ...
     @property
     def runs(self) -> Runs: ...
     @property

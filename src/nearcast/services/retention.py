@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from nearcast.domain.consent import LOCATION, consent_state
 from nearcast.domain.ids import TenantId
 from nearcast.services.audit_ports import SYSTEM, AuditEntry
 from nearcast.services.catalogue import assembled
@@ -19,10 +20,10 @@ _AT_ONCE = 5_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
     """How long each kind is kept. Pings from their arrival, and for ever while no worker has consumed them; the ids of
-    pings from when they were consumed; idempotency keys from the first request; requests to confirm from when they ran
-    out, devices from when they were revoked, events for webhooks from when they were delivered or given up. Transitions
-    from when they were, decisions from when they were made, messages and their texts from queueing, what others sent
-    from sending.
+    pings from when they were consumed; pings of the past from when they were taken in; idempotency keys from the first
+    request; requests to confirm from when they ran out, devices from when they were revoked, events for webhooks from
+    when they were delivered or given up. Transitions from when they were, decisions from when they were made, messages
+    and their texts from queueing, what others sent from sending.
     """
 
     pings: timedelta = timedelta(hours=24)
@@ -32,6 +33,7 @@ class Keep:
     revoked_devices: timedelta = timedelta(days=30)
     events: timedelta = timedelta(days=30)
     transitions: timedelta = timedelta(days=90)
+    past_pings: timedelta = timedelta(days=90)
     message_texts: timedelta = timedelta(days=30)
     messages: timedelta = timedelta(days=400)
     other_sends: timedelta = timedelta(days=400)
@@ -93,12 +95,14 @@ class Retention:
             "revoked_devices": lambda uow: uow.devices.prune(now - keep.revoked_devices, limit=_AT_ONCE),
             "events": lambda uow: uow.events.prune(now - keep.events, limit=_AT_ONCE),
             "transitions": lambda uow: uow.transitions.prune(now - keep.transitions, limit=_AT_ONCE),
+            "past_pings": lambda uow: uow.past_pings.prune(now - keep.past_pings, limit=_AT_ONCE),
             "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
             "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
             "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
         }
         pruned = {kind: self._prune(tenant_id, job) for kind, job in jobs.items()}
+        pruned["past_pings"] += self._forget_unconsented(tenant_id, now)
         self._note({kind: count for kind, count in pruned.items() if count}, tenant_id, now)
         return pruned
 
@@ -111,6 +115,16 @@ class Retention:
             pruned += some
             if some < _AT_ONCE:
                 return pruned
+
+    def _forget_unconsented(self, tenant_id: TenantId, now: datetime) -> int:
+        """Delete the pings of the past of those whose consent has run out; who withdraws need not wait for this."""
+        with self._store.writing(tenant_id) as uow:
+            theirs = uow.past_pings.customers()
+            events = uow.consents.of(theirs)
+            gone = [key for key in theirs if not consent_state(events.get(key, ()), LOCATION, now=now).is_live]
+            pruned = uow.past_pings.forget(gone)
+            uow.commit()
+        return pruned
 
     def _note(self, pruned: dict[str, int], tenant_id: TenantId, now: datetime) -> None:
         if pruned:

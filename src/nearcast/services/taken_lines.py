@@ -28,12 +28,14 @@ def take_line(uow: UnitOfWork, rules: Rules, line: LedgerLine, now: datetime) ->
     if is_new:
         take_consent(working.world, event, now)
         working.save()
-        end_devices(uow, working.world, [event], now)
+        end_location(uow, working.world, [event], now)
     return is_new
 
 
-def end_devices(uow: UnitOfWork, world: World, taken: Iterable[ConsentEvent], now: datetime) -> None:
-    """Revoke the devices of whoever has taken back with one of these lines that they may be located."""
+def end_location(uow: UnitOfWork, world: World, taken: Iterable[ConsentEvent], now: datetime) -> None:
+    """Revoke the devices of whoever has taken back with one of these lines that they may be located, and delete where
+    they were in the past.
+    """
     over = {
         event.customer_id
         for event in taken
@@ -41,3 +43,4 @@ def end_devices(uow: UnitOfWork, world: World, taken: Iterable[ConsentEvent], no
         if not consent_state(world.consents.get(event.customer_id, ()), LOCATION, now=max(now, event.at)).is_live
     }
     uow.devices.revoke_all(sorted(over), now)
+    uow.past_pings.forget(over)

@@ -13,8 +13,10 @@ from nearcast.geo.fence_file import AS_IT_COMES, Choice
 from nearcast.geo.matcher import COMPILE_FROM
 from nearcast.services.assembly import assemble
 from nearcast.services.explain_files import explain_replay
+from nearcast.services.import_pings import preview
 from nearcast.services.match_files import match_files, verify
-from nearcast.services.ports import Channel, PingReader, Progress
+from nearcast.services.ping_files import SPEAKS_FOR_ITSELF, PingFile, PingReader, PingRowReader
+from nearcast.services.ports import Channel, Progress
 from nearcast.services.replay import Replay
 from nearcast.services.report import make_folder, write_report
 from nearcast.services.scenario import read_scenario
@@ -44,6 +46,7 @@ class Workbench:
     """What the command line calls for files. All errors on purpose are NearcastErrors."""
 
     read_pings: PingReader
+    read_ping_rows: PingRowReader
     read_geofences: FenceFileReader
     write_pairs: PairWriter
     new_channel: Callable[[], Channel]
@@ -54,18 +57,21 @@ class Workbench:
         scenario: Path,
         out: Path,
         pings: Sequence[Path] = (),
+        said: PingFile = SPEAKS_FOR_ITSELF,
         repair: bool = False,
         note: Callable[[str], None] = unheard,
         progress: Progress = silent,
     ) -> dict[str, Any]:
-        """Run a scenario through the whole engine and write its files into `out`; the summary."""
+        """Run a scenario through the whole engine and write its files into `out`; the summary. `said` is of each file
+        of pings.
+        """
         shape = read_scenario(scenario)
 
         def read(path: Path) -> list[Geofence]:
             return self.read_geofences(path, repair=repair, note=note)
 
         world = assemble(shape, scenario, read, note, repair=repair)
-        batches = [self.read_pings(path) for path in pings]
+        batches = [self.read_pings(path, said) for path in pings]
         make_folder(out)
         try:
             run = Replay(world, shape, batches, self.new_channel(), note=note, repair=repair)
@@ -79,6 +85,7 @@ class Workbench:
         *,
         pings: Path,
         geofences: Path,
+        said: PingFile = SPEAKS_FOR_ITSELF,
         out: Path | None = None,
         check: bool = False,
         repair: bool = False,
@@ -89,7 +96,7 @@ class Workbench:
         """Every (ping, geofence) with the ping inside, written to `out`; counts and seconds."""
 
         def read() -> tuple[PingBatch, list[Geofence]]:
-            batch = self.read_pings(pings)
+            batch = self.read_pings(pings, said)
             drawn = self.read_geofences(geofences, repair=repair, note=note, choice=choice)
             if len(drawn) >= COMPILE_FROM:
                 note("loading the matcher's kernels, which are compiled the first time")
@@ -102,6 +109,10 @@ class Workbench:
             customer_id, geofence_id = matched.ids()
             self.write_pairs(out, ping_row=matched.pairs.ping_row, customer_id=customer_id, geofence_id=geofence_id)
         return matched.summary()
+
+    def preview(self, path: Path, said: PingFile = SPEAKS_FOR_ITSELF) -> dict[str, Any]:
+        """What a file of pings holds, as it would be read."""
+        return preview(self.read_ping_rows(path, said))
 
     def explain(self, *, out: Path, customer: str, campaign: str, at: datetime) -> list[dict[str, Any]]:
         """Every rule in order at one instant of a replay."""

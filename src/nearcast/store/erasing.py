@@ -12,6 +12,7 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.store.customer_tables import contact, customer, device, suppression
 from nearcast.store.dialect import lock_names
 from nearcast.store.event_tables import event_delivery
+from nearcast.store.history_tables import past_ping
 from nearcast.store.pings import Pings, door
 from nearcast.store.tables import (
     assignment,
@@ -35,6 +36,7 @@ GONE: tuple[Table, ...] = (
     transition,
     event_delivery,
     ping_seen,
+    past_ping,
     idempotency,
 )
 """Deleted, and after them the customer."""

@@ -23,6 +23,7 @@ from nearcast.store.idempotency import Idempotency
 from nearcast.store.keys import Keys
 from nearcast.store.match_log import MatchLog
 from nearcast.store.outbox import Outbox
+from nearcast.store.past_pings import PastPings
 from nearcast.store.pings import Pings
 from nearcast.store.runs import Runs
 from nearcast.store.sends import Sends
@@ -54,6 +55,7 @@ class SqlUnitOfWork(Transaction):
     budgets: Budgets
     assignments: Assignments
     pings: Pings
+    past_pings: PastPings
     runs: Runs
     keys: Keys
     idempotency: Idempotency
@@ -86,6 +88,7 @@ class SqlUnitOfWork(Transaction):
         self.sends = Sends(connection, tenant_id, self.budgets)
         self.assignments = Assignments(connection, tenant_id)
         self.pings = Pings(connection, tenant_id)
+        self.past_pings = PastPings(connection, tenant_id)
         self.runs = Runs(connection, tenant_id)
         self.keys = Keys(connection, tenant_id)
         self.idempotency = Idempotency(connection, tenant_id)

@@ -33,10 +33,10 @@ pytestmark = pytest.mark.e2e
 
 def _pings_of(town: Town) -> int:
     with town.store.reading(town.tenant) as uow:
-        return sum(uow.pings.waiting().values())
+        return len(uow.past_pings.of(CustomerId("anna")))
 
 
-def test_pings_are_history_that_moves_visits_and_sends_nothing(any_town: Town):
+def test_pings_are_history_that_moves_nothing_and_sends_nothing(any_town: Town):
     last_month = NOW - timedelta(days=30)
     fences = write_json(any_town.folder / "f.geojson", collection(feature("door", shop_id="cafe")))
     any_town.take("shops", write_json(any_town.folder / "shops.json", [{"id": "cafe"}]))
@@ -64,14 +64,16 @@ def test_pings_are_history_that_moves_visits_and_sends_nothing(any_town: Town):
         (5, "anna", "ping_out_of_range"),
     ]
     assert taken.summary()["reasons"]["consent_location_missing"] == 2
-    Live(any_town.store, any_town.tenant, Recorder()).work_pings(NOW)
+    live = Live(any_town.store, any_town.tenant, Recorder())
+    assert live.work_pings(NOW) == 0
+    live.work_due(NOW)
     with any_town.store.reading(any_town.tenant) as uow:
-        assert [(told.kind, told.at) for _, told in uow.transitions.every()] == [
-            ("enter", YESTERDAY),
-            ("exit", YESTERDAY),
+        assert [(told["recorded_at"], told["lat"]) for told in uow.past_pings.of(CustomerId("anna"))] == [
+            (YESTERDAY, LAT)
         ]
-        (row,) = uow.match_log.page(MatchLogFilter()).items
-        assert (row["outcome"], row["reason"]) == ("suppress", "ping_stale")
+        assert uow.past_pings.of(CustomerId("nobody")) == []
+        assert list(uow.transitions.every()) == []
+        assert uow.match_log.page(MatchLogFilter()).items == []
         assert uow.outbox.of([CustomerId("anna")]) == {}
 
 
