@@ -255,7 +255,8 @@ def test_a_write_whose_process_dies_is_done_once_and_answered_again(mortal: Serv
         wanted, key = prepared(operator, f"thing-{number}"), f"key-{number}"
         before = entries(mortal)
         mortal.store.fate.moment = moment  # type: ignore[attr-defined]
-        assert asked(operator, write, wanted, key).status_code == 503, write
+        lost = asked(operator, write, wanted, key)
+        assert lost.status_code == 503, f"{write}: {lost.text}"
         begun(mortal).clock.step(seconds=61)
         answers = [asked(operator, write, wanted, key) for _ in range(3)]
         assert all(answer.is_success for answer in answers), f"{write}: {answers[0].text}"

@@ -10,9 +10,11 @@ from pydantic import Field
 from nearcast.api.keys import NoOnce, refuse_once
 from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, example, expected_revision, listed, shows
 from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
+from nearcast.api.shops import same_id
 from nearcast.domain.webhook import DeliveryStatus
 from nearcast.services.event_ports import Delivery
 from nearcast.services.ports import Revision
+from nearcast.services.scalars import Id
 from nearcast.services.scenario import Shape
 from nearcast.services.webhook_shape import WebhookShape
 from nearcast.services.webhooks import Opened
@@ -70,6 +72,12 @@ class WebhookRotation(Shape):
     overlap_s: Annotated[int, Field(ge=0, le=2_592_000)] = 86_400
 
 
+class NamedWebhook(WebhookShape):
+    """A webhook as it is put; its id is that of its address."""
+
+    id: Id
+
+
 @router.get(
     "",
     summary="List webhooks",
@@ -110,11 +118,12 @@ def read_webhook(app: App, asker: Asker, webhook_id: str) -> JSONResponse:
 @router.put(
     "/{webhook_id}",
     summary="Change a webhook",
-    openapi_extra={**open_to(), **example(WebhookShape, _EXAMPLE)},
+    openapi_extra={**open_to(), **example(NamedWebhook, {"id": _ID, **_EXAMPLE})},
     responses=shows("The webhook as it is kept.", _SHOWN),
 )
-def put_webhook(app: App, asker: Asker, webhook_id: str, said: WebhookShape, if_match: IfMatch = None) -> JSONResponse:
+def put_webhook(app: App, asker: Asker, webhook_id: str, said: NamedWebhook, if_match: IfMatch = None) -> JSONResponse:
     """The whole document; the secret stays. What waits goes to the new address."""
+    same_id(said.id, webhook_id)
     now, expected = app.clock.now(), expected_revision(if_match)
     return shown_once(
         asker,

@@ -69,7 +69,7 @@ class Webhooks(Register):
             standing = self.may_write(uow, asker, key, {}, is_new=False, expected=expected)
             if standing is None:
                 raise NotFound(f"there is no {self.noun} {key!r}")
-            doc = {**standing.doc, **said.model_dump(mode="json")}
+            doc = {**standing.doc, **said.model_dump(mode="json", exclude={"id"})}
             written = uow.catalogue.webhooks.put(key, doc, now)
             self.note_edit(uow, asker, key, now, before=standing, after=doc)
             asker.keep(uow, written)
