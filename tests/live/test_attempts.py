@@ -79,7 +79,7 @@ def test_d30_a_killed_after_the_claim_it_is_queued_again_after_the_lease_and_sen
     rescued(live, heard, later(60))
     assert (status(store, live.tenant_id), len(heard.messages)) == ("accepted", 1)
     with store.writing(live.tenant_id) as uow:  # the zombie wakes up
-        assert not uow.outbox.finish([claim])
+        assert not uow.outbox.proceed([claim])
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_one_dispatcher_takes_over_from_another_that_died(store: SqlStore) -> No
     dead.work_pings(NOON)
     with store.writing(tenant) as uow:
         (first, *_) = uow.outbox.claim_due(NOON, owner="dead", lease_s=5, limit=10)
-        assert uow.outbox.start([replace(first, message=first.message.to(MessageStatus.SENDING))])
+        assert uow.outbox.proceed([replace(first, message=first.message.to(MessageStatus.SENDING))])
         uow.commit()
     alive.rescue(later(4))
     assert alive.dispatch_due(later(4)) == 0

@@ -211,7 +211,7 @@ def test_a_rescue_leaves_alone_what_is_being_written_down(store: SqlStore) -> No
         claims = uow.outbox.claim_due(NOON, owner="slow", lease_s=10, limit=9)
         uow.commit()
     with store.writing(tenant) as uow:
-        assert uow.outbox.finish(claims)
+        assert uow.outbox.proceed(claims)
         live.rescue(later(60))
     assert messages(store, tenant) == {ADA: ["claimed"]}
     live.rescue(later(60))

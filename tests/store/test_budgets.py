@@ -41,7 +41,7 @@ def test_a_message_that_is_freed_gives_back_what_it_took_once(
     claim = Claim(message=gone, owner="a", attempt=first.attempt, until=first.until)
     for _ in range(2):
         with store.writing(tenant) as uow:
-            uow.outbox.finish([claim]) if by_claim else uow.outbox.update([gone])
+            uow.outbox.proceed([claim]) if by_claim else uow.outbox.update([gone])
             uow.commit()
     assert used(store, tenant) == {CAMPAIGN: 1}
 

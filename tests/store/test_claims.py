@@ -33,7 +33,7 @@ def end(store: SqlStore, tenant: TenantId, message_id: MessageId, owner: str = "
         found = uow.outbox.get(message_id)
         assert found is not None
         claim = Claim(message=found.to(MessageStatus.CANCELLED), owner=owner, attempt=1, until=later(30))
-        assert uow.outbox.finish([claim]) == {message_id}
+        assert uow.outbox.proceed([claim]) == {message_id}
         uow.commit()
 
 
@@ -146,7 +146,7 @@ def test_an_attempt_that_would_be_recognised_is_queued_again_by_a_rescue(store: 
         for n, repeat_until in ((1, None), (2, later(40)), (3, later(30))):
             changes = {"customer_id": [ANNA, BOB, CustomerId("cat")][n - 1], "repeat_until": repeat_until}
             sending = message(n, status=SENDING, **changes)
-            assert uow.outbox.start([Claim(message=sending, owner="a", attempt=1, until=later(30))])
+            assert uow.outbox.proceed([Claim(message=sending, owner="a", attempt=1, until=later(30))])
         uow.commit()
     with store.writing(tenant) as uow:
         assert uow.outbox.rescue(later(30)) == {QUEUED: ["message-2"], UNKNOWN: ["message-1", "message-3"]}

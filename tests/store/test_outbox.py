@@ -97,15 +97,15 @@ def test_an_attempt_from_claim_to_acceptance(store: SqlStore, tenant: TenantId) 
     claim(store, tenant)
     sending = message(status=SENDING)
     with store.writing(tenant) as uow:
-        assert not uow.outbox.start([held(sending, "b", 1, until_s=60)])
-        assert not uow.outbox.start([held(sending, "a", 2, until_s=60)])
-        assert uow.outbox.start([held(sending, "a", 1, until_s=60)])
-        assert not uow.outbox.start([held(sending, "a", 1, until_s=60)])
+        assert not uow.outbox.proceed([held(sending, "b", 1, until_s=60)])
+        assert not uow.outbox.proceed([held(sending, "a", 2, until_s=60)])
+        assert uow.outbox.proceed([held(sending, "a", 1, until_s=60)])
+        assert not uow.outbox.proceed([held(sending, "a", 1, until_s=60)])
         uow.commit()
     accepted = replace(sending, status=ACCEPTED, sent_at=later(1))
     with store.writing(tenant) as uow:
-        assert uow.outbox.finish([held(accepted, "a", 1)], {accepted.id: "wamid.1"})
-        assert not uow.outbox.finish([held(replace(accepted, status=UNKNOWN), "a", 1)])
+        assert uow.outbox.proceed([held(accepted, "a", 1)], {accepted.id: "wamid.1"})
+        assert not uow.outbox.proceed([held(replace(accepted, status=UNKNOWN), "a", 1)])
         uow.commit()
     with store.reading(tenant) as uow:
         assert uow.outbox.get(MessageId("message-1")) == accepted
@@ -115,7 +115,7 @@ def test_leases_that_run_out_are_rescued_and_late_senders_refused(store: SqlStor
     queue(store, tenant, message(1), message(2), message(3, not_before=later(20)))
     claim(store, tenant)
     with store.writing(tenant) as uow:
-        assert uow.outbox.start([held(message(2, status=SENDING), "a", 1, until_s=30)])
+        assert uow.outbox.proceed([held(message(2, status=SENDING), "a", 1, until_s=30)])
         uow.commit()
     claim(store, tenant, now_s=20)
     with store.writing(tenant) as uow:
@@ -125,10 +125,10 @@ def test_leases_that_run_out_are_rescued_and_late_senders_refused(store: SqlStor
     assert claim(store, tenant, "b", now_s=30) == ["message-1"]
     with store.writing(tenant) as uow:
         late = message(1, status=SENDING)
-        assert not uow.outbox.start([held(late, "a", 1, until_s=90)])
-        assert not uow.outbox.finish([held(replace(late, status=ACCEPTED), "a", 1)])
-        assert not uow.outbox.finish([held(message(2, status=ACCEPTED), "a", 1)])
-        assert uow.outbox.start([held(late, "b", 2, until_s=90)])
+        assert not uow.outbox.proceed([held(late, "a", 1, until_s=90)])
+        assert not uow.outbox.proceed([held(replace(late, status=ACCEPTED), "a", 1)])
+        assert not uow.outbox.proceed([held(message(2, status=ACCEPTED), "a", 1)])
+        assert uow.outbox.proceed([held(late, "b", 2, until_s=90)])
     assert status(store, tenant, 2) is UNKNOWN
 
 
@@ -136,10 +136,10 @@ def test_a_message_that_has_not_left_can_be_cancelled_and_its_claim_ends(store: 
     queue(store, tenant, message(1), message(2), message(3))
     claim(store, tenant, limit=2)
     with store.writing(tenant) as uow:
-        assert uow.outbox.start([held(message(2, status=SENDING), "a", 1, until_s=30)])
+        assert uow.outbox.proceed([held(message(2, status=SENDING), "a", 1, until_s=30)])
         gone = [message(n, status=CANCELLED, reason="cancelled_consent") for n in (1, 2, 3)]
         assert uow.outbox.update(gone) == ["message-2"]
-        assert not uow.outbox.start([held(message(1, status=SENDING), "a", 1, until_s=30)])
+        assert not uow.outbox.proceed([held(message(1, status=SENDING), "a", 1, until_s=30)])
         uow.commit()
     assert [status(store, tenant, n) for n in (1, 2, 3)] == [CANCELLED, SENDING, CANCELLED]
 
@@ -148,11 +148,11 @@ def test_many_claims_are_finished_at_once_but_for_those_that_are_gone(store: Sql
     queue(store, tenant, *(message(n) for n in range(1, 5)))
     claim(store, tenant, limit=3)
     with store.writing(tenant) as uow:
-        started = uow.outbox.start(held(message(n, status=SENDING), "a", 1) for n in (1, 2, 3, 4))
+        started = uow.outbox.proceed(held(message(n, status=SENDING), "a", 1) for n in (1, 2, 3, 4))
         assert started == {"message-1", "message-2", "message-3"}
         ends = [message(1, status=ACCEPTED, sent_at=NOON), message(2, status=UNKNOWN), message(3, status=ACCEPTED)]
         claims = [held(item, "a", attempt) for item, attempt in zip(ends, (1, 1, 2), strict=True)]
-        assert uow.outbox.finish(claims) == {"message-1", "message-2"}
+        assert uow.outbox.proceed(claims) == {"message-1", "message-2"}
         uow.commit()
     assert [status(store, tenant, n) for n in (1, 2, 3, 4)] == [ACCEPTED, UNKNOWN, SENDING, QUEUED]
 

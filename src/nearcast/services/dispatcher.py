@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from nearcast.domain.errors import StoreUnavailable
+from nearcast.domain.ids import MessageId
 from nearcast.domain.message import Message, MessageStatus, next_attempt_at
 from nearcast.services.channel_ports import repeatable_s
 from nearcast.services.delivery import decide_again, settled
@@ -64,7 +65,7 @@ class Dispatcher:
         finally:  # what has left is written down, whatever went wrong after it
             if tried:
                 with self._steps.writing() as uow:
-                    self._record(uow, tried)
+                    self._record(uow, (), tried)
         if failed:
             raise failed[0]
         return len(claims)
@@ -131,7 +132,7 @@ class Dispatcher:
             is_free = len(uow.customers.lock(customer_ids, waits=not tried)) == len(customer_ids)
             if is_free or not tried:
                 return self._marked(uow, claims, tried, present(), failed)
-            self._record(uow, tried)  # who knows how long one waits: what has left is written down before
+            self._record(uow, (), tried)  # who knows how long one waits: what has left is written down before
         with self._steps.writing() as uow:
             uow.customers.lock(customer_ids)
             return self._marked(uow, claims, tried, present(), failed)
@@ -158,16 +159,17 @@ class Dispatcher:
             ready = self._leaving(ready, now)
             goes_on = leaving if ready.status is MessageStatus.SENDING else staying
             goes_on.append(replace(claim, message=ready, until=until))
-        uow.outbox.finish(staying)
-        marked = uow.outbox.start(leaving)
-        self._record(uow, tried)
+        marked = self._record(uow, [*leaving, *staying], tried)
         return [claim for claim in leaving if claim.message.id in marked]
 
-    def _record(self, uow: UnitOfWork, tried: list[Claim]) -> None:
-        """Write what came of those that were tried, and commit."""
-        uow.outbox.finish(tried)
+    def _record(self, uow: UnitOfWork, decided: Sequence[Claim], tried: list[Claim]) -> set[MessageId]:
+        """Write how those go on that were decided, and what came of those that were tried, and commit; whose claims
+        were not gone.
+        """
+        ours = uow.outbox.proceed([*decided, *tried])
         uow.commit()
         tried.clear()
+        return ours
 
     def _tried(self, claim: Claim, known_until: datetime | None, marked_at: datetime, present: Present) -> Claim:
         """A claim with its message as it is after an attempt, or back in the queue where its turn came too late.

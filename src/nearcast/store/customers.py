@@ -23,6 +23,7 @@ class Customers:
 
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
+        self._held: set[CustomerId] = set()
 
     def upsert(self, docs: Mapping[CustomerId, Mapping[str, Any]], at: datetime) -> None:
         """Write customers, new or changed."""
@@ -40,12 +41,12 @@ class Customers:
         Whoever changes anything of a customer holds it first. One that does not exist has no consent, so that nothing
         can be sent to it.
         """
-        held: list[CustomerId] = []
-        for ids in chunks(sorted(set(customer_ids))):
+        asked = set(customer_ids)
+        for ids in chunks(sorted(asked - self._held)):
             found = self._where(ids).with_only_columns(customer.c.id).order_by(customer.c.id)
             found = found.with_for_update(skip_locked=not waits)
-            held += map(CustomerId, self._connection.scalars(found))
-        return held
+            self._held.update(map(CustomerId, self._connection.scalars(found)))
+        return sorted(asked & self._held)
 
     def get(self, customer_id: CustomerId) -> dict[str, Any] | None:
         """The document of a customer."""

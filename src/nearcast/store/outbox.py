@@ -3,11 +3,11 @@
 A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, String, Update, and_, bindparam, func, insert, or_, select, update
 
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
@@ -55,8 +55,14 @@ class Outbox:
         their ids.
         """
         changed = {item.id: item for item in messages}
+        if not changed:
+            return []
         there = {row.id for row in self._held(changed, [QUEUED, CLAIMED])}
-        self._write((item for key, item in changed.items() if key in there), lambda item: NO_LEASE)
+        written = [item for key, item in changed.items() if key in there]
+        if written:
+            rows = [{"of_id": item.id, **message_changes(item), **NO_LEASE} for item in written]
+            self._connection.execute(self._update_one(), rows)
+        self._give_back(written)
         return [key for key in changed if key not in there]
 
     def claim_due(
@@ -79,24 +85,17 @@ class Outbox:
         self._budgets.give_back(campaign_id for campaign_id, is_free in ended if is_free)
         return len(ended)
 
-    def start(self, claims: Iterable[Claim]) -> set[MessageId]:
-        """Write that claimed messages are being sent, and hold them until then; whose claims were not gone. A claim has
-        its message as it is from now on.
+    def proceed(self, claims: Iterable[Claim], provider_ids: Mapping[MessageId, str] = _NO_NAMES) -> set[MessageId]:
+        """Write how messages go on; a claim has its message as it is from now on. One that is being sent is held until
+        then, and was claimed before; the claims on the others end. Whose claims were not gone: nothing is written of
+        the others.
         """
-        ours = self._ours(claims, [CLAIMED])
-        leases = {key: {"lease_owner": claim.owner, "lease_until": claim.until} for key, claim in ours.items()}
-        self._write((claim.message for claim in ours.values()), lambda item: leases[item.id])
-        return set(ours)
-
-    def finish(self, claims: Iterable[Claim], provider_ids: Mapping[MessageId, str] = _NO_NAMES) -> set[MessageId]:
-        """Write what attempts came to and end their claims; whose were not gone: nothing is written of the others. A
-        claim has its message as it is from now on.
-        """
-        ours = self._ours(claims, [CLAIMED, SENDING])
-        named = [claim.message for key, claim in ours.items() if key in provider_ids]
-        self._write(named, lambda item: {**NO_LEASE, "provider_id": provider_ids[item.id]})
-        nameless = [claim.message for key, claim in ours.items() if key not in provider_ids]
-        self._write(nameless, lambda item: NO_LEASE)
+        ours = self._ours(claims)
+        rows = [{**_after(claim), "named": provider_ids.get(key)} for key, claim in ours.items()]
+        if rows:
+            name = func.coalesce(bindparam("named", type_=String), message.c.provider_id)
+            self._connection.execute(self._update_one().values(provider_id=name), rows)
+        self._give_back(claim.message for claim in ours.values())
         return set(ours)
 
     def rescue(self, now: datetime) -> dict[MessageStatus, list[MessageId]]:
@@ -196,35 +195,39 @@ class Outbox:
         rows = self._connection.execute(found)
         return page_of([(str(row.seq), message_from_row(row)) for row in rows], limit)
 
-    def _ours(self, claims: Iterable[Claim], statuses: list[str]) -> dict[MessageId, Claim]:
-        """The claims that have not been taken away, of messages that are in one of these statuses."""
+    def _ours(self, claims: Iterable[Claim]) -> dict[MessageId, Claim]:
+        """The claims that have not been taken away, of messages that can go on so."""
         asked = {claim.message.id: claim for claim in claims}
+        held = ((row, asked[row.id]) for row in self._held(asked, [CLAIMED, SENDING]))
         return {
-            MessageId(row.id): asked[row.id]
-            for row in self._held(asked, statuses)
-            if (row.lease_owner, row.attempt) == (asked[row.id].owner, asked[row.id].attempt)
+            claim.message.id: claim
+            for row, claim in held
+            if (row.lease_owner, row.attempt) == (claim.owner, claim.attempt)
+            and (row.status == CLAIMED or claim.message.status is not MessageStatus.SENDING)
         }
 
     def _held(self, message_ids: Iterable[MessageId], statuses: list[str]) -> list[Row[Any]]:
         """Those of the messages that are in one of the statuses, and stay so until the transaction ends."""
-        found: list[Any] = []
-        for ids in chunks(sorted(message_ids)):
-            asked = self._mine().where(among(message.c.id, ids), message.c.status.in_(statuses)).order_by(message.c.id)
-            columns = asked.with_only_columns(message.c.id, message.c.lease_owner, message.c.attempt)
-            found += self._connection.execute(columns.with_for_update()).all()
-        return found
+        c = message.c
+        asked = self._mine().where(among(c.id, sorted(message_ids)), c.status.in_(statuses)).order_by(c.id)
+        found = asked.with_only_columns(c.id, c.status, c.lease_owner, c.attempt).with_for_update()
+        return list(self._connection.execute(found))
 
-    def _write(self, items: Iterable[Message], lease: Callable[[Message], dict[str, Any]]) -> None:
-        """Write what became of messages that are held; one that frees what it took gives it back to its budget."""
-        changed = list(items)
-        rows = [{"of_id": item.id, **message_changes(item), **lease(item)} for item in changed]
-        if rows:
-            mine = and_(message.c.tenant_id == self._tenant, message.c.id == bindparam("of_id"))
-            self._connection.execute(update(message).where(mine), rows)
-        self._budgets.give_back(item.campaign_id for item in changed if not item.takes_slot)
+    def _update_one(self) -> Update:
+        return update(message).where(message.c.tenant_id == self._tenant, message.c.id == bindparam("of_id"))
+
+    def _give_back(self, items: Iterable[Message]) -> None:
+        """What messages have freed goes back to their budgets."""
+        self._budgets.give_back(item.campaign_id for item in items if not item.takes_slot)
 
     def _mine(self) -> Select[Any]:
         return select(message).where(message.c.tenant_id == self._tenant)
 
     def _messages(self, statement: Select[Any]) -> list[Message]:
         return [message_from_row(row) for row in self._connection.execute(statement)]
+
+
+def _after(claim: Claim) -> dict[str, Any]:
+    is_held = claim.message.status is MessageStatus.SENDING
+    lease = {"lease_owner": claim.owner, "lease_until": claim.until} if is_held else NO_LEASE
+    return {"of_id": claim.message.id, **message_changes(claim.message), **lease}
