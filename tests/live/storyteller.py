@@ -1,9 +1,11 @@
 """What may happen to a tenant: one method each, which may be interrupted at any commit by any other."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count, pairwise
 from typing import Any, TypeAlias
 
@@ -16,12 +18,14 @@ from nearcast.geo.batch import PingBatch
 from nearcast.services.access import Principal, Role
 from nearcast.services.application import Application
 from nearcast.services.consent_lines import ConsentDocument
+from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.live import Live
 from nearcast.services.retention import Keep, Retention
 from nearcast.services.scenario import CampaignShape
 from nearcast.settings import Settings
 from tests.live.corner import ENTER, FENCE, LON_DEG, NOON, OUTSIDE_DEG, later, names, open_corner, scheduled, seen
-from tests.live.script import Answer, Fate, Killed, ScriptedChannel, ScriptedClock, ScriptedStore
+from tests.live.script import Answer, Before, Fate, Killed, ScriptedChannel, ScriptedClock, ScriptedStore
+from tests.live.standstill import Slow, stand_still
 from tests.live.witness import Cap, Terms, Witness, held_out
 
 CUSTOMERS = names(4)
@@ -36,8 +40,9 @@ FENCES = {"f": FENCE, "g": SECOND}
 SHORT, LONG = {"text": "Coffee", "expires_after_s": 60}, {"text": "Lunch", "expires_after_s": 900}
 GAP = {"id": "between", "scope": "campaign", "kind": "min_gap", "window_s": 120}
 CAMPAIGNS: dict[str, dict[str, Any]] = {
-    "camp-7": {**ENTER, "offer": SHORT, "budget": {"messages": 9}},
-    "camp-8": {**scheduled(seen_within_s=600, catch_up_s=90), "offer": SHORT, "budget": {"messages": 4}},
+    "camp-7": {**ENTER, "offer": SHORT},
+    "camp-8": {**scheduled(seen_within_s=600, catch_up_s=90), "offer": SHORT},
+    "camp-x": {**ENTER, "id": "camp-x", "trigger": {"on": "exit"}, "geofence_ids": ["f"], "caps": [GAP]},
     "camp-9": {
         **ENTER,
         "id": "camp-9",
@@ -46,11 +51,12 @@ CAMPAIGNS: dict[str, dict[str, Any]] = {
         "offer": LONG,
         "on_cap": "hold",
         "on_quiet": "defer",
-        "budget": {"messages": 5},
     },
-    "camp-x": {**ENTER, "id": "camp-x", "trigger": {"on": "exit"}, "geofence_ids": ["f"], "caps": [GAP]},
 }
 ENTERING = {"camp-7": ("f", "g"), "camp-9": ("g",)}
+AMPLE, TIGHT = {"camp-7": 9, "camp-8": 4, "camp-9": 5}, {"camp-7": 2, "camp-8": 1, "camp-9": 1}
+"""What the budgets hold."""
+REPEATABLE = frozenset({"camp-9", "camp-x"})
 POLICY: dict[str, Any] = {
     "quiet_hours": [{"from": "12:20", "until": "12:30"}],
     "holdout": {"percent": 25, "salt": "holdout:story"},
@@ -62,12 +68,12 @@ POLICY: dict[str, Any] = {
 WORKERS, OFFICES, LEASE_S = 3, 2, 30.0
 
 
-def terms(tenant: TenantId) -> Terms:
+def terms(tenant: TenantId, budgets: Mapping[str, int]) -> Terms:
     """The same in the witness's words. It is noon in Berlin when a story begins."""
     return Terms(
         sender=tenant,
         caps=[Cap(300, 2), Cap(20, 1), Cap(120, 1, "camp-x")],
-        budgets={"camp-7": 9, "camp-8": 4, "camp-9": 5},
+        budgets=dict(budgets),
         held_out=held_out(CUSTOMERS, "holdout:story", 25),
         quiet=(later(20 * 60), later(30 * 60)),
     )
@@ -96,22 +102,35 @@ Act: TypeAlias = tuple[Any, ...]
 """The name of a method of `Story`, and what it is called with: who does it comes first."""
 
 
+@dataclass(frozen=True)
+class BeforeIt:
+    """An act of somebody else right before a commit."""
+
+    act: Act
+
+
+STILL = "stands still"
+"""Among fates and answers: whoever does it goes no further until `go_on`."""
+
+
 class Story:
     """One tenant, some workers and some offices: processes that serve the API."""
 
-    def __init__(self, store: ScriptedStore, tenant: str) -> None:
+    def __init__(self, store: ScriptedStore, tenant: str, budgets: Mapping[str, int] = AMPLE) -> None:
         self.store, self.clock = store, ScriptedClock(NOON)
-        self.channel = ScriptedChannel(store, self.clock)
+        self.channel = ScriptedChannel(store, self.clock, REPEATABLE)
         store.fates.clear()
         store.watch = lambda: None
         settings = {"policy": POLICY}
-        first = [campaign for key, campaign in CAMPAIGNS.items() if key != "camp-9"]
+        limits = {key: {"budget": {"messages": limit}} for key, limit in budgets.items()}
+        *first, lunch = ({**CAMPAIGNS[key], **limits.get(key, {})} for key in CAMPAIGNS)
         self.tenant = open_corner(store, *first, customers=CUSTOMERS, tenant=tenant, at=NOON, settings=settings)
-        self.witness = Witness(store, self.tenant, terms(self.tenant), self.channel, self.clock)
+        self.witness = Witness(store, self.tenant, terms(self.tenant, budgets), self.channel, self.clock)
         self.walks = {customer: Walk() for customer in CUSTOMERS}
         self._asker = Principal(tenant_id=self.tenant, key_id="story", role=Role.OPERATOR)
         self._undisturbed: set[str] = set()
         self._births, self._pinged, self._busy = count(), count(), set[str]()
+        self._slow: list[Slow] = []
         self._people: dict[str, Any] = {
             f"{kind} {n}": self._born(kind)
             for kind, many in (("worker", WORKERS), ("office", OFFICES))
@@ -120,11 +139,15 @@ class Story:
         store.watch = self.witness.glance
         office = self._office()
         office.fences.put(self._asker, SECOND, NOON)
-        lunch = CampaignShape.model_validate({**CAMPAIGNS["camp-9"], "state": "active"})
-        office.campaigns.put(self._asker, lunch, NOON)
+        office.campaigns.put(self._asker, CampaignShape.model_validate({**lunch, "state": "active"}), NOON)
 
     def do(
-        self, name: str, number: int, *told: Any, fates: Sequence[Fate | Act] = (), answers: Sequence[Answer | Act] = ()
+        self,
+        name: str,
+        number: int,
+        *told: Any,
+        fates: Sequence[Fate | Act | BeforeIt | str] = (),
+        answers: Sequence[Answer | Act | str] = (),
     ) -> None:
         """Let worker or office `number` do that; who is in the middle of something else does nothing."""
         kind = "worker" if name in WORK else "office"
@@ -132,33 +155,69 @@ class Story:
         if who in self._busy:
             return
         self._busy.add(who)
-        self.store.fates.extend(self._scripted(fate) for fate in fates)
-        self.channel.answers.extend(self._scripted(answer) for answer in answers)
-        before = set(self.witness.entered)
+        script = deque(map(self._scripted, fates)), deque(map(self._scripted, answers))
+        before, is_alone = set(self.witness.entered), not (fates or answers) and self._busy == {who}
+
+        def begin() -> None:
+            self.store.fates, self.channel.answers = script
+            try:
+                getattr(self, name)(self._people[who], *told)
+            except StoreUnavailable:
+                pass
+            except Killed:
+                self.store.is_killed = False
+                self._people[who] = self._born(kind)
+            finally:
+                self._busy.remove(who)
+
+        with self._others_script():
+            if STILL in fates or STILL in answers:
+                self._go_on(Slow(begin))
+            else:
+                begin()
+        if is_alone:
+            self._undisturbed |= self.witness.entered - before
+
+    def go_on(self, _office: Application) -> None:
+        """Whoever has stood still longest goes on."""
+        if self._slow:
+            with self._others_script():
+                self._go_on(self._slow.pop(0))
+
+    def _go_on(self, slow: Slow) -> None:
+        slow.go_on()
+        if not slow.has_ended:
+            self._slow.append(slow)
+
+    def _stand_still(self) -> None:
+        with self._others_script():
+            stand_still()
+
+    @contextmanager
+    def _others_script(self) -> Iterator[None]:
+        """What others do has a script of its own."""
+        mine = self.store.fates, self.channel.answers
         try:
-            getattr(self, name)(self._people[who], *told)
-        except StoreUnavailable:
-            pass
-        except Killed:
-            self.store.is_killed = False
-            self._people[who] = self._born(kind)
+            yield
         finally:
-            self._busy.remove(who)
-            if not (fates or answers or self._busy):
-                self._undisturbed |= self.witness.entered - before
-            if not self._busy:
-                self.store.fates.clear()
-                self.channel.answers.clear()
+            self.store.fates, self.channel.answers = mine
 
     def _scripted(self, item: Any) -> Any:
-        return (lambda: self.do(*item)) if isinstance(item, tuple) else item
+        if item == STILL:
+            return self._stand_still
+        if isinstance(item, BeforeIt):
+            return Before(partial(self.do, *item.act))
+        return partial(self.do, *item) if isinstance(item, tuple) else item
 
     def _born(self, kind: str) -> Live | Application:
         return self._worker() if kind == "worker" else self._office()
 
     def _worker(self) -> Live:
-        owner = f"worker {next(self._births)}"
-        return Live(self.store, self.tenant, self.channel, owner=owner, lease_s=LEASE_S)
+        number = next(self._births)
+        # two of three take one partition at a time, so that two can decide at once
+        few = 1 if number % 3 else 1_000
+        owner = f"worker {number}"
+        return Live(self.store, self.tenant, self.channel, owner=owner, lease_s=LEASE_S, pings_at_once=few)
 
     def _office(self) -> Application:
         return application(Settings(), self.store, clock=self.clock)
@@ -250,10 +309,16 @@ class Story:
         for walk in self.walks.values():
             walk.is_plain = False
 
-    # --- the end
+    # --- what holds
+
+    def look(self) -> None:
+        self.witness.look()
+        assert LedgerProof(self.store).verify(self.tenant).flaws == []
 
     def end(self) -> None:
         """Whoever is left finishes everything; then nothing is lost."""
+        while self._slow:
+            self._go_on(self._slow.pop(0))
         self.clock.step(LEASE_S + 5 + (self.clock.newest - self.clock.at).total_seconds())
         rest = self._worker()
         for _ in range(2):
@@ -262,7 +327,7 @@ class Story:
             rest.rescue(self.clock.at)
             rest.work_due(self.clock.at)
             self.clock.step(1000)
-        self.witness.look()
+        self.look()
         assert self.witness.waiting() == []
         assert self.witness.unknown().isdisjoint(self._undisturbed)
         for customer, walk in self.walks.items():

@@ -5,7 +5,7 @@ Nothing here asks a service: a fault in one would hide itself.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +15,11 @@ from sqlalchemy import Row, Table, select
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import SendOutcome
 from nearcast.store.customer_tables import consent_event, customer, suppression
-from nearcast.store.tables import match_log, message, other_send, track, visiting
+from nearcast.store.tables import campaign_revision, match_log, message, other_send, track, visiting
 from tests.live.script import ScriptedChannel, ScriptedClock, ScriptedStore, Sent
 
 FREED = ("cancelled", "expired")
-ON_ITS_WAY = ("queued", "claimed", "sending")
+ON_ITS_WAY, IN_FLIGHT = ("queued", "claimed", "sending"), ("claimed", "sending")
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Witness:
             assert self.agrees(row.customer_id, "marketing.nearby", row.channel), "sent without consent"
             assert not self._is_suppressed(row.customer_id, row.channel), "sent to a suppressed address"
             assert row.customer_id not in self._terms.held_out, "sent to somebody who is held out"
+            assert self._is_active(row.campaign_id), "sent for a campaign that is not active"
             assert self._clock.at < row.expires_at, "sent after its offer had ended"
             start, end = self._terms.quiet
             is_certain = self._clock.at == self._clock.newest  # else the sender may have read the clock before
@@ -85,8 +86,10 @@ class Witness:
 
     def look(self) -> None:
         """Nothing is sent twice, no limit is passed, the funnel adds up, nobody is located who did not agree to it."""
-        self._check_sends()
         rows, messages = self._rows(match_log), self._rows(message)
+        self._check_sends({row.id: row.status for row in messages})
+        in_flight = Counter(row.customer_id for row in messages if row.status in IN_FLIGHT)
+        assert max(in_flight.values(), default=0) <= 1, "two are on their way to one customer"
         self._check_budgets(messages)
         self._check_funnel(rows, messages)
         self._check_positions()
@@ -121,15 +124,17 @@ class Witness:
         rows = self._rows(match_log, customer_id=customer_id)
         return Counter((row.campaign_id, row.geofence_id) for row in rows if row.trigger == "enter")
 
-    def _check_sends(self) -> None:
-        sent = self._channel.sent
-        assert max(Counter(each.message.id for each in sent).values(), default=0) <= 1, "sent twice"
-        counted = defaultdict(list)
-        for each in sent:
+    def _check_sends(self, statuses: Mapping[str, str]) -> None:
+        shown = [each for each in self._channel.sent if each.is_shown]
+        assert max(Counter(each.message.id for each in shown).values(), default=0) <= 1, "sent twice"
+        received = defaultdict(list)
+        for each in self._channel.sent:
             assert each.message.id in self.entered, "sent without being written down before"
-            if each.outcome is not SendOutcome.FAILED:
-                counted[each.message.customer_id].append(each)
-        for customer_id, sends in counted.items():
+        for each in shown:
+            received[each.message.customer_id].append(each)
+            if each.outcome is SendOutcome.ACCEPTED:
+                assert statuses[each.message.id] not in (*FREED, "failed"), "sent, and freed as if it were not"
+        for customer_id, sends in received.items():
             for cap in self._terms.caps:
                 assert not cap.is_passed(sends), f"{cap} is passed for {customer_id}"
 
@@ -157,6 +162,10 @@ class Witness:
             said = [row for row in self._lines(customer_id, "location.matching") if row.at <= self._clock.newest]
             last = max(said, key=_in_ledger_order)
             assert last.action != "withdrawn" or last.recorded_at < last.at, f"{customer_id} is still located"
+
+    def _is_active(self, campaign_id: str) -> bool:
+        last = max(self._rows(campaign_revision, id=campaign_id), key=lambda row: int(row.revision))
+        return bool(last.state == "active" and not last.is_deleted)
 
     def _is_suppressed(self, customer_id: str, channel: str) -> bool:
         return bool(self._rows(suppression, customer_id=customer_id, channel=channel))

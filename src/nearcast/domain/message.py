@@ -47,8 +47,8 @@ class Message:
     """One offer to one customer. It takes up caps and budget from `queued_at` until it is cancelled, expires, or fails
     before a channel accepted it; that instant is `freed_at`. `not_before` is when the dispatcher may take it; of
     several it takes the one of highest `priority`. `sent_at` is when it began to be sent, and from then on what caps
-    count by, until the channel has taken it and said when; None again where nothing left. `consent_event_ids` are the
-    lines of the ledger that it rested on when it was last decided.
+    count by, until the channel has taken it and said when; None again where nothing can have left. `consent_event_ids`
+    are the lines of the ledger that it rested on when it was last decided.
 
     With `repeat_until` an attempt may have reached the provider, which would recognise another one until then: such a
     message is never cancelled as if nobody had got it.
@@ -92,7 +92,8 @@ class Message:
             raise InvalidInput(f"message {self.id} is {self.status.value} and cannot become {status.value}")
         if self.repeat_until is not None and status in (MessageStatus.CANCELLED, MessageStatus.EXPIRED):
             status, reason, freed_at = MessageStatus.UNKNOWN, None, None
-        has_come_back = self.status is MessageStatus.SENDING and status in (MessageStatus.QUEUED, MessageStatus.FAILED)
+        is_back = status is MessageStatus.FAILED or (status is MessageStatus.QUEUED and self.repeat_until is None)
+        has_come_back = self.status is MessageStatus.SENDING and is_back
         return replace(
             self,
             status=status,

@@ -167,5 +167,5 @@ def as_send(message: Message) -> Send:
         channel=message.channel,
         decided_at=message.queued_at,
         message_id=message.id,
-        is_waiting=message.has_not_left,
+        is_waiting=message.has_not_left and message.repeat_until is None,
     )
