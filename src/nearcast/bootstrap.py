@@ -61,6 +61,7 @@ from nearcast.services.ports import Channel, Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
 from nearcast.services.refusals import Refusals
+from nearcast.services.region_push import RegionPush
 from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
@@ -228,7 +229,7 @@ def application(
         devices=Devices(store),
         onboarding=Onboarding(store, terms, vault),
         patience=Patience(),
-        phones=Phones(store, intake, PHONE_FEEDS),
+        phones=Phones(store, intake, RegionPush(engines), PHONE_FEEDS),
         ledger_proof=LedgerProof(store),
         evidence=Evidence(store),
         reminders=Reminders(store),

@@ -132,8 +132,9 @@ def _basic(said: str) -> tuple[str, str]:
     return name, password
 
 
-def _owntracks(application: Application, asked: PhoneRequest, taken: Taken, _request: Request) -> Response:
-    commands: list[dict[str, Any]] = []
+def _owntracks(application: Application, asked: PhoneRequest, taken: Taken, request: Request) -> Response:
+    user_agent, now = request.headers.get("user-agent", ""), application.clock.now()
+    commands = application.phones.regions("owntracks", asked, taken, user_agent, now)
     answer = json.dumps(commands, ensure_ascii=False).encode()
     if taken.is_sealed:
         answer = application.phones.feeds["owntracks"].seal(answer, asked.phone.secret)
@@ -147,6 +148,8 @@ _add(
         about=(
             "OwnTracks over HTTP: any message of it, one in each request, sealed with the device's password or not. "
             "Positions are taken from `location` and `transition`; everything else is answered the same and dropped. "
+            "The answer tells the phone which regions to watch by itself: circles round the nearest fences of running "
+            "campaigns that this customer may get something from, at most 100 on Android and 20 elsewhere. "
             "`X-Limit-U`, `X-Limit-D` and `topic` say nothing about whose position it is: the credential does."
         ),
         answer=_owntracks,

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from nearcast.services.region_push import RegionChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,21 @@ def as_it_is(answer: bytes, _secret: str | None) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionWords:
+    """How a phone's app, which names itself as its user agent, is told which regions to watch."""
+
+    most: Callable[[str], int]
+    commands: Callable[[RegionChange, str], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A protocol of phones: how its requests are read, where its token stands if not in a header, and how it seals."""
+    """A protocol of phones: how its requests are read, where its token stands if not in a header, how it seals, and how
+    it takes regions, if it does.
+    """
 
     read: FeedReader
     token: TokenReader = token_in_query
     unseal: Unsealer = never_sealed
     seal: Sealer = as_it_is
+    regions: RegionWords | None = None

@@ -138,6 +138,10 @@ class GeofenceBook:
         """Those in force now whose boxes meet that one, whose sides may run on beyond ±180 and ±90."""
         return self._index.meeting(np.array([west_deg, south_deg, east_deg, north_deg]))
 
+    def nearest(self, position: Position, count: int) -> list[tuple[Geofence, float]]:
+        """So many of those in force now, the nearest first, and how far each is in metres."""
+        return self._index.nearest(position, count)
+
     def inside(self, lat_deg: Floats, lon_deg: Floats, at_us: Ints) -> dict[int, frozenset[GeofenceId]]:
         """For each row that lies inside any geofence in force at its instant: which."""
         pairs = self._index.match(lat_deg, lon_deg)

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
 from nearcast.domain.errors import StoreUnavailable
+from nearcast.domain.position import Position
 from nearcast.domain.reason import Reason
 from nearcast.geo.batch import PingBatch, Texts
 from nearcast.services.devices import Phone
@@ -17,6 +19,9 @@ from nearcast.services.feed_request import Feed, Fix, Read
 from nearcast.services.instants import as_us
 from nearcast.services.intake import Intake
 from nearcast.services.ports import Store
+from nearcast.services.region_push import RegionPush
+
+_IS_NOW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +45,19 @@ class Taken:
     turned_away: tuple[tuple[int, Reason], ...] = ()
     is_sealed: bool = False
 
+    @property
+    def newest(self) -> Fix | None:
+        """The newest fix that was let in."""
+        refused = {row for row, _ in self.turned_away}
+        kept = [fix for row, fix in enumerate(self.read.fixes) if row not in refused]
+        return max(kept, key=lambda fix: fix.recorded_at, default=None)
+
 
 class Phones:
     """Takes in what phones send, for all tenants. `feeds` are the protocols by name."""
 
-    def __init__(self, store: Store, intake: Intake, feeds: Mapping[str, Feed]) -> None:
-        self._store, self._intake, self.feeds = store, intake, feeds
+    def __init__(self, store: Store, intake: Intake, push: RegionPush, feeds: Mapping[str, Feed]) -> None:
+        self._store, self._intake, self._push, self.feeds = store, intake, push, feeds
 
     def take(self, feed_name: str, request: PhoneRequest, now: datetime) -> Taken:
         """Take a request in. StoreUnavailable where nothing was kept: it may be sent again as it stands."""
@@ -65,6 +77,20 @@ class Phones:
             turned_away=tuple(turned_away),
             is_sealed=is_sealed,
         )
+
+    def regions(self, feed_name: str, asked: PhoneRequest, taken: Taken, user_agent: str, now: datetime) -> list[Any]:
+        """Which regions the phone is to watch from now on, in its app's words; nothing where it knows them, and where
+        this request did not tell where it is now.
+        """
+        words, newest = self.feeds[feed_name].regions, taken.newest
+        if words is None or newest is None or now - newest.recorded_at > _IS_NOW:
+            return []
+        try:
+            position = Position(newest.lat, newest.lon)
+            change = self._push.change(asked.phone, position, now, most=words.most(user_agent))
+        except StoreUnavailable:  # what was sent is kept: it must not be sent again for this
+            return []
+        return words.commands(change, user_agent) if change else []
 
     def _count(self, feed_name: str, phone: Phone, read: Read) -> None:
         counts = {
