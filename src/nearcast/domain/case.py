@@ -16,6 +16,7 @@ from nearcast.domain.ids import CampaignId, GeofenceId, MessageId, ShopId, Visit
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
 from nearcast.domain.sensitive import Sensitive
+from nearcast.domain.value import value
 
 
 class Gate(StrEnum):
@@ -32,7 +33,7 @@ class ZoneSource(StrEnum):
     TENANT_DEFAULT = "tenant_default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PingEvidence:
     """What is kept of the ping behind a transition: no position, only what rules need. `key` tells pings apart."""
 
@@ -42,7 +43,7 @@ class PingEvidence:
     zone: ZoneInfo | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Candidate:
     """One opportunity of one campaign.
 
@@ -76,7 +77,7 @@ class Candidate:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Send:
     """A message that takes up a slot, seen from the rules. A ghost is one that a hold-out kept from being sent.
 
@@ -95,7 +96,7 @@ class Send:
     is_waiting: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Facts:
     """All that is known of one customer at one instant. `consents` are in ledger order, `assignments` oldest first;
     `budget_used` counts messages by campaign.
@@ -200,7 +201,7 @@ class Case:
         return later or send.message_id == own
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """What a rule saw. No reason: passed. `until` is when it would pass by itself; None where it never would.
 

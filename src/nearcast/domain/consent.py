@@ -8,12 +8,13 @@ Source of the rules: CONTRACT, "Consent"; GDPR Art. 7; § 7 UWG; WP29 Opinion 13
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId
+from nearcast.domain.value import value
 
 LOCATION = "location.matching"
 NEARBY = "marketing.nearby"
@@ -41,7 +42,7 @@ class ConsentStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ConsentEvent:
     """One line of the ledger. A withdrawal or a reminder without channel or sender covers all of them.
 
@@ -80,7 +81,7 @@ class ConsentEvent:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConsentState:
     """What the ledger says at one instant; `event_ids` are the lines it rests on, `since` when it became live.
 

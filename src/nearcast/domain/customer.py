@@ -10,9 +10,10 @@ from nearcast.domain.local_time import ALL_DAY, LocalHours, LocalWindow
 from nearcast.domain.opening_hours import OpeningHours
 from nearcast.domain.position import Position
 from nearcast.domain.quiet_hours import NO_QUIET_HOURS, QuietHours
+from nearcast.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Customer:
     """Who may get messages. `suppressed` holds the channels on whose suppression list the address stands.
 

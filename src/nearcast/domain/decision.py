@@ -5,7 +5,7 @@ at most one wins; the hold-out comes last, so that a ghost is exactly someone wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from nearcast.domain.ids import CampaignId
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
 from nearcast.domain.rules import RULES, findings_of
+from nearcast.domain.value import value
 
 _MAX_STEPS = 200
 
@@ -29,7 +30,7 @@ class Outcome(StrEnum):
     HOLDOUT = "holdout"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Verdict:
     """What becomes of one candidate and why: `findings` in rule order, `reason` the first that refuses, or that holds.
 
@@ -66,7 +67,7 @@ class Verdict:
         return {f.rule: {**f.detail, **({"reason": f.reason} if f.reason else {})} for f in self.findings}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """The verdicts in the order of the candidates, the facts after them, reservations included, and the arms of
     experiments that the customer was not in before.

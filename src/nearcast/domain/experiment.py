@@ -6,9 +6,10 @@ independent of all others; the salt is its name. Source: campaigns reference §5
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from nearcast.domain.value import value
 
 BUCKETS = 10_000
 
@@ -20,7 +21,7 @@ class Arm(StrEnum):
     TREATED = "treated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Assignment:
     """A customer's first eligible instant in one arm of an experiment; `percent` was that arm's share then."""
 

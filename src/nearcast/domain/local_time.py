@@ -18,6 +18,7 @@ DAY_S = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 HOLIDAY = 7  # a day beside those of the week
+_DAYS_KNOWN = 1_000  # decisions of a day ask for the same few
 _SEARCH_DAYS = 400  # a rule that does not apply for over a year is taken not to apply
 _NOT_OF_IANA = ("localtime", "posixrules")  # files of a machine, which mean another zone on each
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -48,7 +49,7 @@ def seconds_of_day(text: str) -> int:
     raise InvalidInput(f"{text!r} is not a time of day like 08:30 or 24:00")
 
 
-@lru_cache(maxsize=16_384)  # decisions of a day ask for the same few
+@lru_cache(maxsize=16_384)
 def instant(day: date, second: int, zone: ZoneInfo, *, fold: int = 0) -> datetime:
     """The UTC instant at `second` seconds of wall-clock time into a local day (a second past 24:00 is the next day's).
 
@@ -113,9 +114,20 @@ class LocalHours:
     holidays: Container[date] = frozenset()
     on_holidays: tuple[LocalWindow, ...] | None = None
     instead: Mapping[date, tuple[LocalWindow, ...]] = field(default_factory=dict, hash=False)
+    _known: dict[tuple[date, ZoneInfo], list[tuple[datetime, datetime]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def on(self, day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         """The instants of the windows that start on that local day, in order."""
+        found = self._known.get((day, zone))
+        if found is None:
+            if len(self._known) >= _DAYS_KNOWN:
+                self._known.clear()
+            found = self._known[day, zone] = self._found_on(day, zone)
+        return found
+
+    def _found_on(self, day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         if day in self.closed_on:
             return []
         is_holiday = day in self.holidays

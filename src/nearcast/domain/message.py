@@ -1,12 +1,13 @@
 """A message on its way, and what may become of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, VisitId
 from nearcast.domain.reason import Reason
+from nearcast.domain.value import value
 
 
 class MessageStatus(StrEnum):
@@ -42,7 +43,7 @@ _NEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Message:
     """One offer to one customer. It takes up caps and budget from `queued_at` until it is cancelled, expires, or fails
     before a channel accepted it; that instant is `freed_at`. `not_before` is when the dispatcher may take it; of

@@ -1,13 +1,13 @@
 """A ping once it has passed the door: where a customer was, when, and which geofences hold that place."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from nearcast.domain.ids import GeofenceId
 from nearcast.domain.position import Position
+from nearcast.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Fix:
     """`at` is the device's time. `inside` are the geofences in force at that time whose ground covers the position.
 

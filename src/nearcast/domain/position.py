@@ -1,9 +1,9 @@
 """A place on the earth, WGS 84."""
 
 import math
-from dataclasses import dataclass
 
 from nearcast.domain.errors import InvalidInput
+from nearcast.domain.value import value
 
 MAX_LON_DEG = 540.0
 LARGEST_RADIUS_M = 6_399_594.0
@@ -23,7 +23,7 @@ def wrap_lon_deg(lon_deg: float) -> float:
     return lon_deg
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Position:
     """Latitude in [-90, 90], longitude in [-540, 540] and wrapped to [-180, 180); at a pole it means nothing."""
 

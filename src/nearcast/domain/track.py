@@ -5,7 +5,7 @@ what has been written keeps its visit, may move, or is taken back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from nearcast.domain.calm import enters_nothing, is_calm, is_steady
 from nearcast.domain.ids import CustomerId, TenantId, VisitId, visit_id
 from nearcast.domain.ping import Fix
 from nearcast.domain.reason import Reason
+from nearcast.domain.value import value
 from nearcast.domain.visit import Ground, PresenceRules, Transition, TransitionKind, TransitionReason, Visit
 from nearcast.domain.walk import Stance, walk
 
@@ -25,7 +26,7 @@ class Change(StrEnum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransitionChange:
     """`triggers` says whether the transition may give offers: new, found in order, and justified."""
 
@@ -34,7 +35,7 @@ class TransitionChange:
     triggers: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Track:
     """`fixes` in order, none older than `lateness_s` before the newest, quarantined and dropped ones included. `before`
     is where the walk stood after the older ones, `open_before` the visits open then; `stance` is where it stands now.
@@ -44,9 +45,9 @@ class Track:
     tenant_id: TenantId
     customer_id: CustomerId
     fixes: tuple[Fix, ...] = ()
-    before: Stance = Stance()  # noqa: RUF009 - frozen
+    before: Stance = Stance()
     open_before: tuple[Visit, ...] = ()
-    stance: Stance = Stance()  # noqa: RUF009 - frozen
+    stance: Stance = Stance()
     visits: tuple[Visit, ...] = ()
     crossings: tuple[Transition, ...] = ()
 
@@ -65,7 +66,7 @@ class Track:
         return tuple(visit for visit in self.visits if visit.exit is None)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Advance:
     """The track after a step, what was written by it, and why the fix was not taken, if it was not."""
 
@@ -138,7 +139,7 @@ def _walk_on(track: Track, fix: Fix, *, ground: Ground, rules: PresenceRules, no
         if old is visit:
             continue
         name = old.enter.visit_id if old else naming.fresh(visit)
-        known[visit.key], found = _compare(old, visit.named(name), in_order=True, now=now)
+        known[visit.key], found = _compare(old, visit, name, in_order=True, now=now)
         changes += found
     crossings, crossed = _compare_crossings(track, (), tip.crossings, now=now)
     visits, all_crossings = tuple(known.values()), (*track.crossings, *crossings)
@@ -232,7 +233,7 @@ def _rewalk(
             visits.append(old)
             continue
         name = old.enter.visit_id if old else naming.fresh(visit)
-        compared, found = _compare(old, visit.named(name), in_order=in_order, now=now)
+        compared, found = _compare(old, visit, name, in_order=in_order, now=now)
         visits.append(compared)
         changes += found
     changes += [_removed(t) for visit in naming.unmatched for t in visit.told]
@@ -272,27 +273,23 @@ class _Naming:
         )
 
 
-def _compare(old: Visit | None, new: Visit, *, in_order: bool, now: datetime) -> tuple[Visit, list[TransitionChange]]:
-    """The new visit with the decision instants of what has not changed, and what has."""
+def _compare(
+    old: Visit | None, new: Visit, name: VisitId, *, in_order: bool, now: datetime
+) -> tuple[Visit, list[TransitionChange]]:
+    """The new visit under its name, with the decision instants of what has not changed; and what has."""
     written = {t.kind: t for t in old.told} if old else {}
-    settled: dict[str, Transition] = {}
-    changes = []
-    for transition in new.told:
-        before = written.pop(transition.kind, None)
-        if before is not None and before.says_the_same_as(transition):
-            settled[transition.kind] = replace(transition, decided_at=before.decided_at)
-            continue
-        decided = replace(transition, decided_at=now)
-        settled[transition.kind] = decided
-        if before is not None:
-            changes.append(TransitionChange(Change.MOVED, decided))
-        else:
-            changes.append(TransitionChange(Change.NEW, decided, triggers=in_order and decided.may_trigger))
-    changes += [_removed(transition) for transition in written.values()]
-    if new.is_silent:
-        return new, changes
-    visit = replace(new, enter=settled["enter"], dwell=settled.get("dwell"), exit=settled.get("exit"))
-    return visit, changes
+    told = new.told
+    unchanged = {t.kind: written[t.kind] for t in told if t.kind in written and written[t.kind].says_the_same_as(t)}
+    decided_at = {t.kind: unchanged[t.kind].decided_at if t.kind in unchanged else now for t in told}
+    visit = new.written(name, decided_at)
+    changes = [
+        TransitionChange(Change.MOVED, transition)
+        if transition.kind in written
+        else TransitionChange(Change.NEW, transition, triggers=in_order and transition.may_trigger)
+        for transition in visit.told
+        if transition.kind not in unchanged
+    ]
+    return visit, changes + [_removed(t) for kind, t in written.items() if kind not in decided_at]
 
 
 def _as_then(then: Visit, now: Visit) -> Visit:

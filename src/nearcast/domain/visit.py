@@ -1,5 +1,6 @@
 """Visits: what a customer's fixes say about one geofence, from entering to leaving, and by which rules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import GeofenceId, VisitId
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
+from nearcast.domain.value import value
 
 UNNAMED = VisitId("")
 BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -71,7 +73,7 @@ RAW = PresenceRules()
 ROBUST = PresenceRules(profile=Profile.ROBUST, dwell_s=120.0, lateness_s=300.0, gap_s=1800.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Transition:
     """A change of one customer towards one geofence. `at` is event time; `decided_at` when it was found out, set by
     the track. `fix` is the ping behind it, if a ping is. `may_trigger` is False where no offer can be justified.
@@ -98,7 +100,7 @@ class Transition:
         return (self.kind, self.at, self.initial, self.inferred, self.reason, self.duration_s, self.geofence_revision)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Visit:
     """One stay: an enter, at most one dwell, and the exit once it is over. Of a silent one nothing is told.
 
@@ -141,10 +143,14 @@ class Visit:
     def overlaps(self, other: "Visit") -> bool:
         return self.enter.at <= (other.exit or self.enter).at and other.enter.at <= (self.exit or other.enter).at
 
-    def named(self, visit_id: VisitId) -> "Visit":
-        enter, dwell, exit_ = (t and replace(t, visit_id=visit_id) for t in (self.enter, self.dwell, self.exit))
+    def written(self, visit_id: VisitId, decided_at: Mapping[TransitionKind, datetime | None]) -> "Visit":
+        """The visit under its name, with the instants at which its transitions were found out."""
+        enter, dwell, exit_ = (
+            t and replace(t, visit_id=visit_id, decided_at=decided_at.get(t.kind, t.decided_at))
+            for t in (self.enter, self.dwell, self.exit)
+        )
         assert enter is not None  # noqa: S101 - only dwell and exit can be missing
-        return replace(self, enter=enter, dwell=dwell, exit=exit_)
+        return Visit(enter=enter, dwell=dwell, exit=exit_, is_silent=self.is_silent, leaving=self.leaving)
 
 
 class Ground(Protocol):

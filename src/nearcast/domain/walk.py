@@ -11,13 +11,14 @@ knows three sides (inside, outside, undecided), and an undecided fix leaves thin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import GeofenceId
 from nearcast.domain.motion import agrees, is_jump
 from nearcast.domain.ping import Fix
+from nearcast.domain.value import value
 from nearcast.domain.visit import FirstSeen, Ground, PresenceRules, Transition, TransitionKind, TransitionReason, Visit
 
 CORROBORATED_WITHIN_S = 120.0
@@ -27,7 +28,7 @@ MARGIN_IN_DEPTHS = 0.1
 _RESOLUTION = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stance:
     """What a walk knows between two fixes, besides its open visits.
 
@@ -40,7 +41,7 @@ class Stance:
     quarantined: Fix | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Walked:
     """What fixes amount to: what ended with the settled fixes, and what may still change.
 

@@ -1,6 +1,7 @@
 """Opportunities become verdicts; every one leaves a row, and the one that wins a message."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +40,7 @@ def transition_candidates(world: World, transition: Transition, now: datetime) -
         return []
     sensitive = world.sensitive.over(geofence)
     opportunity = transition_opportunity(transition.visit_id, transition.kind)
+    evidence = _evidence(transition.fix) if transition.fix else None
     return [
         Candidate(
             campaign=campaign,
@@ -48,12 +50,18 @@ def transition_candidates(world: World, transition: Transition, now: datetime) -
             at=transition.at,
             geofence_id=geofence.id,
             visit_id=transition.visit_id,
-            ping=_evidence(transition.fix) if transition.fix else None,
-            distance_m=_distance_m(world.shops[campaign.shop_id], transition.fix),
+            ping=evidence,
             sensitive=sensitive,
         )
         for campaign in campaigns
     ]
+
+
+def with_distances(candidates: Sequence[tuple[Candidate, Fix | None]]) -> list[Candidate]:
+    """Candidates with how far their shops are from the pings behind them, which only rivals are asked for."""
+    if len(candidates) < 2:
+        return [candidate for candidate, _ in candidates]
+    return [replace(candidate, distance_m=_distance_m(candidate.shop, fix)) for candidate, fix in candidates]
 
 
 def run_candidate(
@@ -85,25 +93,25 @@ def decide_and_keep(
 
     A candidate is decided once: a transition that was taken back and is found again gives no second row.
     """
-    ids = {_decision_id(candidate) for candidate in candidates}
-    fresh = ids - world.decided - world.decided_before(ids)
-    candidates = [candidate for candidate in candidates if _decision_id(candidate) in fresh]
-    if not candidates:
+    named = {decision_id(candidate.opportunity_id, candidate.campaign.id): candidate for candidate in candidates}
+    fresh = named.keys() - world.decided - world.decided_before(set(named))
+    named = {key: candidate for key, candidate in named.items() if key in fresh}
+    if not named:
         return []
     world.decided |= fresh
-    facts = world.facts(customer_id, {candidate.campaign.id for candidate in candidates}, now)
+    facts = world.facts(customer_id, {candidate.campaign.id for candidate in named.values()}, now)
     queued = []
-    decision = decide(candidates, facts, world.tenant.policy, now)
+    decision = decide(list(named.values()), facts, world.tenant.policy, now)
     world.assignments[customer_id] += decision.assignments
-    for verdict in decision.verdicts:
+    for key, verdict in zip(named, decision.verdicts, strict=True):
         message = None
         if verdict.outcome in (Outcome.SEND, Outcome.DEFER):
-            message = _message(world, customer_id, verdict, now)
+            message = _message(world, customer_id, key, verdict, now)
             world.keep(message)
             queued.append(message)
         elif verdict.outcome is Outcome.HOLDOUT:
             world.other_sends[customer_id].append(verdict.candidate.as_send(now, is_ghost=True))
-        world.rows.append(_row(customer_id, verdict, message, now))
+        world.rows.append(_row(customer_id, key, verdict, message, now))
     return queued
 
 
@@ -128,17 +136,13 @@ def distances_m(origin: Position, positions: Iterable[Position]) -> list[float]:
     return found
 
 
-def _decision_id(candidate: Candidate) -> DecisionId:
-    return decision_id(candidate.opportunity_id, candidate.campaign.id)
-
-
-def _message(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime) -> Message:
+def _message(world: World, customer_id: CustomerId, key: DecisionId, verdict: Verdict, now: datetime) -> Message:
     candidate, campaign = verdict.candidate, verdict.candidate.campaign
     deferred = verdict.outcome is Outcome.DEFER
     reached_at = now + timedelta(seconds=world.tenant.dispatch_delay_s)
     return Message(
         id=message_id(world.tenant.id, campaign.id, customer_id, candidate.opportunity_id, campaign.channel),
-        decision_id=_decision_id(candidate),
+        decision_id=key,
         customer_id=customer_id,
         campaign_id=campaign.id,
         shop_id=campaign.shop_id,
@@ -169,11 +173,13 @@ def _text(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime
     return verdict.offer.render(values)
 
 
-def _row(customer_id: CustomerId, verdict: Verdict, message: Message | None, now: datetime) -> dict[str, Any]:
+def _row(
+    customer_id: CustomerId, key: DecisionId, verdict: Verdict, message: Message | None, now: datetime
+) -> dict[str, Any]:
     """A match-log row (CONTRACT, `match_log.ndjson`)."""
     candidate = verdict.candidate
     return {
-        "decision_id": _decision_id(candidate),
+        "decision_id": key,
         "customer_id": customer_id,
         "campaign_id": candidate.campaign.id,
         "geofence_id": candidate.geofence_id,

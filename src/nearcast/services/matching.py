@@ -10,7 +10,7 @@ from nearcast.domain.track import Advance, Change, advance, forget, pass_time
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.batch import Floats, Ints
 from nearcast.geo.zones import zone_of
-from nearcast.services.deciding import transition_candidates
+from nearcast.services.deciding import transition_candidates, with_distances
 from nearcast.services.delivery import cancel_left_behind, cancel_opportunity
 from nearcast.services.instants import US_PER_S
 from nearcast.services.world import TransitionKey, World
@@ -81,7 +81,8 @@ def _write(world: World, customer_id: CustomerId, step: Advance, now: datetime) 
 def candidates_of(world: World, triggers: Iterable[TransitionKey], now: datetime) -> list[Candidate]:
     """The candidates of those transitions that still stand after all of an instant's pings."""
     standing = (world.transitions.get(key) for key in triggers)
-    return [c for told in standing if told is not None for c in transition_candidates(world, told[1], now)]
+    told = [transition for _, transition in filter(None, standing)]
+    return with_distances([(each, by.fix) for by in told for each in transition_candidates(world, by, now)])
 
 
 def in_file_order(transition: Transition) -> tuple[datetime, int, str]:
