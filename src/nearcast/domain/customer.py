@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from nearcast.domain.ids import CustomerId, ShopId
@@ -31,7 +32,7 @@ class Customer:
     paused_until: date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Shop:
     """Where it stands and when it is open; no opening hours means that they are no rule. `zone` reads all its hours.
 
@@ -48,7 +49,7 @@ class Shop:
     holidays: Container[date] = frozenset()
     rank: int = 0
 
-    @property
+    @cached_property
     def hours(self) -> LocalHours:
         """When it is open; a shop without opening hours is open all day. Dates in `hours_on` have hours of their own,
         and on those in `closed_on` it is closed.

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from nearcast.domain.experiment import Assignment
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.store.dialect import among
+from nearcast.store.dialect import among, insert_all
 from nearcast.store.page import chunks
 from nearcast.store.tables import assignment
 
@@ -30,8 +30,7 @@ class Assignments:
             }
             for customer_id, each in assignments
         ]
-        if rows:
-            self._connection.execute(insert(assignment), rows)
+        insert_all(self._connection, assignment, rows)
 
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Assignment]]:
         """The arms of customers, oldest first; those who are in none are left out."""

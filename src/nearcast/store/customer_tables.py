@@ -1,24 +1,17 @@
 """The tables of customers: how they are reached, what they agreed to, and the devices that speak for them."""
 
-import secrets
-
 from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, UniqueConstraint
 
 from nearcast.store.insert_only import keep_rows
 from nearcast.store.schema import metadata, of_tenant, serial
 from nearcast.store.types import Id, JsonText, UtcDateTime
 
-
-def _new_subject() -> str:
-    return secrets.token_hex(16)
-
-
 customer = Table(
     "customer",
     metadata,
     of_tenant(is_key=True),
     Column("id", Id, primary_key=True),
-    Column("subject", Id, nullable=False, default=_new_subject),
+    Column("subject", Id, nullable=False),
     Column("doc", JsonText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -1,5 +1,6 @@
 """Customers as kept, and as the rules see them."""
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -26,9 +27,9 @@ class Customers:
         self._held: set[CustomerId] = set()
 
     def upsert(self, docs: Mapping[CustomerId, Mapping[str, Any]], at: datetime) -> None:
-        """Write customers, new or changed."""
+        """Write customers, new or changed; a new one gets a name for the ledger that says nothing of who it is."""
         rows = [self._row(key, doc, at) for key, doc in sorted(docs.items())]
-        upsert(self._connection, customer, rows, keep=["created_at"])
+        upsert(self._connection, customer, rows, keep=["subject", "created_at"])
 
     def insert(self, customer_id: CustomerId, doc: Mapping[str, Any], at: datetime) -> bool:
         """Write a customer unless there is one of that id; whether it was new."""
@@ -107,7 +108,14 @@ class Customers:
     def _row(self, customer_id: CustomerId, doc: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         if "contacts" in doc:
             raise ValueError("addresses are kept sealed, and not in the document")
-        return {"tenant_id": self._tenant, "id": customer_id, "doc": dict(doc), "created_at": at, "updated_at": at}
+        return {
+            "tenant_id": self._tenant,
+            "id": customer_id,
+            "subject": secrets.token_hex(16),
+            "doc": dict(doc),
+            "created_at": at,
+            "updated_at": at,
+        }
 
     def _where(self, ids: Sequence[CustomerId]) -> Any:
         return select(customer).where(customer.c.tenant_id == self._tenant, among(customer.c.id, ids))

@@ -4,21 +4,27 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
     Connection,
     Engine,
+    Insert,
     LargeBinary,
     String,
     Table,
+    Text,
     bindparam,
     cast,
+    column,
     func,
     literal,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,6 +37,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from nearcast.store.engine import BEGIN
 from nearcast.store.row_security import protect, take_role, unprotected
+from nearcast.store.types import JsonText, json_text
+
+_ROWS = "rows"
 
 # busy, locked, read-only, disk fault, disk full, cannot open; a missing table is none of them
 _SQLITE_UNAVAILABLE = frozenset({5, 6, 8, 10, 13, 14})
@@ -87,6 +96,12 @@ def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sql
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
+def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of the same columns, in their order."""
+    if rows:
+        _write(connection, _insertion(connection.dialect.name, table, tuple(rows[0])), table, rows)
+
+
 def upsert(
     connection: Connection,
     table: Table,
@@ -95,22 +110,48 @@ def upsert(
     keep: Iterable[str] = (),
     add_up: Iterable[str] = (),
 ) -> None:
-    """Insert rows, or overwrite those with the same primary key: the columns `keep` stay, `add_up` are summed."""
-    if not rows:
+    """Insert rows of the same columns, or overwrite those with the same primary key: the columns `keep` stay, `add_up`
+    are summed. No two of the rows have the same key.
+    """
+    if rows:
+        statement = _upsertion(connection.dialect.name, table, tuple(rows[0]), frozenset(keep), frozenset(add_up))
+        _write(connection, statement, table, rows)
+
+
+def _write(connection: Connection, statement: Insert, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if connection.dialect.name != "postgresql":
+        connection.execute(statement, list(rows))
         return
-    statement = insert_into(connection, table)
-    keys = [column.name for column in table.primary_key]
-    kept = {*keys, *keep}
+    documents = [name for name in rows[0] if isinstance(table.c[name].type, JsonText)]
+    spelt = [{**row, **{name: json_text(row[name]) for name in documents}} for row in rows] if documents else rows
+    connection.execute(statement, {_ROWS: msgspec.json.encode(spelt).decode()})
+
+
+@lru_cache(maxsize=256)
+def _insertion(dialect: str, table: Table, names: tuple[str, ...]) -> postgresql.Insert | sqlite.Insert:
+    if dialect != "postgresql":
+        return sqlite.insert(table)
+    # one statement with one parameter: a row each would cost a message each, and more than twice the time
+    columns = [column(name, table.c[name].type) for name in names]
+    given = func.json_to_recordset(cast(bindparam(_ROWS, type_=Text), postgresql.JSON)).table_valued(*columns)
+    new = given.render_derived(name="new", with_types=True)
+    return postgresql.insert(table).from_select(names, select(*[new.c[name] for name in names]), include_defaults=False)
+
+
+@lru_cache(maxsize=256)
+def _upsertion(
+    dialect: str, table: Table, names: tuple[str, ...], keep: frozenset[str], add_up: frozenset[str]
+) -> postgresql.Insert | sqlite.Insert:
+    statement = _insertion(dialect, table, names)
+    keys = [key.name for key in table.primary_key]
     changes: dict[str, ColumnElement[Any]] = {
-        name: table.c[name] + statement.excluded[name] if name in set(add_up) else statement.excluded[name]
-        for name in rows[0]
-        if name not in kept
+        name: table.c[name] + statement.excluded[name] if name in add_up else statement.excluded[name]
+        for name in names
+        if name not in keep.union(keys)
     }
     if changes:
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing()
-    connection.execute(statement, list(rows))
+        return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    return statement.on_conflict_do_nothing()
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from nearcast.domain.ids import DecisionId, TenantId
 from nearcast.services.ports import MatchLogFilter, Page
-from nearcast.store.dialect import among
+from nearcast.store.dialect import among, insert_all
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import match_log
@@ -28,8 +28,7 @@ class MatchLog:
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows; a decision that is there already is an error, and nothing of this transaction can be kept."""
         new = [{"tenant_id": self._tenant, **{name: row[name] for name in _COLUMNS}} for row in rows]
-        if new:
-            self._connection.execute(insert(match_log), new)
+        insert_all(self._connection, match_log, new)
 
     def page(
         self,

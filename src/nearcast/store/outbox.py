@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, String, Update, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, String, Update, and_, bindparam, func, or_, select, update
 
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
@@ -15,7 +15,7 @@ from nearcast.domain.throttle import Throttle
 from nearcast.services.ports import Claim, MessageFilter, Page
 from nearcast.store.budgets import Budgets
 from nearcast.store.claims import CLAIMED, NO_LEASE, QUEUED, SENDING, claim, expire, rescue
-from nearcast.store.dialect import among
+from nearcast.store.dialect import among, insert_all
 from nearcast.store.message_rows import message_changes, message_from_row, message_to_row
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.pruning import delete_some
@@ -46,9 +46,8 @@ class Outbox:
         """Add new messages, in their order."""
         new = list(messages)
         self._budgets.take(item.campaign_id for item in new if item.takes_slot)
-        if new:
-            rows = [{**message_to_row(item, self._tenant), "attempt": 0} for item in new]
-            self._connection.execute(insert(message), rows)
+        rows = [{**message_to_row(item, self._tenant), "attempt": 0} for item in new]
+        insert_all(self._connection, message, rows)
 
     def update(self, messages: Iterable[Message]) -> list[MessageId]:
         """Write what became of messages that had not left; a claim on one ends. Those that had left are not changed:

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, select
 
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
 from nearcast.store.budgets import Budgets
-from nearcast.store.dialect import among
+from nearcast.store.dialect import among, insert_all
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import other_send
@@ -39,8 +39,7 @@ class Sends:
             }
             for customer_id, send in added
         ]
-        if rows:
-            self._connection.execute(insert(other_send), rows)
+        insert_all(self._connection, other_send, rows)
 
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Send]]:
         """The sends of customers in the order of adding; those without any are left out."""

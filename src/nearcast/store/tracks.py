@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, insert, select
+from sqlalchemy import Connection, Select, delete, exists, func, select
 
 from nearcast.domain.consent import LOCATION, ConsentAction
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
 from nearcast.domain.local_time import zone
 from nearcast.services.ports import KeptTrack
 from nearcast.store.customer_tables import consent_event, customer
-from nearcast.store.dialect import among, upsert
+from nearcast.store.dialect import among, insert_all, upsert
 from nearcast.store.page import chunks
 from nearcast.store.tables import track, visiting
 from nearcast.store.track_codec import track_from_json, track_to_json
@@ -58,8 +58,7 @@ class Tracks:
             for key, item in sorted(kept.items())
             for geofence_id in sorted({visit.geofence_id for visit in item.track.open_visits})
         ]
-        if inside:
-            self._connection.execute(insert(visiting), inside)
+        insert_all(self._connection, visiting, inside)
 
     def delete(self, customer_ids: Iterable[CustomerId]) -> None:
         """Forget where customers were."""
