@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from nearcast.domain.track import Track
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.ports import KeptTrack
-from nearcast.store.customer_tables import consent_event, customer, ledger_head
+from nearcast.services.retention import Retention
+from nearcast.store.customer_tables import consent_event, customer, ledger_head, purged_chain
+from nearcast.store.dialect import may_delete
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, BOB, add_customers, at_once, later
 
@@ -285,3 +288,80 @@ def test_the_ledger_of_a_customer_who_is_no_more_stays_and_verifies(
         mine = consent_event.c.subject == annas
         assert uow.connection.scalar(select(func.count()).select_from(consent_event).where(mine)) == 4
     assert (LedgerProof(store).verify(tenant).lines, found_wrong(store, tenant)) == (8, [])
+
+
+def erased(store: SqlStore, tenant: TenantId, whose: CustomerId, subject: str, n: float) -> None:
+    with store.writing(tenant) as uow:
+        uow.consents.close(subject, later(n), actor_id="operator")
+        uow.erasing.erase(whose, subject)
+        uow.commit()
+
+
+FIVE_YEARS_ON = later(100).replace(year=later(100).year + 5)
+A_BIT = timedelta(microseconds=1)
+
+
+def lines_of(store: SqlStore, tenant: TenantId, subject: str) -> int:
+    with store.reading(tenant) as uow:
+        return sum(len(chain.links) for chain in uow.consents.chains(subject))
+
+
+def test_the_chain_of_who_was_erased_goes_after_five_years_and_the_root_stays(
+    store: SqlStore, tenant: TenantId, annas: str, tmp_path: Path
+) -> None:
+    proof, retention, heads = LedgerProof(store), Retention(store), tmp_path / "heads.ndjson"
+    erased(store, tenant, ANNA, annas, 100)
+    before = proof.root(tenant, out=heads)
+    assert retention.prune(tenant, FIVE_YEARS_ON)["consent_ledger"] == 0
+    assert lines_of(store, tenant, annas) == 5
+    assert retention.prune(tenant, FIVE_YEARS_ON + A_BIT)["consent_ledger"] == 1
+    assert lines_of(store, tenant, annas) == 0
+    assert proof.root(tenant) == before
+    found = proof.verify(tenant, against=heads)
+    assert (found.flaws, found.chains, found.lines, found.purged) == ([], 1, 4, 1)
+    assert proof.verify(tenant, subject=annas).summary() == {
+        "ok": True, "chains": 0, "lines": 0, "purged": 1, "flaws": [],
+    }  # fmt: skip
+    assert "1 chains of erased customers were purged when their time was over" in list(found.told())
+    assert retention.prune(tenant, FIVE_YEARS_ON + 2 * A_BIT)["consent_ledger"] == 0
+
+
+def test_a_purged_chain_that_ended_otherwise_than_was_recorded_is_told(
+    store: SqlStore, tenant: TenantId, annas: str, tmp_path: Path
+) -> None:
+    heads = tmp_path / "heads.ndjson"
+    erased(store, tenant, ANNA, annas, 100)
+    LedgerProof(store).root(tenant, out=heads)
+    rows = [json.loads(row) for row in heads.read_text().splitlines()]
+    heads.write_text(
+        "".join(json.dumps({**row, "lines": row["lines"] + (row["subject"] == annas)}) + "\n" for row in rows)
+    )
+    Retention(store).prune(tenant, FIVE_YEARS_ON + A_BIT)
+    (flaw,) = LedgerProof(store).verify(tenant, against=heads).flaws
+    assert (flaw.subject, flaw.wrong) == (annas, Wrong.NOT_AS_RECORDED)
+
+
+def test_a_closed_chain_with_which_something_is_wrong_stays(store: SqlStore, tenant: TenantId, annas: str) -> None:
+    erased(store, tenant, ANNA, annas, 100)
+    with behind_its_back(store) as connection:
+        mine = (consent_event.c.subject == annas) & (consent_event.c.position == 2)
+        connection.execute(update(consent_event).where(mine).values(source="another"))
+    assert Retention(store).prune(tenant, FIVE_YEARS_ON + A_BIT)["consent_ledger"] == 0
+    assert lines_of(store, tenant, annas) == 5
+
+
+def test_only_the_lines_of_purged_chains_can_be_deleted_and_what_was_purged_stays_on_record(
+    store: SqlStore, tenant: TenantId, annas: str
+) -> None:
+    erased(store, tenant, ANNA, annas, 100)
+    Retention(store).prune(tenant, FIVE_YEARS_ON + A_BIT)
+    for statement in (delete(consent_event), delete(purged_chain), update(purged_chain).values(lines=0)):
+        with pytest.raises(DBAPIError), store.engine.begin() as connection:
+            connection.execute(statement)
+    with (
+        pytest.raises(DBAPIError, match="insert-only"),
+        store.engine.begin() as connection,
+        may_delete(connection, consent_event),
+    ):
+        connection.execute(delete(consent_event))
+    assert LedgerProof(store).verify(tenant).lines == 4

@@ -18,10 +18,11 @@ _MOST_SHOWN = 100
 
 @dataclass(slots=True)
 class Verified:
-    """How much of a ledger was looked at, and what is wrong with it."""
+    """How much of a ledger was looked at, and what is wrong with it; `purged` are chains whose time was over."""
 
     chains: int = 0
     lines: int = 0
+    purged: int = 0
     flaws: list[Flaw] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
@@ -30,7 +31,7 @@ class Verified:
             {"subject": flaw.subject, "position": flaw.position, "event_id": flaw.name, "wrong": flaw.wrong.value}
             for flaw in self.flaws
         ]
-        return {"ok": not self.flaws, "chains": self.chains, "lines": self.lines, "flaws": shown}
+        return {"ok": not self.flaws, "chains": self.chains, "lines": self.lines, "purged": self.purged, "flaws": shown}
 
     def told(self) -> Iterator[str]:
         """For people, line by line."""
@@ -41,6 +42,8 @@ class Verified:
             yield f"and {len(self.flaws) - _MOST_SHOWN:,} more"
         verdict = f"{len(self.flaws):,} are wrong" if self.flaws else "all as they were written"
         yield f"{self.lines:,} lines of {self.chains:,} customers: {verdict}"
+        if self.purged:
+            yield f"{self.purged:,} chains of erased customers were purged when their time was over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,10 @@ class LedgerProof:
                 found.lines += len(chain.links)
                 found.flaws += flaws_of(chain.subject, chain.links, chain.head)
                 found.flaws += _not_as_recorded(chain, recorded.pop(chain.subject, None))
-        if subject is not None and customer_id is None and not found.chains and not recorded:
+            for key, end in uow.consents.purged(subject).items():
+                found.purged += 1
+                found.flaws += _not_as_it_ended(key, end, recorded.pop(key, None))
+        if subject is not None and customer_id is None and not found.chains and not found.purged and not recorded:
             raise NotFound(f"the ledger has no subject {subject!r}")
         found.flaws += (Flaw(key, head.count, Wrong.NOT_AS_RECORDED) for key, head in recorded.items())
         return found
@@ -105,6 +111,12 @@ def _not_as_recorded(chain: Chain, head: Head | None) -> list[Flaw]:
     if there is not None and there.row_hash == head.hash:
         return []
     return [Flaw(chain.subject, head.count, Wrong.NOT_AS_RECORDED, there.name if there else None)]
+
+
+def _not_as_it_ended(subject: str, end: Head, head: Head | None) -> list[Flaw]:
+    """Of what a purged chain was before it ended nothing is left to be held against."""
+    is_as_recorded = head is None or head.count < end.count or head == end
+    return [] if is_as_recorded else [Flaw(subject, end.count, Wrong.NOT_AS_RECORDED)]
 
 
 def _read_heads(path: Path) -> dict[str, Head]:

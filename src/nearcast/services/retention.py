@@ -5,16 +5,18 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from nearcast.domain.chain import flaws_of
 from nearcast.domain.consent import LOCATION, consent_state
 from nearcast.domain.ids import TenantId
 from nearcast.services.audit_ports import SYSTEM, AuditEntry
 from nearcast.services.catalogue import assembled
+from nearcast.services.evidence import YEARS_KEPT, since_years
 from nearcast.services.look_back import local_days, look_back
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.retention_settings import RetentionShape
 from nearcast.services.world import World
 
-_AT_ONCE = 5_000
+_AT_ONCE, _CHAINS_AT_ONCE = 5_000, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ _KIND = {name: name.rpartition("_")[0] for name in RetentionShape.model_fields}
 _UNIT = {name: name.rpartition("_")[2] for name in RetentionShape.model_fields}
 _FOR_EVER = {
     "suppressed_addresses": "an objection outlives the customer; a keyed hash of the address, and nothing else",
-    "consent_ledger": "the proof of what was agreed to; after an erasure under a subject that is no name",
+    "consent_ledger": "the proof of what was agreed to; after an erasure for five years, by a subject that is no name",
     "audit": "who changed what, without personal data",
     "customers": "until they are erased",
 }
@@ -100,6 +102,7 @@ class Retention:
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
             "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
             "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
+            "consent_ledger": lambda uow: _purge_chains(uow, now),
         }
         pruned = {kind: self._prune(tenant_id, job) for kind, job in jobs.items()}
         pruned["past_pings"] += self._forget_unconsented(tenant_id, now)
@@ -133,6 +136,21 @@ class Retention:
                     AuditEntry(actor=SYSTEM, action="purged", kind="retention", id=tenant_id, at=now, detail=pruned)
                 )
                 uow.commit()
+
+
+def _purge_chains(uow: UnitOfWork, now: datetime) -> int:
+    """Take out the chains of customers who were erased so long ago that nothing has to be proven any more; how many.
+    One with which something is wrong stays: it is evidence of that.
+    """
+    due = uow.consents.closed(since_years(now, -YEARS_KEPT), limit=_CHAINS_AT_ONCE)
+    sound = [
+        chain.subject
+        for subject in due
+        for chain in uow.consents.chains(subject)
+        if not any(flaws_of(chain.subject, chain.links, chain.head))
+    ]
+    uow.consents.purge(sound, now)
+    return len(sound)
 
 
 def kept(uow: UnitOfWork) -> Keep:

@@ -1,11 +1,13 @@
-"""The consent ledger: lines are added to their customer's chain, and never changed or taken out."""
+"""The consent ledger: lines are added to their customer's chain, and never changed or taken out, but for whole chains
+whose time is over.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, or_, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, union_all
 
 from nearcast.domain.chain import ERASED, NOTHING, Head, Link, link_hash
 from nearcast.domain.consent import GIVEN, ConsentAction, ConsentEvent, in_ledger_order
@@ -13,8 +15,8 @@ from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId, consent_event_id
 from nearcast.services.ledger_ports import Chain, LedgerChanges, LedgerLine, LedgerMark
 from nearcast.services.report import rfc3339
-from nearcast.store.customer_tables import consent_event, customer, ledger_head
-from nearcast.store.dialect import among, upsert
+from nearcast.store.customer_tables import consent_event, customer, ledger_head, purged_chain
+from nearcast.store.dialect import among, may_delete, upsert
 from nearcast.store.ledger_changes import changes_since
 from nearcast.store.page import chunks
 
@@ -128,10 +130,41 @@ class Consents:
             end = next(ends, None)
 
     def heads(self) -> Iterator[tuple[str, Head]]:
-        """Where every chain ends, by subject."""
-        mine = select(ledger_head).where(ledger_head.c.tenant_id == self._tenant).order_by(ledger_head.c.subject)
-        for row in self._connection.execute(mine):
+        """Where every chain ends, or ended when it was purged, by subject."""
+        ends = [
+            select(table.c.subject, table.c.lines, table.c.hash).where(table.c.tenant_id == self._tenant)
+            for table in (ledger_head, purged_chain)
+        ]
+        for row in self._connection.execute(union_all(*ends).order_by("subject")):
             yield row.subject, _head(row)
+
+    def closed(self, before: datetime, *, limit: int) -> list[str]:
+        """The subjects of chains that an erasure closed before an instant, by subject."""
+        line = consent_event.c
+        mine = (line.tenant_id == self._tenant) & (line.action == ERASED) & (line.recorded_at < before)
+        return list(self._connection.scalars(select(line.subject).where(mine).order_by(line.subject).limit(limit)))
+
+    def purge(self, subjects: Iterable[str], at: datetime) -> None:
+        """Take whole chains out of the ledger. How many lines each had and the hash of the last stays on record."""
+        for some in chunks(sorted(set(subjects))):
+            ends = self._heads(some)
+            gone = [{"subject": key, "lines": end.count, "hash": end.hash} for key, end in ends.items()]
+            if not gone:
+                continue
+            self._connection.execute(
+                insert(purged_chain), [{"tenant_id": self._tenant, "purged_at": at, **row} for row in gone]
+            )
+            with may_delete(self._connection, consent_event):
+                for table in (consent_event, ledger_head):
+                    mine = (table.c.tenant_id == self._tenant) & table.c.subject.in_(list(ends))
+                    self._connection.execute(delete(table).where(mine))
+
+    def purged(self, subject: str | None = None) -> dict[str, Head]:
+        """Where the chains ended that are purged, by subject."""
+        mine = select(purged_chain).where(purged_chain.c.tenant_id == self._tenant)
+        if subject is not None:
+            mine = mine.where(purged_chain.c.subject == subject)
+        return {row.subject: _head(row) for row in self._connection.execute(mine)}
 
     def _in_portions(self, statement: Select[Any]) -> Iterator[Row[Any]]:
         yield from self._connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})

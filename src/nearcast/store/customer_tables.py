@@ -72,7 +72,17 @@ consent_event = Table(
     Index(None, "tenant_id", "at"),
     Index(None, "tenant_id", "valid_until"),
 )
-keep_rows(consent_event)
+keep_rows(consent_event, until_purged=True)
+purged_chain = Table(
+    "purged_chain",
+    metadata,
+    of_tenant(is_key=True),
+    Column("subject", Id, primary_key=True),
+    Column("purged_at", UtcDateTime, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("hash", String, nullable=False),
+)
+keep_rows(purged_chain)
 ledger_head = Table(
     "ledger_head",
     metadata,

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -66,6 +67,18 @@ def protect_rows(connection: Connection) -> None:
     """See to it that `narrow` holds for every table."""
     if connection.dialect.name == "postgresql":
         protect(connection)
+
+
+@contextmanager
+def may_delete(connection: Connection, table: Table) -> Iterator[None]:
+    """Give the login the right to delete from a table of its own that it took from itself, for so long."""
+    is_postgresql, name = connection.dialect.name == "postgresql", table.name
+    if is_postgresql:
+        lock_names(connection, [f"the right to delete: {name}"])  # two grants at once would trip over each other
+        connection.execute(text(f"GRANT DELETE ON {name} TO CURRENT_USER"))
+    yield
+    if is_postgresql:
+        connection.execute(text(f"REVOKE DELETE ON {name} FROM CURRENT_USER"))
 
 
 def open_tables(connection: Connection) -> list[str] | None:
