@@ -43,7 +43,6 @@ from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
-from nearcast.services.figures import Figures
 from nearcast.services.health import Health
 from nearcast.services.importing import Importing
 from nearcast.services.intake import Intake
@@ -177,12 +176,11 @@ def application(
 ) -> Application:
     """The live service on a store. Where `is_narrow`, who asks works under row-level security; workers never do."""
     store = whole.for_api() if is_narrow else whole
-    clock = clock or _clock(whole)
+    is_paced, clock = clock is not None, clock or _clock(whole)
     made = secrets.token_urlsafe(32)
     given = settings.secret_key
     secret = given.get_secret_value() if given else store.secret("secret_key", made, clock.now())
     pseudonyms, cursors, webhook_secrets = Pseudonyms(secret), Cursors(secret), WebhookSecrets(secret)
-    figures = Figures()
     vault = open_vault(store, settings.data_keys, clock.now())
     contacts = Contacts(vault)
     contacts.seal_unsealed(whole)
@@ -253,9 +251,9 @@ def application(
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
-        courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, figures, dice=dice),
-        figures=figures,
-        health=Health(store, cache(head_revision)),
+        courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, dice=dice),
+        figures=whole.figures,
+        health=Health(whole, cache(head_revision), machine_now=None if is_paced else SystemClock().now),
     )
 
 
@@ -305,7 +303,7 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
     from nearcast import serving  # here and below: what serves HTTP takes as long to load as all the rest
 
     asked, said = serving.roles_of(roles), settings()
-    with serving.until_told_to_end(said.log_format):
+    with serving.until_told_to_end(said.log_format, said.log_level):
         listening = serving.listen(host or said.host, said.port if port is None else port) if "api" in asked else None
         with closing(open_store(said.database_url)) as store:
             if get_ready(store.most_geofences()):
@@ -314,7 +312,8 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
                 zones.get_ready()  # customers are held while they are decided
             if asked >= {"api"} and (missed := store.open_tables()):
                 raise NearcastError(f"row-level security does not cover {', '.join(missed)}: nearcast migrate")
-            serving.run(application(said, store, is_narrow=True), asked, listening, say, public_url=said.public_url)
+            served = application(said, store, is_narrow=True)
+            serving.run(served, asked, listening, say, public_url=said.public_url, shutdown_s=said.shutdown_s)
 
 
 def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[str], None]) -> None:
@@ -323,7 +322,7 @@ def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[
 
     said = settings()
     with (
-        serving.until_told_to_end(said.log_format),
+        serving.until_told_to_end(said.log_format, said.log_level),
         TemporaryDirectory(prefix="nearcast-demo-", ignore_cleanup_errors=True) as temporary,
     ):
         place = folder or Path(temporary)

@@ -3,6 +3,7 @@
 import errno
 import json
 import logging
+import math
 import signal
 import socket
 import sys
@@ -28,7 +29,7 @@ from nearcast.worker.worker import Worker
 ROLES = frozenset({"api", "worker", "scheduler"})
 _log = logging.getLogger(__name__)
 _Raised: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-_GRACE_S = 10
+_KEEP_ALIVE_S = 15
 _BACKLOG = 2048
 
 
@@ -57,13 +58,17 @@ def run(
     pages: Sequence[APIRouter] = (),
     public_url: str | None = None,
     beside: Sequence[Part] = (),
+    shutdown_s: float = 20.0,
 ) -> None:
-    """Serve on `listening`, or without it only work, until told to end; what is in hand is finished first."""
+    """Serve on `listening`, or without it only work, until told to end. Then `/readyz` says so, no connection is taken
+    any more, requests are answered, loops finish the step in hand and give back what is leased to them: all of that
+    within `shutdown_s`, of which each half is left to the requests and to the loops.
+    """
     worker = Worker(application, set(roles) - {"api"})
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
     served = replace(application, worker_status=worker.status)
     app = create_app(served, pages=[checkin_pages(), onboarding_pages(), *pages], public_url=public_url)
-    with _started(worker, *beside):
+    with _started(worker, *beside, stop_within_s=shutdown_s / 2):
         if listening is None:
             say(f"nearcast works as {', '.join(sorted(roles))}")
             threading.Event().wait()
@@ -71,14 +76,33 @@ def run(
             say(f"nearcast serves {public_url or url_of(listening)}")
             # its access log would hold positions: they stand in queries
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_S
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=math.ceil(shutdown_s / 2),
             )
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, application.health.ending).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says that it ends as soon as it is told to."""
+
+    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._ending.set()
+        super().handle_exit(sig, frame)
 
 
 @contextmanager
-def _started(*parts: Part) -> Iterator[None]:
+def _started(worker: Worker, *parts: Part, stop_within_s: float) -> Iterator[None]:
     with ExitStack() as started:
+        worker.start()
+        started.callback(worker.stop, stop_within_s)
         for part in parts:
             part.start()
             started.callback(part.stop)
@@ -86,9 +110,9 @@ def _started(*parts: Part) -> Iterator[None]:
 
 
 @contextmanager
-def until_told_to_end(log_format: str) -> Iterator[None]:
+def until_told_to_end(log_format: str, log_level: str = "info") -> Iterator[None]:
     """SIGTERM and Ctrl-C end what is done within, without a word; everything that is said of it goes to the log."""
-    _log_to_stderr(log_format)
+    _log_to_stderr(log_format, log_level)
     before = signal.signal(signal.SIGTERM, _end)
     try:
         yield
@@ -103,12 +127,14 @@ def until_told_to_end(log_format: str) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _log_to_stderr(form: str) -> None:
-    """Warnings and worse of everybody, and what nearcast says of itself, as `text` or one JSON object a line."""
+def _log_to_stderr(form: str, level: str) -> None:
+    """Warnings and worse of everybody, and what nearcast says of itself from `level` on, as `text` or one JSON object a
+    line.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("nearcast").setLevel(logging.INFO)
+    logging.getLogger("nearcast").setLevel(level.upper())
     logging.captureWarnings(True)
     threading.excepthook = _thread_died
 
@@ -131,7 +157,8 @@ class _Json(_Text):
     def format(self, record: logging.LogRecord) -> str:
         said = {"at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname, "logger": record.name}
         raised = {"error": self.formatException(record.exc_info)} if record.exc_info else {}
-        return json.dumps({**said, "message": record.getMessage(), **raised}, ensure_ascii=False)
+        fields = getattr(record, "said", {})
+        return json.dumps({**said, "message": record.getMessage(), **fields, **raised}, ensure_ascii=False)
 
 
 class PortTaken(NearcastError):

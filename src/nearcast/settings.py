@@ -17,7 +17,9 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """Everything has a default for a laptop.
 
-    `lease_s` is how long a message that is being sent is left to its process, if that is never heard of again.
+    `log_level` `debug` tells of every request and of every step of the worker that did something. `shutdown_s` is how
+    long a process may take to finish what is in hand once it is told to end. `lease_s` is how long a message that is
+    being sent is left to its process, if that is never heard of again.
     `partition_lease_s` is how long a worker that died keeps its part of the ping log from the others.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
     lets them fail. `geocoder_url` is a search service like Nominatim, for geofences that are given as an address;
@@ -37,6 +39,8 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(default=None, min_length=_SHORTEST_KEY)
     data_key: SecretStr | None = None
     log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    shutdown_s: float = Field(default=20.0, ge=1, le=600)
     lease_s: float = Field(default=60.0, ge=1)
     partition_lease_s: float = Field(default=5.0, ge=0.2)
     fallback_channel: Literal["console", "none"] = "console"

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -13,14 +14,21 @@ from nearcast.api.app import create_app
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.services.health import Health
 from nearcast.services.ports import StoreInfo
+from nearcast.store.migrate import head_revision
 from nearcast.store.sql_store import SqlStore
-from tests.api.service import Service, running
+from tests.api.service import NOON, Service, running
+from tests.api.town import agree, open_shop, ping, send
 from tests.loopback import LOOPBACK
+
+CHECKS = ("database", "schema", "clock", "backlog")
 
 
 @dataclass
 class Loop:
     error: str | None = None
+    last_success_at: datetime | None = NOON
+    is_alive: bool = True
+    busy_s: float = 0.0
 
 
 class LostStore(SqlStore):
@@ -50,7 +58,7 @@ def test_a_process_that_answers_is_alive_and_one_with_its_database_is_ready(stra
     assert (alive.status_code, alive.json()) == (200, {"status": "ok", "version": __version__})
     ready = stranger.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json() == {"status": "ready", "checks": {"database": {"ok": True}, "schema": {"ok": True}}}
+    assert ready.json() == {"status": "ready", "checks": {key: {"ok": True} for key in CHECKS}}
 
 
 @pytest.mark.enable_socket
@@ -83,6 +91,54 @@ def test_a_loop_that_fails_is_not_ready(sqlite_service: Service):
     assert checks["worker due"] == {"ok": False, "detail": "it fails with KeyError and goes on trying"}
     loops["due"].error = None
     assert ready_of(sqlite_service, worker_status=lambda: loops).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("loop", "said"),
+    [
+        (Loop(last_success_at=None), "it has not been round yet"),
+        (Loop(is_alive=False), "it has ended"),
+        (Loop(busy_s=61), "it has been at one round for 61 s"),
+    ],
+)
+@pytest.mark.enable_socket
+def test_a_loop_that_stands_still_is_not_ready(sqlite_service: Service, loop: Loop, said: str):
+    checks = sqlite_service.app.health.checks({"pings": loop})
+    assert (checks["worker pings"].is_ok, checks["worker pings"].detail) == (False, said)
+
+
+@pytest.mark.enable_socket
+def test_a_machine_whose_clock_is_wrong_is_not_ready(sqlite_service: Service):
+    store = sqlite_service.store
+
+    def of(skew_s: float) -> bool:
+        machine_now = store.database_now() + timedelta(seconds=skew_s)
+        found = Health(store, head_revision, machine_now=lambda: machine_now).checks({})["clock"]
+        return found.is_ok
+
+    assert of(0)
+    assert not of(60)
+    assert not of(-60)
+
+
+@pytest.mark.enable_socket
+def test_a_long_backlog_is_not_ready(service: Service):
+    open_shop(service)
+    agree(service, "ada", "bob")
+    assert send(service, [ping(service, "ada"), ping(service, "bob")]).json()["accepted"] == 2
+    assert sum(service.store.waiting_pings().values()) == 2
+    health = service.app.health
+    assert health.checks({})["backlog"].is_ok
+    short = Health(service.store, head_revision, most_waiting=1).checks({})["backlog"]
+    assert (short.is_ok, short.detail) == (False, "2 pings wait for a worker")
+
+
+@pytest.mark.enable_socket
+def test_a_process_that_has_been_told_to_end_is_not_ready(sqlite_service: Service):
+    health = Health(sqlite_service.store, head_revision)
+    health.ending.set()
+    answer = ready_of(sqlite_service, health=health)
+    assert (answer.status_code, answer.json()["checks"]["ending"]["ok"]) == (503, False)
 
 
 @pytest.mark.enable_socket

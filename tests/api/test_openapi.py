@@ -7,6 +7,7 @@ import pytest
 
 from nearcast.services.access import Role
 from tests.api.operations import Operation, document, operations
+from tests.api.receiver import Receiver, deliver
 from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
 
@@ -44,9 +45,12 @@ STORY = """
     POST /v1/feeds/overland · GET /v1/feeds/overland · POST /v1/feeds/traccar · POST /v1/feeds/osmand
     GET /v1/feeds/osmand · POST /v1/feeds/gpslogger · PUT /v1/feeds/gpslogger · GET /v1/feeds/gpslogger
     POST /v1/feeds/colota · GET /v1/feeds/colota · POST /v1/feeds/checkin · DELETE /v1/devices/{device_id}
+    POST /v1/webhooks · GET /v1/webhooks · GET /v1/webhooks/{webhook_id} · PUT /v1/webhooks/{webhook_id}
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
     GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
+    GET /v1/webhooks/{webhook_id}/deliveries · POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
+    POST /v1/webhooks/{webhook_id}/rotate · DELETE /v1/webhooks/{webhook_id} · GET /metrics
     DELETE /v1/customers/{customer_id} · DELETE /v1/campaigns/{campaign_id} · POST /v1/campaigns/{campaign_id}/{action}
     GET /v1/campaigns/{campaign_id}/runs · DELETE /v1/geofences/{geofence_id} · DELETE /v1/shops/{shop_id}
     PUT /v1/sensitive-places/{place_id} · GET /v1/sensitive-places/{place_id} · GET /v1/sensitive-places
@@ -93,6 +97,8 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
     operator, names = sqlite_service.client(), dict(NAMES)
     for name in story:
         if name == "GET /v1/match-log":
+            heard = {"url": "https://example.com/visits", "events": ["enter"]}
+            operator.put(f"/v1/webhooks/{names['webhook_id']}", json=heard)
             names |= _decision(sqlite_service)
         if name == "DELETE /v1/campaigns/{campaign_id}":
             assert _ask(operator, told["POST /v1/campaigns"], {**names}, nameless=True).status_code == 201
@@ -112,6 +118,10 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             names["subject"] = answer.json()["subject"]
         if name == "POST /v1/devices":
             names["device_id"] = answer.json()["device_id"]
+        if name == "POST /v1/webhooks":
+            names["webhook_id"] = answer.json()["id"]
+        if name == "GET /v1/webhooks/{webhook_id}/deliveries":
+            names["delivery_id"] = answer.json()["items"][0]["id"]
         if name == "POST /v1/keys":
             names["key_id"] = answer.json()["id"]
 
@@ -149,4 +159,5 @@ def _decision(service: Service) -> dict[str, str]:
     agree(service, "ada")
     visit(service, "ada")
     (row,) = rows_of(service.client(Role.ANALYST))
+    assert deliver(service, Receiver(status=410)) == 1
     return {"decision_id": row["decision_id"], "message_id": row["message_id"]}

@@ -24,6 +24,7 @@ from nearcast.api import (
     keys,
     match_log,
     messages,
+    metrics,
     pings,
     problems,
     retention,
@@ -35,6 +36,7 @@ from nearcast.api import (
 from nearcast.api.address import Addresses
 from nearcast.api.pages import PROBLEM
 from nearcast.api.route import bearer
+from nearcast.api.watch import Watch
 from nearcast.services.application import Application
 
 _DESCRIPTION = (
@@ -62,6 +64,7 @@ _ROUTERS = (
     explain.router,
     messages.router,
     webhooks.router,
+    metrics.router,
 )
 _OPEN_ROUTERS = (confirmations.links, feeds.router, health.router)
 
@@ -83,6 +86,7 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     app.state.application = application
     app.state.public_url = public_url
     problems.install(app)
+    app.add_middleware(Watch, figures=application.figures)
     app.add_middleware(Addresses)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(bearer)])

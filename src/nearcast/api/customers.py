@@ -36,9 +36,11 @@ _EXPORT = {
     "decisions": [],
     "messages": [],
     "other_sends": [],
+    "events": [],
     "transitions": [],
     "positions": [],
     "pings": [],
+    "past_pings": [],
     "last_zone": "Europe/Berlin",
 }
 _RECEIPT = {

@@ -38,6 +38,11 @@ class CatalogueCache:
         """One that has read nothing yet."""
         return CatalogueCache(self.tenant_id, self.platform)
 
+    @property
+    def indexed(self) -> int:
+        """How many geofences are in the index."""
+        return 0 if self._geofences is None else len(self._geofences)
+
     def world(self, catalogue: Catalogue) -> World:
         """A world without customers, up to date with the catalogue."""
         now_at = catalogue.revision

@@ -12,7 +12,7 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.webhook import DeliveryStatus, Webhook, next_delivery_at
 from nearcast.services.event_ports import Answer, Delivery, EventSender, Post, Settled
 from nearcast.services.events import MEDIA_TYPE
-from nearcast.services.figures import Figure, Figures
+from nearcast.services.figures import Figure
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.report import as_json
 from nearcast.services.webhook_secrets import SIGNATURE, WebhookSecrets, signature
@@ -31,12 +31,11 @@ class Courier:
         store: Store,
         new_sender: Callable[[], EventSender],
         secrets: WebhookSecrets,
-        figures: Figures,
         *,
         dice: Callable[[], float],
     ) -> None:
         self._store, self._new_sender, self._secrets = store, new_sender, secrets
-        self._figures, self._dice = figures, dice
+        self._dice = dice
 
     @cached_property
     def _sender(self) -> EventSender:
@@ -50,17 +49,13 @@ class Courier:
                 return 0
             webhooks = {each.id: webhook_of(each.id, each.doc) for each in uow.catalogue.webhooks.all()}
             leaving, staying = _sorted(uow, claimed, webhooks, now)
-            uow.events.settle(staying, now)
-            uow.commit()
+            _settle(uow, staying, now)
         posts = [self._post(tenant_id, webhooks[each.webhook_id], each, now) for each in leaving]
         answers = self._sender.send_all(posts)
         at = max(now, present())
         settled = [self._settled(each, answer, at) for each, answer in zip(leaving, answers, strict=True)]
         with self._store.writing(tenant_id) as uow:
-            uow.events.settle(settled, at)
-            uow.commit()
-        for each in (*staying, *settled):
-            self._figures.add(Figure.DELIVERIES, _outcome(each))
+            _settle(uow, settled, at)
         return len(claimed)
 
     def _post(self, tenant_id: TenantId, webhook: Webhook, delivery: Delivery, now: datetime) -> Post:
@@ -93,11 +88,14 @@ def _sorted(
     return leaving, staying
 
 
+def _settle(uow: UnitOfWork, settled: Sequence[Settled], at: datetime) -> None:
+    uow.events.settle(settled, at)
+    for each in settled:
+        uow.tell(Figure.DELIVERIES, "failed" if each.status is DeliveryStatus.QUEUED else each.status.value)
+    uow.commit()
+
+
 def _agrees(
     consents: dict[CustomerId, list[ConsentEvent]], customer_id: CustomerId, purpose: str, now: datetime
 ) -> bool:
     return consent_state(consents.get(customer_id, ()), purpose, now=now).is_live
-
-
-def _outcome(settled: Settled) -> str:
-    return "failed" if settled.status is DeliveryStatus.QUEUED else settled.status.value

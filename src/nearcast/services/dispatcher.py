@@ -18,6 +18,7 @@ from nearcast.domain.ids import MessageId
 from nearcast.domain.message import Message, MessageStatus, next_attempt_at
 from nearcast.services.channel_ports import repeatable_s
 from nearcast.services.delivery import decide_again, settled
+from nearcast.services.figures import Figure
 from nearcast.services.ports import Channel, Claim, SendOutcome, UnitOfWork
 from nearcast.services.steps import Steps
 from nearcast.services.working_set import WorkingSet
@@ -167,6 +168,7 @@ class Dispatcher:
         were not gone.
         """
         ours = uow.outbox.proceed([*decided, *tried])
+        _tell(uow, [claim for claim in (*decided, *tried) if claim.message.id in ours])
         uow.commit()
         tried.clear()
         return ours
@@ -208,6 +210,11 @@ class Dispatcher:
             # its text may hold an address or the message's own text
             _log.error("channel %s raised %s: message %s is unknown", message.channel, type(error).__name__, message.id)
             return SendOutcome.UNKNOWN
+
+
+def _tell(uow: UnitOfWork, claims: Sequence[Claim]) -> None:
+    for claim in claims:
+        uow.tell(Figure.MESSAGES, claim.message.channel, claim.message.status.value)
 
 
 def _unended(claims: Sequence[Claim], now: datetime) -> list[Claim]:

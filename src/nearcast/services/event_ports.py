@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from nearcast.domain.ids import CustomerId, VisitId
 from nearcast.domain.visit import TransitionKind
 from nearcast.domain.webhook import DeliveryStatus
+from nearcast.services.figures import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,15 @@ class Events(Protocol):
     ) -> tuple[list[Delivery], str | None]: ...
     def requeue(self, webhook_id: str, delivery_id: str, at: datetime) -> Delivery | None: ...
     def cancel(self, webhook_id: str, at: datetime) -> int: ...
-    def count(self, status: DeliveryStatus) -> int: ...
     def prune(self, before: datetime, *, limit: int) -> int: ...
+
+
+class Telling(Protocol):
+    """What a unit of work tells the outside: events, and figures that count once it is committed."""
+
+    @property
+    def events(self) -> Events: ...
+    def tell(self, figure: Figure, *labels: str, by: int = 1) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from threading import Lock
 
@@ -17,7 +18,7 @@ class Figure(StrEnum):
     """status, channel"""
     DELIVERIES = "event_deliveries"
     """outcome"""
-    REQUESTS = "requests"
+    REQUESTS = "http_requests"
     """method, route, status"""
     STEPS = "worker_steps"
     """loop, result"""
@@ -28,7 +29,7 @@ class Span(StrEnum):
 
     DECIDED = "ping_decided"
     """from accepted to decided"""
-    REQUEST = "request"
+    REQUEST = "http_request"
     STEP = "worker_step"
 
 
@@ -44,6 +45,7 @@ class Figures:
         self._counts: dict[Figure, dict[tuple[str, ...], int]] = {figure: {} for figure in Figure}
         self._buckets = {span: [0] * (len(EDGES_S) + 1) for span in Span}
         self._sums_s = dict.fromkeys(Span, 0.0)
+        self._indexes: dict[str, tuple[int, int, datetime]] = {}
 
     def add(self, figure: Figure, *labels: str, by: int = 1) -> None:
         """Count `by` more."""
@@ -62,6 +64,19 @@ class Figures:
             for seconds, times in measured:
                 self._buckets[span][bisect_left(EDGES_S, seconds)] += times
                 self._sums_s[span] += seconds * times
+
+    def keep_index(self, tenant_id: str, size: int, revision: int, now: datetime) -> None:
+        """Note how many geofences an index holds, and at which revision of the catalogue."""
+        with self._lock:
+            known = self._indexes.get(tenant_id)
+            since = known[2] if known is not None and known[1] == revision else now
+            self._indexes[tenant_id] = size, revision, since
+
+    def indexed(self) -> tuple[int, datetime | None]:
+        """How many geofences are in all indexes, and when an edit last reached one; None before the first."""
+        with self._lock:
+            known = list(self._indexes.values())
+        return sum(size for size, _, _ in known), max((since for _, _, since in known), default=None)
 
     def counts(self, figure: Figure) -> Mapping[tuple[str, ...], int]:
         """What was counted so far, by labels."""

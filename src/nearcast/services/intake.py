@@ -19,6 +19,7 @@ from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.services.assembly import assemble
 from nearcast.services.catalogue import CATALOGUE
 from nearcast.services.consent_view import ConsentView
+from nearcast.services.figures import Figure
 from nearcast.services.ingest import faults_of, is_said, joined
 from nearcast.services.instants import as_us
 from nearcast.services.ports import Catalogue, Store, UnitOfWork
@@ -189,6 +190,9 @@ class Intake:
             refused[Reason.MALFORMED] += sum(request.malformed for request in group)
             uow.counters.add("refused", refused)
             kept = np.flatnonzero(~is_refused)
+            uow.tell(Figure.PINGS, "accepted", "", by=len(kept))
+            for reason, count in refused.items():
+                uow.tell(Figure.PINGS, "refused", reason, by=count)
             uow.pings.append(batch.take(kept))
             uow.commit()
         tenant.since_look += len(kept)

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
+from nearcast.geo.batch import Ints
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.answering import Keep, nobody_asks_again
 from nearcast.services.batches import take_batch
@@ -18,7 +21,9 @@ from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
 from nearcast.services.engine import apply_consent, end_visits
+from nearcast.services.figures import Span
 from nearcast.services.ingest import Door, ping_keys
+from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Channel, Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
@@ -108,9 +113,18 @@ class Live:
                 found += waiting[partition]
         self._turn = (wanted[-1] + 1) % _TURNS
         begun_s = self._monotonic_s()
-        done = self._work_slice(wanted, held, now)
-        self._keep_pace(done, self._monotonic_s() - begun_s)
-        return done
+        taken = self._work_slice(wanted, held, now)
+        took_s = self._monotonic_s() - begun_s
+        self._keep_pace(len(taken), took_s)
+        self._tell(taken, as_us(now) + int(took_s * US_PER_S), now)
+        return len(taken)
+
+    def _tell(self, received_at_us: Ints, done_at_us: int, now: datetime) -> None:
+        """How long pings have waited to be decided, and what they were decided with."""
+        waited_s, times = np.unique((done_at_us - received_at_us) / US_PER_S, return_counts=True)
+        figures = self.store.figures
+        figures.took_each(Span.DECIDED, zip(waited_s.tolist(), times.tolist(), strict=True))
+        figures.keep_index(self.tenant_id, self.catalogue.indexed, self.catalogue.revision, now)
 
     def _keep_pace(self, done: int, took_s: float) -> None:
         """As many pings at once as a short step takes: it holds their customers."""
@@ -119,12 +133,15 @@ class Live:
         elif done >= self._pace:
             self._pace = min(2 * self._pace, self._pings_at_once)
 
-    def _work_slice(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> int:
-        def work(uow: UnitOfWork, known: Known) -> int:
+    def _work_slice(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> Ints:
+        """When the pings that were decided had come in, in microseconds since 1970; none where none was."""
+        none: Ints = np.empty(0, np.int64)
+
+        def work(uow: UnitOfWork, known: Known) -> Ints:
             tokens = uow.pings.borrow(partitions) if held is None else {key: held[key] for key in partitions}
             taken = uow.pings.read(tokens, limit=self._pace)
             if not len(taken.batch):
-                return 0
+                return none
             uow.catalogue.hold_geofences()
             working = WorkingSet(uow, self.catalogue, {CustomerId(key) for key in taken.batch.customer_id}, now, known)
             named = ping_keys(taken.batch)
@@ -133,9 +150,9 @@ class Live:
             uow.pings.remember((key for key in named if key[0] in working.world.customers), now)
             working.save()
             if not uow.pings.move(taken.moves, tokens):
-                return 0  # another worker has consumed them, or may: nothing of this is kept
+                return none  # another worker has consumed them, or may: nothing of this is kept
             uow.commit()
-            return len(taken.batch)
+            return taken.batch.received_at_us
 
         return self._steps.decide(work)
 

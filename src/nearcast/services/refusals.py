@@ -1,6 +1,7 @@
 """Counts what is refused before anybody knows whose it is."""
 
 from nearcast.domain.ids import TenantId
+from nearcast.services.figures import Figure
 from nearcast.services.ports import Store
 
 
@@ -16,3 +17,4 @@ class Refusals:
             with self._store.writing(tenant_id) as uow:
                 uow.counters.add("refused", {reason: number})
                 uow.commit()
+            self._store.figures.add(Figure.PINGS, "refused", reason, by=number)

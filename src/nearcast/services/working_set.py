@@ -11,6 +11,7 @@ from nearcast.domain.track import Track
 from nearcast.services.budgets import OthersShare
 from nearcast.services.engine import visits_end_at
 from nearcast.services.events import events_of
+from nearcast.services.figures import Figure
 from nearcast.services.look_back import look_back
 from nearcast.services.ports import KeptTrack, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
@@ -80,9 +81,14 @@ class WorkingSet:
             uow.events.take_back(world.taken_back)
             uow.events.append(events_of(world))
         uow.match_log.append(world.rows)
-        uow.outbox.insert(message for key, message in world.messages.items() if key not in self._messages)
-        changed = (m for key, m in world.messages.items() if key in self._messages and m is not self._messages[key])
+        for row in world.rows:
+            uow.tell(Figure.DECISIONS, row["outcome"], row["reason"] or "")
+        new = [message for key, message in world.messages.items() if key not in self._messages]
+        changed = [m for key, m in world.messages.items() if key in self._messages and m is not self._messages[key]]
+        uow.outbox.insert(new)
         uow.outbox.update(changed)
+        for message in (*new, *changed):
+            uow.tell(Figure.MESSAGES, message.channel, message.status.value)
         uow.sends.append(
             (key, send) for key, sends in world.other_sends.items() for send in sends[self._other_sends.get(key, 0) :]
         )

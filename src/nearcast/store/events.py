@@ -125,11 +125,6 @@ class Events:
         ended = {"status": DeliveryStatus.CANCELLED.value, "doc": None, "next_attempt_at": None, "ended_at": at}
         return self._connection.execute(update(event_delivery).where(*waiting).values(ended)).rowcount
 
-    def count(self, status: DeliveryStatus) -> int:
-        """How many events are in that status."""
-        counted = select(func.count()).select_from(event_delivery).where(self._mine, _here.status == status.value)
-        return self._connection.execute(counted).scalar_one()
-
     def prune(self, before: datetime, *, limit: int) -> int:
         """Delete events that came to their end before an instant, at most `limit`; how many."""
         return delete_some(self._connection, event_delivery, self._mine, _here.ended_at < before, limit=limit)
@@ -145,6 +140,11 @@ class Events:
 def with_events_due(now: datetime) -> Select[str]:
     """The tenants of whom an event may go at `now`."""
     return select(_here.tenant_id).where(_here.status == _QUEUED, _here.next_attempt_at <= now)
+
+
+def count_events(status: DeliveryStatus) -> Select[int]:
+    """How many events of all tenants are in that status."""
+    return select(func.count()).select_from(event_delivery).where(_here.status == status.value)
 
 
 def _delivery(row: Row[Any], *, attempts: int | None = None) -> Delivery:

@@ -31,6 +31,11 @@ _FAILED_LATE = and_(message.c.status == MessageStatus.FAILED.value, message.c.se
 ALL = MessageFilter()
 
 
+def count_queued() -> Select[int]:
+    """How many messages of all tenants have not left."""
+    return select(func.count()).select_from(message).where(message.c.status == QUEUED)
+
+
 def queued_by(due_by: datetime) -> Select[str]:
     """The tenants of queued messages that may go by that instant."""
     return select(message.c.tenant_id).where(message.c.status == QUEUED, message.c.not_before <= due_by)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
@@ -252,3 +252,11 @@ def _shown(batch: PingBatch) -> list[dict[str, Any]]:
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def waiting_by_partition(connection: Connection) -> dict[int, int]:
+    """Pings of all tenants that are to be consumed, by partition; those that have none are left out."""
+    here = log_position.c
+    left = func.sum(here.head - here.position)
+    found = select(here.partition, left.label("left")).where(here.head > here.position).group_by(here.partition)
+    return {row.partition: int(row.left) for row in connection.execute(found.order_by(here.partition))}

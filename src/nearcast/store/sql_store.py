@@ -8,18 +8,22 @@ from typing import Self
 from sqlalchemy import Select, delete, func, select
 
 from nearcast.domain.ids import TenantId
+from nearcast.domain.webhook import DeliveryStatus
 from nearcast.services.device_ports import Device
+from nearcast.services.figures import Figures
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
+from nearcast.services.waiting import Waiting
 from nearcast.store.customer_tables import contact
 from nearcast.store.devices import find_device
 from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product, upsert
 from nearcast.store.engine import make_engine
-from nearcast.store.events import with_events_due
+from nearcast.store.events import count_events, with_events_due
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
-from nearcast.store.outbox import queued_by
+from nearcast.store.outbox import count_queued, queued_by
 from nearcast.store.partitions import end_share, keep_share
+from nearcast.store.pings import waiting_by_partition
 from nearcast.store.tables import geofence_revision, log_position, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
@@ -30,6 +34,7 @@ class SqlStore:
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
+        self.figures = Figures()
         self._is_narrow = False
 
     def for_api(self) -> Self:
@@ -40,7 +45,7 @@ class SqlStore:
 
     def writing(self, tenant_id: TenantId) -> SqlUnitOfWork:
         """A unit of work that may change things."""
-        return SqlUnitOfWork(self.engine, tenant_id, is_narrow=self._is_narrow)
+        return SqlUnitOfWork(self.engine, tenant_id, is_narrow=self._is_narrow, figures=self.figures)
 
     def reading(self, tenant_id: TenantId) -> SqlUnitOfWork:
         """A unit of work that sees one snapshot and must not write; it needs no commit."""
@@ -134,6 +139,22 @@ class SqlStore:
         """StoreUnavailable where the database does not answer."""
         with Transaction(self.engine, read_only=True) as transaction:
             transaction.connection.execute(select(1))
+
+    def waiting_pings(self) -> dict[int, int]:
+        """Pings of all tenants that are to be consumed, by partition; those that have none are left out."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            return waiting_by_partition(transaction.connection)
+
+    def waiting(self) -> Waiting:
+        """What waits, of all tenants."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            connection = transaction.connection
+            return Waiting(
+                pings=waiting_by_partition(connection),
+                messages=connection.execute(count_queued()).scalar_one(),
+                events=connection.execute(count_events(DeliveryStatus.QUEUED)).scalar_one(),
+                dead_events=connection.execute(count_events(DeliveryStatus.DEAD)).scalar_one(),
+            )
 
     def about(self) -> StoreInfo:
         """What this database is and where its schema and its clock stand."""

@@ -1,11 +1,13 @@
 """One transaction of one tenant: what is read and written inside it happens together, or not at all."""
 
+from collections import Counter
 from functools import partial
 from typing import Self
 
 from sqlalchemy import Engine
 
 from nearcast.domain.ids import TenantId
+from nearcast.services.figures import Figure, Figures
 from nearcast.store.assignments import Assignments
 from nearcast.store.audit import AuditTrail
 from nearcast.store.budgets import Budgets
@@ -64,10 +66,17 @@ class SqlUnitOfWork(Transaction):
     events: Events
 
     def __init__(
-        self, engine: Engine, tenant_id: TenantId, *, read_only: bool = False, is_narrow: bool = False
+        self,
+        engine: Engine,
+        tenant_id: TenantId,
+        *,
+        read_only: bool = False,
+        is_narrow: bool = False,
+        figures: Figures | None = None,
     ) -> None:
         super().__init__(engine, read_only=read_only, first=partial(narrow, tenant=tenant_id) if is_narrow else None)
         self.tenant_id = tenant_id
+        self._figures, self._told = figures, Counter[tuple[Figure, tuple[str, ...]]]()
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -97,8 +106,16 @@ class SqlUnitOfWork(Transaction):
         self.events = Events(connection, tenant_id)
         return self
 
+    def tell(self, figure: Figure, *labels: str, by: int = 1) -> None:
+        """Count something that has happened once this is committed, and not before."""
+        self._told[figure, labels] += by
+
     def commit(self) -> None:
         """As `Transaction`; what it takes from budgets and adds to counters comes last, for others wait for it."""
         self.budgets.settle()
         self.counters.settle()
         super().commit()
+        if self._figures is not None:
+            for (figure, labels), count in self._told.items():
+                self._figures.add(figure, *labels, by=count)
+        self._told.clear()

@@ -1,5 +1,6 @@
 """A thread that goes round all tenants, again and again, and outlives whatever goes wrong."""
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TypeAlias
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import TenantId
+from nearcast.services.figures import Figure, Figures, Span
 from nearcast.services.ports import Clock
 from nearcast.worker.trouble import Outage, Troubles
 
@@ -17,16 +19,19 @@ Step: TypeAlias = Callable[[TenantId, datetime], bool]
 """A bounded piece of work for one tenant at an instant; whether there may be more of it."""
 
 _STORE = "the store"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LoopStatus:
     """`error` is the type of what fails now, None where nothing does; `last_success_at` the end of the last round in
-    which nothing failed.
+    which nothing failed. `busy_s` is for how long it has been at a round; 0 between rounds.
     """
 
     last_success_at: datetime | None
     error: str | None
+    is_alive: bool = True
+    busy_s: float = 0.0
 
     @property
     def is_failing(self) -> bool:
@@ -48,16 +53,18 @@ class Loop:
         tenants: Callable[[], Sequence[TenantId]],
         clock: Clock,
         outage: Outage,
+        figures: Figures,
         bell: Event,
         poll_s: float | None = None,
     ) -> None:
         self.name = name
         self._step, self._tenants, self._clock = step, tenants, clock
-        self._bell, self._poll_s = bell, poll_s
+        self._bell, self._poll_s, self._figures = bell, poll_s, figures
         self._troubles = Troubles(name, outage)
         self._first: TenantId | None = None
         self._last_success_at: datetime | None = None
         self._ring_at_s = math.inf
+        self._round_began_s: float | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"nearcast {name}", daemon=True)
 
@@ -83,13 +90,19 @@ class Loop:
         self._ring_at_s = min(self._ring_at_s, monotonic() + seconds)
 
     def status(self) -> LoopStatus:
-        return LoopStatus(last_success_at=self._last_success_at, error=self._troubles.error)
+        began_s = self._round_began_s
+        busy_s = 0.0 if began_s is None else monotonic() - began_s
+        is_alive = self._thread.is_alive() or self._stopping.is_set()
+        return LoopStatus(self._last_success_at, self._troubles.error, is_alive=is_alive, busy_s=busy_s)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._bell.clear()
             self._ring_at_s = math.inf
-            if not self._stopping.is_set() and not self._round():
+            self._round_began_s = monotonic()
+            is_more = not self._stopping.is_set() and self._round()
+            self._round_began_s = None
+            if not self._stopping.is_set() and not is_more:
                 in_s = max(0.0, self._ring_at_s - monotonic()) if self._ring_at_s < math.inf else None
                 waits = [wait_s for wait_s in (self._poll_s, self._troubles.wait_s(), in_s) if wait_s is not None]
                 self._bell.wait(min(waits, default=None))
@@ -117,6 +130,7 @@ class Loop:
     def _try(self, tenant: TenantId) -> bool:
         if self._stopping.is_set() or not self._troubles.may_try(tenant):
             return False
+        began_s = monotonic()
         try:
             is_more = self._step(tenant, self._clock.now())
         except StoreUnavailable:
@@ -124,6 +138,15 @@ class Loop:
             raise
         except Exception as error:
             self._troubles.befall(tenant, error)
+            self._tell("failed", monotonic() - began_s)
             return False
+        self._tell("worked" if is_more else "idle", monotonic() - began_s)
         self._troubles.over(tenant)
         return is_more
+
+    def _tell(self, result: str, took_s: float) -> None:
+        self._figures.add(Figure.STEPS, self.name, result)
+        if result != "idle":
+            self._figures.took(Span.STEP, took_s)
+            said = {"loop": self.name, "result": result, "duration_ms": round(took_s * 1000, 3)}
+            _log.debug("%s %s for %.1f ms", self.name, result, took_s * 1000, extra={"said": said})

@@ -132,6 +132,7 @@ class Worker:
             tenants=tenants,
             clock=self._application.clock,
             outage=self._outage,
+            figures=self._application.figures,
             bell=bell or Event(),
             poll_s=poll_s,
         )

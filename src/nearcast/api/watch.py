@@ -1,0 +1,62 @@
+"""Every request is counted, timed and logged under an id of its own: by its route's template, which names nobody."""
+
+import logging
+import re
+import secrets
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nearcast.services.figures import Figure, Figures, Span
+
+_OFTEN = frozenset({"/v1/pings", "/healthz", "/readyz", "/metrics"})
+"""Routes whose requests are logged only where they failed: the figures count the rest."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NO_ROUTE = "no route"
+_log = logging.getLogger("nearcast.request")
+
+
+class Watch:
+    """Answers with `X-Request-Id`: the one that came with the request, if it is a plain one, else a new one."""
+
+    def __init__(self, app: ASGIApp, figures: Figures) -> None:
+        self._app, self._figures = app, figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s, status = perf_counter(), 500
+        request_id = _request_id(scope)
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._tell(scope, request_id, status, perf_counter() - began_s)
+
+    def _tell(self, scope: Scope, request_id: str, status: int, took_s: float) -> None:
+        route = getattr(scope.get("route"), "path", _NO_ROUTE)
+        self._figures.add(Figure.REQUESTS, scope["method"] if route != _NO_ROUTE else "", route, str(status))
+        self._figures.took(Span.REQUEST, took_s)
+        level = logging.DEBUG if status < 500 and (route in _OFTEN or not route.startswith("/v1/")) else logging.INFO
+        if _log.isEnabledFor(level):
+            said = {"request_id": request_id, "method": scope["method"], "route": route, "status": status}
+            _log.log(
+                level,
+                "%s %s %d in %.1f ms, request %s",
+                *(scope["method"], route, status, took_s * 1000, request_id),
+                extra={"said": {**said, "duration_ms": round(took_s * 1000, 3)}},
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    sent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    return sent if _ID.fullmatch(sent) else secrets.token_hex(8)
