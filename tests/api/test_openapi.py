@@ -108,7 +108,7 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             names["shop_id"] = operator.post("/v1/shops", json={"name": "without campaigns"}).json()["id"]
         if name == "POST /v1/customers/{customer_id}/consents/{event_id}/confirmation":
             names["event_id"] = _waiting_grant(operator, names["customer_id"])
-        answer = _ask(operator, told[name], names)
+        answer = _ask(operator, told[name], names, nameless=name.startswith("PUT /v1/webhooks"))
         status, shown = told[name].answer
         assert answer.status_code == status, f"{name}: {answer.text}"
         if isinstance(shown, dict):
