@@ -159,5 +159,5 @@ def _decision(service: Service) -> dict[str, str]:
     agree(service, "ada")
     visit(service, "ada")
     (row,) = rows_of(service.client(Role.ANALYST))
-    assert deliver(service, Receiver(status=410)) == 1
+    assert deliver(service, Receiver(status=410)) >= 1
     return {"decision_id": row["decision_id"], "message_id": row["message_id"]}
