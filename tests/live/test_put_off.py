@@ -8,7 +8,20 @@ from nearcast.domain.ids import TenantId
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, INSIDE_DEG, NOON, OUTSIDE_DEG, Heard, later, messages, names, open_corner, seen
+from tests.live.corner import (
+    ENTER,
+    INSIDE_DEG,
+    LON_DEG,
+    NOON,
+    OUTSIDE_DEG,
+    Heard,
+    later,
+    messages,
+    names,
+    open_corner,
+    scheduled,
+    seen,
+)
 
 HOUR = 3600.0
 QUIET_UNTIL_TWO = {"quiet_hours": [{"from": "11:00", "until": "14:00"}]}  # it is noon in Berlin
@@ -89,3 +102,41 @@ def test_two_that_are_due_at_once_keep_the_gap_between_them(store: SqlStore) -> 
     assert messages(store, tenant) == {"cust-0000": ["queued", "queued"]}
     live.dispatch_due(later(30))
     assert len(heard.messages) == 1
+
+
+EDGE_DEG = 52.5209  # the fence ends at 52.5209, and nobody was there
+PATIENT_RUN = {**scheduled("0 10 * * *", seen_within_s=HOUR), "on_quiet": "defer", "offer": PATIENT["offer"]}
+AT_THE_FENCE = {**PATIENT_RUN, "geofence_ids": ["f"]}
+
+
+@pytest.mark.parametrize(
+    ("campaign", "lat_deg", "expected"),
+    [
+        (PATIENT_RUN, INSIDE_DEG, ("cancelled", "sensitive_location")),
+        (PATIENT_RUN, EDGE_DEG, ("accepted", None)),
+        (AT_THE_FENCE, EDGE_DEG, ("cancelled", "sensitive_location")),
+        (AT_THE_FENCE, OUTSIDE_DEG, ("accepted", None)),
+    ],
+    ids=["a clinic where they are", "a clinic elsewhere", "a clinic under the fence", "a clinic off the fence"],
+)
+def test_a_runs_message_that_waits_is_not_sent_about_a_place_that_was_listed_meanwhile(
+    store: SqlStore, campaign: dict[str, Any], lat_deg: float, expected: tuple[str, str | None]
+) -> None:
+    settings = {"policy": QUIET_UNTIL_TWO, "presence": {"profile": "raw"}}
+    tenant = open_corner(store, campaign, customers=names(1), settings=settings, at=later(-HOUR))
+    live = Live(store, tenant, Heard())
+    arrive(store, tenant, -60)
+    live.work_pings(later(-60))
+    live.work_due(NOON)
+    assert messages(store, tenant) == {CUSTOMER: ["queued"]}
+    clinic = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [LON_DEG, lat_deg]},
+        "properties": {"id": "clinic-7", "radius_m": 20, "category": "clinic"},
+    }
+    with store.writing(tenant) as uow:
+        uow.catalogue.sensitive_places.put("clinic-7", clinic, later(HOUR))
+        uow.commit()
+    live.work_due(later(2 * HOUR))
+    with store.reading(tenant) as uow:
+        assert [(message.status, message.reason) for message in uow.outbox.page().items] == [expected]

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from nearcast.domain.campaign import Trigger
+from nearcast.domain.campaign import Campaign, Trigger
 from nearcast.domain.case import Candidate, Gate
 from nearcast.domain.consent import LOCATION, NEARBY, consent_state
 from nearcast.domain.decision import Outcome, decide
@@ -13,6 +13,7 @@ from nearcast.domain.reason import Reason, at_dispatch
 from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.track import pass_time
 from nearcast.services.ports import Channel, SendOutcome
+from nearcast.services.runs import sensitive_since
 from nearcast.services.world import World
 
 
@@ -45,7 +46,7 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
         visit_id=message.visit_id,
         message_id=message.id,
         expires_at=message.expires_at,
-        sensitive=_sensitive(world, message.geofence_id, now),
+        sensitive=_sensitive(world, message, campaign, now),
     )
     facts = world.facts(message.customer_id, [campaign.id], now)
     (verdict,) = decide([candidate], facts, world.tenant.policy, now, Gate.DISPATCH).verdicts
@@ -58,8 +59,10 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
     return message.to(MessageStatus.SENDING, sent_at=now, consent_event_ids=verdict.consent_event_ids)
 
 
-def _sensitive(world: World, geofence_id: GeofenceId | None, now: datetime) -> Sensitive | None:
-    geofence = None if geofence_id is None else world.geofences.at(geofence_id, now)
+def _sensitive(world: World, message: Message, campaign: Campaign, now: datetime) -> Sensitive | None:
+    if message.geofence_id is None:
+        return sensitive_since(world, campaign, message.customer_id, now)
+    geofence = world.geofences.at(message.geofence_id, now)
     return None if geofence is None else world.sensitive.over(geofence)
 
 

@@ -4,7 +4,7 @@ Due instants come from cronsim, which treats clock changes as Debian's cron does
 once when the gap ends, one that happens twice runs once.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -137,14 +137,32 @@ def run_candidates(world: World, campaign: Campaign, due_at: datetime) -> list[t
     ]
 
 
+def sensitive_since(world: World, campaign: Campaign, customer_id: CustomerId, now: datetime) -> Sensitive | None:
+    """The sensitive place that stands in the way of a run's message which has waited: the list may have grown. By where
+    the customer was seen last; once their visits are over, one of the campaign's geofences is enough.
+    """
+    track = world.track(customer_id)
+    last, visiting = track.stance.last, {visit.geofence_id for visit in track.open_visits}
+    if last is not None and (found := _sensitive(world, campaign, visiting, last.position, now)) is not None:
+        return found
+    named = campaign.geofence_ids or frozenset()
+    return None if visiting & named else next(filter(None, _over(world, campaign, named, now)), None)
+
+
 def _sensitive(
     world: World, campaign: Campaign, visiting: Collection[GeofenceId], position: Position, due_at: datetime
 ) -> Sensitive | None:
     """The sensitive place that a customer is in, or that every one of the campaign's geofences about them lies over."""
     here = world.sensitive.at(position)
-    if here is not None or campaign.schedule is None or campaign.schedule.within_m is not None:
+    if here is not None:
         return here
-    named = sorted(campaign.geofence_ids.intersection(visiting)) if campaign.geofence_ids is not None else []
-    drawn = [geofence for key in named if (geofence := world.geofences.at(key, due_at)) is not None]
-    over = [world.sensitive.over(geofence) for geofence in drawn]
+    over = _over(world, campaign, (campaign.geofence_ids or frozenset()).intersection(visiting), due_at)
     return over[0] if over and all(over) else None
+
+
+def _over(world: World, campaign: Campaign, geofence_ids: Iterable[GeofenceId], at: datetime) -> list[Sensitive | None]:
+    """The sensitive place under each of these geofences, where the campaign's run goes by geofences."""
+    if campaign.schedule is None or campaign.schedule.within_m is not None:
+        return []
+    drawn = (world.geofences.at(key, at) for key in sorted(geofence_ids))
+    return [world.sensitive.over(geofence) for geofence in drawn if geofence is not None]
