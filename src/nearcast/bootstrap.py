@@ -59,7 +59,6 @@ from nearcast.services.phones import Phones
 from nearcast.services.ports import Channel, Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
-from nearcast.services.refusals import Refusals
 from nearcast.services.region_push import RegionPush
 from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
@@ -205,7 +204,7 @@ def application(
 
     engines, explanations = new_engines("api", store), Explanations(store, platform)
     terms = Terms(platform)
-    intake = Intake(store, pings_arrived.set)
+    intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     return Application(
         clock=clock,
         contacts=contacts,
@@ -247,7 +246,6 @@ def application(
         pings_arrived=pings_arrived,
         explanations=explanations,
         read_native=read_native,
-        refusals=Refusals(store),
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     long a process may take to finish what is in hand once it is told to end. `lease_s` is how long a message that is
     being sent is left to its process, if that is never heard of again.
     `partition_lease_s` is how long a worker that died keeps its part of the ping log from the others.
+    `backlog_pings` is how many pings of one tenant may wait to be decided before no more are taken.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
     lets them fail. `geocoder_url` is a search service like Nominatim, for geofences that are given as an address;
     without it no addresses are looked up. `webhook_networks` says where webhooks may lead: to `public` addresses,
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     shutdown_s: float = Field(default=20.0, ge=1, le=600)
     lease_s: float = Field(default=60.0, ge=1)
     partition_lease_s: float = Field(default=5.0, ge=0.2)
+    backlog_pings: int = Field(default=1_000_000, ge=1)
     fallback_channel: Literal["console", "none"] = "console"
     quiet_hours: str | None = None
     webhook_networks: Literal["public", "any"] = "public"

@@ -1,11 +1,15 @@
 """API keys over HTTP."""
 
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
+from nearcast.domain.ids import TenantId
+from nearcast.services.access import Access, Role
+from nearcast.services.audit_ports import SYSTEM
 from nearcast.store.tables import api_key, idempotency
 from tests.api.people import refused_to_all_but_operators
 from tests.api.service import Service
@@ -167,3 +171,26 @@ def test_keys_are_the_operators_alone(sqlite_service: Service):
     refused_to_all_but_operators(sqlite_service, "POST", "/v1/keys", {"name": "x", "role": "operator"})
     refused_to_all_but_operators(sqlite_service, "DELETE", f"/v1/keys/{made['id']}")
     assert _asks(sqlite_service, made["key"]) == 200
+
+
+def test_a_key_that_was_revoked_by_another_process_opens_for_a_second_at_most(sqlite_service: Service):
+    key = sqlite_service.key(Role.INGEST)
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def status() -> int:
+        return httpx.post(f"{sqlite_service.url}/v1/pings", json=[], headers=headers, **LOOPBACK).status_code
+
+    assert [status(), status()] == [202, 202]
+    elsewhere = Access(sqlite_service.store)
+    elsewhere.revoke(TenantId("t1"), key.split("_")[1], sqlite_service.clock.now(), by=SYSTEM)
+    sqlite_service.clock.step(seconds=1)
+    assert status() == 401
+
+
+def test_a_key_that_is_revoked_here_opens_nothing_any_more(sqlite_service: Service):
+    key = sqlite_service.key(Role.INGEST)
+    headers = {"Authorization": f"Bearer {key}"}
+    post = partial(httpx.post, f"{sqlite_service.url}/v1/pings", json=[], headers=headers, **LOOPBACK)
+    assert [post().status_code, post().status_code] == [202, 202]
+    sqlite_service.app.access.revoke(TenantId("t1"), key.split("_")[1], sqlite_service.clock.now(), by=SYSTEM)
+    assert post().status_code == 401

@@ -11,13 +11,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.ipc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nearcast.bootstrap import application
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
+from nearcast.settings import Settings
 from nearcast.store.migrate import upgrade
+from nearcast.store.recording import recorded
 from nearcast.store.sql_store import SqlStore
 from tests.api.service import Service, serving
 from tests.api.town import agree, open_shop, ping, rows_of, send, visit, work
@@ -171,6 +176,61 @@ def test_nothing_of_a_position_or_a_name_is_kept_with_an_answer(service: Service
     assert len(answer.json()["rejected"]) == 3
     assert "secret" not in answer.text
     assert "52.9876" not in answer.text
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    "content", [b"[]", b'[{"customer_id": "ada"}, 17]', b"[{", b'"\xff"', b"[" * 9_000, b"{}", b"null"]
+)
+def test_a_request_of_a_key_that_is_known_is_answered_as_the_first_one_was(sqlite_service: Service, content: bytes):
+    client = sqlite_service.client(Role.INGEST)
+    client.headers["Content-Type"] = "application/json; charset=utf-8"
+    first = client.post("/v1/pings", content=content)
+    with recorded(sqlite_service.store) as said:
+        again = client.post("/v1/pings", content=content)
+    assert not [each for each in said if "api_key" in each.text]  # the short cut, which asks nobody
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert again.headers["content-type"] == first.headers["content-type"]
+
+
+def arrow(pings: list[dict[str, Any]]) -> bytes:
+    table = pyarrow.Table.from_pylist(pings)
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+@pytest.mark.enable_socket
+def test_an_arrow_stream_is_taken_row_by_row(sqlite_service: Service):
+    agree(sqlite_service, "ada")
+    pings = [ping(sqlite_service), ping(sqlite_service, "stranger"), {**ping(sqlite_service), "lat": None}]
+    client = sqlite_service.client(Role.INGEST)
+    client.headers["Content-Type"] = "application/vnd.apache.arrow.stream"
+    answers = [client.post("/v1/pings", content=content) for content in (arrow(pings), arrow(pings), b"ARROW1")]
+    for answer in answers[:2]:
+        assert answer.json() == {
+            "accepted": 1,
+            "rejected": [
+                {"index": 1, "reason": "consent_location_missing"},
+                {"index": 2, "reason": "malformed", "detail": "lat is missing"},
+            ],
+        }
+    assert (answers[2].status_code, answers[2].json()["code"]) == (400, "malformed")
+
+
+def test_when_too_many_wait_who_sends_is_told_to_come_back(service: Service):
+    agree(service, "ada")
+    ours = Settings(backlog_pings=1)
+    service.server.state.application = application(ours, service.store, clock=service.clock, is_narrow=True)
+    client = service.client(Role.INGEST)
+    sent = [client.post("/v1/pings", json=[ping(service, lat=lat)]) for lat in (50.0, 51.0, 52.0, 53.0)]
+    assert [answer.status_code for answer in sent] == [202, 202, 503, 503]
+    for answer in sent[2:]:
+        assert (answer.json()["code"], int(answer.headers["retry-after"]) > 0) == ("overloaded", True)
+    assert waiting(service) == 2
+    work(service)
+    assert client.post("/v1/pings", json=[ping(service, lat=54.0)]).status_code == 202
 
 
 BODIES = st.recursive(

@@ -1,17 +1,21 @@
 """Pings of a request: what is taken, and what is no ping by its index."""
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.feeds.native import read_native
-from nearcast.services.ping_request import PingRequest, TooManyPings, Unreadable
+from nearcast.geo.batch import PingBatch
+from nearcast.services.ping_request import ARROW, PingRequest, TooManyPings, Unreadable
 
 NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)
 NOON_US = 1_780_394_400_000_000
@@ -170,3 +174,133 @@ def test_no_bytes_do_more_than_be_refused(raw: bytes, media: str):
     except InvalidInput:
         return
     assert len(found.indices) + len(found.malformed) <= raw.count(b"\n") + raw.count(b",") + 1
+
+
+INSTANTS = st.one_of(
+    st.integers(1_700_000_000, 1_800_000_000),
+    st.floats(1.7e9, 1.8e9).map(lambda at: round(at, 3)),
+    st.integers(1_700_000_000_000, 1_800_000_000_000),
+    st.integers(1_600_000_000, 1_800_000_000).map(lambda s: datetime.fromtimestamp(s + 0.25, UTC).isoformat()),
+    st.integers(1_600_000_000, 1_800_000_000).map(lambda s: f"{datetime.fromtimestamp(s, UTC):%Y-%m-%dT%H:%M:%SZ}"),
+)
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=80) | st.sampled_from(["lat", "p1"])
+ORDERLY = st.fixed_dictionaries(
+    {
+        "customer_id": NAMES,
+        "recorded_at": INSTANTS,
+        "lat": st.floats(-100, 100) | st.integers(-100, 100),
+        "lon": st.floats(-600, 600),
+    },
+    optional={
+        "accuracy_m": st.none() | st.floats(-1, 1000),
+        "speed_mps": st.none() | st.floats(0, 100),
+        "ping_id": st.none() | NAMES,
+        "device_id": st.none() | NAMES,
+    },
+)
+
+
+@given(st.lists(ORDERLY, max_size=5), st.sampled_from([JSON, NDJSON]), st.booleans())
+def test_whichever_way_pings_are_read_they_are_the_same(entries: list[Any], media: str, is_plain: bool):
+    texts = [json.dumps(entry, ensure_ascii=not is_plain) for entry in entries]
+    raw = ("[" + ",".join(texts) + "]" if media == JSON else "\n".join(texts)).encode()
+    # an escape, wherever it stands, is read value by value
+    escaped = raw.replace(b'"lat":', b'"l\\u0061t":')
+    found, wanted = read_native(raw, media, NOON), read_native(escaped, media, NOON)
+    assert (list(found.indices), list(found.malformed)) == (list(wanted.indices), list(wanted.malformed))
+    same(found, wanted)
+
+
+def same(found: PingRequest, wanted: PingRequest) -> None:
+    for column in fields(PingBatch):
+        mine, theirs = getattr(found.batch, column.name), getattr(wanted.batch, column.name)
+        if mine.dtype == np.float64:
+            np.testing.assert_array_equal(mine, theirs)
+        else:
+            assert mine.tolist() == theirs.tolist(), column.name
+
+
+def stream(table: pa.Table, **options: Any) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(table, max_chunksize=2)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def test_an_arrow_stream_says_the_same_as_an_array():
+    entries = [WHOLE, {**PING, "customer_id": "bob", "recorded_at": "2026-06-02T10:00:01.5Z"}, WHOLE]
+    table = pa.Table.from_pylist(entries, schema=pa.schema([(name, _kind(name)) for name in WHOLE]))
+    at = [datetime.fromisoformat(str(entry["recorded_at"])) for entry in entries]
+    variants = [
+        table,
+        table.set_column(1, "recorded_at", pa.array(at, pa.timestamp("ms", tz="UTC"))),
+        table.set_column(0, "customer_id", table["customer_id"].dictionary_encode()),
+    ]
+    for each in variants:
+        same(read_native(stream(each), ARROW, NOON), read(*entries))
+
+
+def _kind(name: str) -> pa.DataType:
+    return pa.float64() if name in ("lat", "lon", "accuracy_m", "speed_mps") else pa.string()
+
+
+def test_rows_of_a_stream_that_are_no_pings_are_named_and_the_rest_is_taken():
+    at = [NOON, NOON, None, NOON]
+    table = pa.table(
+        {
+            "customer_id": ["ada", "", "ada", "bob"],
+            "recorded_at": pa.array(at, pa.timestamp("us", tz="UTC")),
+            "lat": [52.52, 52.52, 52.52, None],
+            "lon": [13.4] * 4,
+            "accuracy_m": [float("nan")] * 4,
+        }
+    )
+    found = read_native(stream(table), ARROW, NOON)
+    assert list(found.indices) == [0]
+    assert list(found.malformed) == [
+        (1, "customer_id is missing"),
+        (2, "recorded_at is missing"),
+        (3, "lat is missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (pa.table({"customer_id": ["a"], "lat": [1.0], "lon": [1.0]}), "there is no column recorded_at"),
+        (pa.table({**{name: ["1"] for name in PING}, "colour": ["red"]}), "unknown column 'colour'"),
+        (pa.table([["a"], ["b"]], names=["customer_id", "customer_id"]), "the column customer_id is there twice"),
+    ],
+)
+def test_a_stream_with_other_columns_is_refused_whole(table: pa.Table, fault: str):
+    with pytest.raises(InvalidInput, match=fault):
+        read_native(stream(table), ARROW, NOON)
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+def test_a_stream_is_no_larger_than_it_looks(codec: str):
+    table = pa.Table.from_pylist([PING] * 9_000)
+    with pytest.raises(Unreadable, match="is packed"):
+        read_native(stream(table, compression=codec), ARROW, NOON)
+    packed_names = pa.table({"customer_id": pa.array(["a" * 500] * 9).dictionary_encode()})
+    with pytest.raises(Unreadable, match="is packed"):
+        read_native(stream(packed_names, compression=codec), ARROW, NOON)
+
+
+def test_a_stream_of_too_many_pings_is_refused():
+    with pytest.raises(TooManyPings):
+        read_native(stream(pa.Table.from_pylist([PING] * 10_001)), ARROW, NOON)
+
+
+WHOLE_STREAM = stream(pa.Table.from_pylist([WHOLE, WHOLE, WHOLE]))
+
+
+@given(st.integers(0, len(WHOLE_STREAM)), st.binary(max_size=8), st.integers(0, len(WHOLE_STREAM)))
+def test_a_stream_that_was_damaged_is_refused_or_read(at: int, put: bytes, until: int):
+    damaged = WHOLE_STREAM[:at] + put + WHOLE_STREAM[at + len(put) :]
+    for raw in (damaged, WHOLE_STREAM[:until], put):
+        try:
+            found = read_native(raw, ARROW, NOON)
+        except InvalidInput:
+            continue
+        assert len(found.batch) == len(found.indices)

@@ -85,6 +85,7 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     )
     app.state.application = application
     app.state.public_url = public_url
+    app.add_middleware(pings.ShortCut)  # within what answers faults
     problems.install(app)
     app.add_middleware(Watch, figures=application.figures)
     app.add_middleware(Addresses)

@@ -92,6 +92,11 @@ def install(app: FastAPI) -> None:
     app.add_middleware(Faults)
 
 
+def answer_to(request: Request, error: NearcastError | Refusal) -> JSONResponse:
+    """The problem for what was raised outside of FastAPI's routes."""
+    return _of_nearcast(request, error) if isinstance(error, NearcastError) else _of_http(request, error)
+
+
 class BrokenOff(Exception):
     """An answer that had begun when its work failed."""
 

@@ -1,11 +1,12 @@
-"""Pings as clients of our own send them: a JSON array, or NDJSON. What is no ping is named by its index; the rest is
-taken. What is said of a fault never repeats a value: it may be a position.
+"""Pings as clients of our own send them: a JSON array, NDJSON or an Arrow stream. What is no ping is named by its
+index; the rest is taken. What is said of a fault never repeats a value: it may be a position.
 """
 
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -13,10 +14,12 @@ import numpy as np
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.feeds import values
-from nearcast.feeds.pings import EARLIEST_US, LATEST_US
+from nearcast.feeds.native_arrow import entries_of, read_stream
+from nearcast.feeds.native_columns import read_columns
+from nearcast.feeds.pings import EARLIEST_US, LATEST_US, REQUIRED, batch_from
 from nearcast.geo.batch import PingBatch, Texts
 from nearcast.services.instants import as_us
-from nearcast.services.ping_request import MOST_PINGS, NDJSON, PingRequest, TooManyPings, Unreadable
+from nearcast.services.ping_request import ARROW, MOST_PINGS, NDJSON, PingRequest, TooManyPings, Unreadable
 
 _LONGEST_TEXT_BYTES = 255  # three of them are a key in every database
 _LONGEST_INTEGER = 30  # digits; no instant and no coordinate has as many
@@ -35,16 +38,40 @@ class _Twice:
 
 
 def read_native(raw: bytes, media: str, now: datetime) -> PingRequest:
-    """The pings of a request that is received at `now`, as NDJSON where `media` says so, else as a JSON array.
+    """The pings of a request that is received at `now`, as NDJSON or an Arrow stream where `media` says so, else as a
+    JSON array.
 
-    Unreadable where the whole body is not JSON, InvalidInput where it is no array, TooManyPings beyond `MOST_PINGS`.
-    Blank lines are no entries.
+    Unreadable where the whole body is not in that format, InvalidInput where it is no array or has other columns,
+    TooManyPings beyond `MOST_PINGS`. Blank lines are no entries.
     """
+    if media == ARROW:
+        return _read_arrow(raw, now)
     raw = raw.removeprefix(_BYTE_ORDER_MARK)
+    is_lines = media in NDJSON
+    batch = read_columns(raw, as_us(now), is_lines=is_lines)
+    if batch is not None and len(batch) <= MOST_PINGS:
+        return PingRequest(batch=batch, indices=range(len(batch)), malformed=())
+    return _read_each(_lines(raw) if is_lines else _array(raw), now)
+
+
+def _read_arrow(raw: bytes, now: datetime) -> PingRequest:
+    table = read_stream(raw, _KNOWN)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    try:
+        batch = batch_from(columns, len(table), "the stream")
+    except InvalidInput:
+        if missing := [name for name in REQUIRED if name not in columns]:
+            raise InvalidInput(f"there is no column {missing[0]}") from None
+        return _read_each(entries_of(table), now)
+    received_at_us = np.full(len(batch), as_us(now), dtype=np.int64)
+    return PingRequest(batch=replace(batch, received_at_us=received_at_us), indices=range(len(batch)), malformed=())
+
+
+def _read_each(entries: Iterable[Any], now: datetime) -> PingRequest:
     rows: list[_Row] = []
     indices: list[int] = []
     malformed: list[tuple[int, str]] = []
-    for index, entry in enumerate(_lines(raw) if media in NDJSON else _array(raw)):
+    for index, entry in enumerate(entries):
         if index == MOST_PINGS:
             raise TooManyPings(f"a request has at most {MOST_PINGS} pings")
         try:

@@ -36,7 +36,6 @@ from nearcast.services.personal_data import PersonalData
 from nearcast.services.phones import Phones
 from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
-from nearcast.services.refusals import Refusals
 from nearcast.services.reminders import Reminders
 from nearcast.services.retention import Retention
 from nearcast.services.sensitive_places import SensitivePlaces
@@ -87,7 +86,6 @@ class Application:
     pings_arrived: Event
     explanations: Explanations
     read_native: RequestReader
-    refusals: Refusals
     decisions: Decisions
     messages: Messages
     webhooks: Webhooks

@@ -11,6 +11,7 @@ from nearcast.geo.batch import PingBatch
 MOST_PINGS = 10_000
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 """The names that one ping on each line goes by; the first is ours."""
+ARROW = "application/vnd.apache.arrow.stream"
 
 
 class Unreadable(InvalidInput):
