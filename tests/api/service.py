@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from nearcast.api.app import create_app
 from nearcast.bootstrap import application
+from nearcast.console.checkin import checkin_pages
 from nearcast.console.onboarding import onboarding_pages
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
@@ -90,7 +91,8 @@ class Service:
 def serving(store: SqlStore) -> Iterator[Service]:
     """A service on a store that has its schema."""
     clock = SteppedClock()
-    server = create_app(application(Settings(), store, clock=clock, is_narrow=True), pages=[onboarding_pages()])
+    app = application(Settings(), store, clock=clock, is_narrow=True)
+    server = create_app(app, pages=[checkin_pages(), onboarding_pages()])
     with running(server) as url:
         service = Service(url, server, store, clock)
         yield service

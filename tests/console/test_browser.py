@@ -1,58 +1,17 @@
 """The page of a running `nearcast demo` in a real browser."""
 
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import WANT_OF_SERVICE
+from tests.console.watched import PATIENCE_MS, Watched
 from tests.e2e.processes import Running
 
 pytestmark = pytest.mark.enable_socket
 
-ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 30_000  # the machine may be busy with other tests
 OFFER, OTHER = "two-scoops-near", "two-scoops-park"
-
-
-@dataclass
-class Watched:
-    """A page, and what it should not do."""
-
-    page: Page
-    errors: list[str] = field(default_factory=list)
-    hosts: set[str | None] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    script = Path(__file__).parents[2] / ".ci" / "chromium"
-    found = subprocess.run([script, "path"], capture_output=True, text=True, check=False)
-    if found.returncode == 69:
-        pytest.skip(f"{WANT_OF_SERVICE}{found.stderr.strip()}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found.stdout.strip(), args=ARGS)
-        yield browser
-        browser.close()
 
 
 def opened(browser: Browser, demo: Running, **context: Any) -> Watched:

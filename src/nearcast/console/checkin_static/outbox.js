@@ -49,7 +49,7 @@ export class Outbox {
     } else {
       this.pause = FIRST_PAUSE_MS;
       this.waiting = this.waiting.filter((entry) => !taken.includes(entry));
-      if (answer.ok) this.onSent(taken.at(-1).fix);
+      if (answer.ok) this.onSent(taken.at(-1).fix, answer.rejected);
       this.send();
     }
   }
@@ -65,7 +65,9 @@ export class Outbox {
     const timer = setTimeout(() => this.request.abort(), ANSWER_WITHIN_MS);
     const { signal } = this.request, rest = { cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" };
     try {
-      return await fetch(FEED, { method: "POST", headers, body: JSON.stringify(fixes), signal, ...rest });
+      const answer = await fetch(FEED, { method: "POST", headers, body: JSON.stringify(fixes), signal, ...rest });
+      if (answer.ok) answer.rejected = (await answer.json()).rejected;
+      return answer;
     } catch {
       return null;
     } finally {

@@ -6,7 +6,13 @@ import { Watch } from "/checkin/watch.js";
 const TOKEN = "nearcast-device-token";
 const NO_LINK = "This page works with the link that you were given. Open that link once more.";
 const ENDED = "This link is not valid any more. It ends when you take back your consent, or when a new one is made.";
+const STOPPED = "Stopped. Nothing more is sent.";
 const AWAY = "The site does not answer. What you share waits here for up to five minutes.";
+const REJECTED = {
+  consent_location_missing: "You have not agreed yet that shops may know where you are, so nothing was kept. "
+    + "Open the link that you were given once more, and agree there.",
+  ping_from_future: "The clock of this phone is fast, so nothing was kept. Set it right, then go on.",
+};
 const PROBLEMS = {
   denied: "This page may not see where you are. Allow location for this site in the settings of your browser, "
     + "then press Share again.",
@@ -17,6 +23,7 @@ const PROBLEMS = {
 
 const find = (id) => document.getElementById(id);
 const [state, problem, share, stop, last] = ["state", "problem", "share", "stop", "last"].map(find);
+const complaints = { place: "", network: "" };
 let outbox = null, watch = null;
 
 function tokenOfLink() {
@@ -30,23 +37,33 @@ function say(text) {
   if (state.textContent !== text) state.textContent = text;
 }
 
-function complain(text) {
-  problem.hidden = !text;
-  if (problem.textContent !== text) problem.textContent = text;
+function complain(about, text) {
+  complaints[about] = text;
+  const said = complaints.place || complaints.network;
+  problem.hidden = !said;
+  if (problem.textContent !== said) problem.textContent = said;
 }
 
 function start() {
-  const token = sessionStorage.getItem(TOKEN);
-  outbox = new Outbox(token, { onSent: sent, onAway: () => complain(AWAY), onRefused: ended });
-  watch = new Watch({ onFix: (fix) => outbox.add(fix), onProblem: trouble });
-  complain("");
+  const onAway = () => complain("network", AWAY);
+  outbox = new Outbox(sessionStorage.getItem(TOKEN), { onSent: sent, onAway, onRefused: ended });
+  watch = new Watch({ onFix: found, onProblem: trouble });
+  complain("place", "");
+  complain("network", "");
   show(true);
   say("Looking for your position …");
   watch.start();
 }
 
-function sent(fix) {
-  complain("");
+function found(fix) {
+  complain("place", "");
+  outbox.add(fix);
+}
+
+function sent(fix, rejected) {
+  const reason = Object.keys(REJECTED).find((reason) => reason in rejected);
+  complain("network", reason ? REJECTED[reason] : "");
+  if (reason) return;
   say("You are sharing your position.");
   const at = new Date(fix.recorded_at).toLocaleTimeString();
   last.textContent = `Last sent: your position of ${at}, exact to ${Math.round(fix.accuracy_m)} m.`;
@@ -54,20 +71,22 @@ function sent(fix) {
 
 function trouble(kind) {
   if (kind === "denied" || kind === "missing") halt("You are not sharing.");
-  complain(PROBLEMS[kind]);
+  complain("place", PROBLEMS[kind]);
 }
 
 function ended() {
   sessionStorage.removeItem(TOKEN);
   halt("You are not sharing.");
   share.disabled = true;
-  complain(ENDED);
+  complain("place", ENDED);
 }
 
 function halt(text) {
   watch?.stop();
   outbox?.close();
   watch = outbox = null;
+  complain("place", "");
+  complain("network", "");
   show(false);
   say(text);
   last.textContent = "";
@@ -80,19 +99,16 @@ function show(isSharing) {
 }
 
 share.addEventListener("click", start);
-stop.addEventListener("click", () => {
-  complain("");
-  halt("Stopped. Nothing more is sent.");
-});
-addEventListener("pagehide", () => watch && halt("Stopped. Nothing more is sent."));
+stop.addEventListener("click", () => halt(STOPPED));
+addEventListener("pagehide", () => watch && halt(STOPPED));
 addEventListener("hashchange", ready);
 
 function ready() {
-  if (watch) halt("Stopped. Nothing more is sent.");
+  if (watch) halt(STOPPED);
   const hasToken = Boolean(tokenOfLink());
   share.disabled = !hasToken;
   say("You are not sharing.");
-  complain(hasToken ? "" : NO_LINK);
+  complain("place", hasToken ? "" : NO_LINK);
 }
 
 ready();

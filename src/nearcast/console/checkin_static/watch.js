@@ -1,7 +1,7 @@
 // Watches where the phone is, and keeps its screen on meanwhile: browsers stop telling when it goes dark.
 
 const SOONEST_MS = 5_000;  // a phone may tell many times a second
-const AGAIN_MS = 30_000;  // it tells nothing while it stands still, and standing there is what a visit is
+const AGAIN_MS = 30_000;  // it may tell nothing while it stands still, and standing there is what a visit is
 const OPTIONS = { enableHighAccuracy: true, maximumAge: 0, timeout: 60_000 };
 const KINDS = { 1: "denied", 2: "unavailable", 3: "timeout" };
 const CLOCK_MS = 86_400_000;  // some browsers count from another epoch
@@ -20,8 +20,8 @@ export class Watch {
       return;
     }
     this.isOn = true;
-    this.id = navigator.geolocation.watchPosition((at) => this.tell(at), (error) => this.fail(error), OPTIONS);
-    this.timer = setInterval(() => this.ask(), AGAIN_MS);
+    this.watch();
+    this.timer = setInterval(() => performance.now() - this.toldAt >= AGAIN_MS && this.watch(), AGAIN_MS / 2);
     document.addEventListener("visibilitychange", this.wake);
     this.keepAwake();
   }
@@ -30,18 +30,26 @@ export class Watch {
     this.isOn = false;
     if (this.id !== undefined) navigator.geolocation.clearWatch(this.id);
     clearInterval(this.timer);
+    clearTimeout(this.later);
     document.removeEventListener("visibilitychange", this.wake);
     this.lock?.release().catch(() => {});
     this.lock = null;
   }
 
-  ask() {
-    if (performance.now() - this.toldAt < AGAIN_MS) return;
-    navigator.geolocation.getCurrentPosition((at) => this.tell(at), () => {}, OPTIONS);
+  watch() {
+    // beside an older watch, a new one would wait for the next move, too
+    if (this.id !== undefined) navigator.geolocation.clearWatch(this.id);
+    this.id = navigator.geolocation.watchPosition((at) => this.tell(at), (error) => this.fail(error), OPTIONS);
   }
 
   tell(at) {
-    if (!this.isOn || performance.now() - this.toldAt < SOONEST_MS) return;
+    clearTimeout(this.later);
+    if (!this.isOn) return;
+    const tooSoonMs = this.toldAt + SOONEST_MS - performance.now();
+    if (tooSoonMs > 0) {
+      this.later = setTimeout(() => this.tell(at), tooSoonMs);
+      return;
+    }
     this.toldAt = performance.now();
     const now = Date.now(), isOdd = Math.abs(at.timestamp - now) > CLOCK_MS;
     const { latitude: lat, longitude: lon, accuracy: accuracy_m, speed: speed_mps } = at.coords;
