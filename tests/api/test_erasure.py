@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
@@ -23,6 +24,7 @@ from nearcast.store.tables import match_log, message, ping_log
 from tests.api.people import LOCATION, NEARBY, NOTICE, known, refused_to_all_but_operators
 from tests.api.service import Service
 from tests.api.town import open_shop, rows_of, visit, work
+from tests.store.values import pings
 
 pytestmark = pytest.mark.enable_socket
 ID, NUMBER, MAIL, NAME, TAG = "zaphod-4711", "+4915199887766", "Zaphod@Heart-of.gold", "Beeblebrox", "two-heads"
@@ -94,6 +96,9 @@ def lived(service: Service) -> Any:
     Live(service.store, TenantId("t1"), Recorder()).work_pings(service.clock.now())
     service.clock.step(seconds=30)
     pinged(service, "zaphod-4711-3")
+    with service.store.writing(TenantId("t1")) as uow:
+        uow.past_pings.add(pings(ID, lat_deg=np.array([LAT]), lon_deg=np.array([LON])), service.clock.now())
+        uow.commit()
     return operator
 
 
@@ -126,7 +131,7 @@ def test_nothing_that_tells_who_they_were_is_left_anywhere(service: Service):
     operator = lived(service)
     before = {place.partition(".")[0] for place in told_of_them(service)}
     assert before >= {"customer", "contact", "suppression", "suppressed_address", "track", "visiting", "transition"}
-    assert before >= {"match_log", "message", "other_send", "ping_log", "ping_seen", "idempotency"}
+    assert before >= {"match_log", "message", "other_send", "ping_log", "ping_seen", "past_ping", "idempotency"}
     assert not {place for place in told_of_them(service) if place.startswith(("consent_event", "audit"))}
     rows = [(row["reason"], row["campaign_id"], row["outcome"]) for row in rows_of(operator)]
     receipt = operator.delete(f"/v1/customers/{ID}", headers={"Idempotency-Key": "go"})

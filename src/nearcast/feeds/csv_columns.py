@@ -22,7 +22,7 @@ _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 1_000
 _PLACES = ("lat", "lon")
 _MOST_LAT_DEG, _LEAST_E7, _MANY = 90, 1_000_000, 0.25
-_NUMBERS = ("accuracy_m", "speed_mps")
+_LENGTHS = ("accuracy_m", "speed_mps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +86,11 @@ def _ping(cells: Mapping[str, str], layout: Layout, said: PingFile) -> dict[str,
     for ours in ("recorded_at", "received_at"):
         if ours in ping:
             ping[ours] = instant_text(ping[ours], said.zone)
-    for ours in _NUMBERS:
+    for ours in _LENGTHS:
         if ping.get(ours):
             ping[ours] = ping[ours].replace(",", ".")
+            if not is_ours(ours, layout.columns[ours]) and ping[ours].startswith("-"):
+                ping[ours] = None  # how most programs say that they do not know
     return ping
 
 

@@ -17,7 +17,7 @@ Meaning: TypeAlias = Callable[[object], Any]
 
 _TEXT, _NUMBER, _INTEGER = pyarrow.string(), pyarrow.float64(), pyarrow.int64()
 _INSTANT = pyarrow.timestamp("us", tz="UTC")
-_MEANINGS: dict[str, tuple[Meaning, Any]] = {
+MEANINGS: dict[str, tuple[Meaning, Any]] = {
     "customer_id": (values.text, _TEXT),
     "recorded_at": (values.instant_us, _INSTANT),
     "lat": (values.number, _NUMBER),
@@ -52,7 +52,7 @@ def _pings(lines: list[str], place: str) -> Iterator[Mapping[str, Any]]:
 
 def batch_of(pings: Iterable[Mapping[str, Any]], place: str) -> PingBatch:
     """Pings that each bear their own names, numbers and instants as numbers or texts. InvalidInput as `batch_from`."""
-    cells: dict[str, list[Any]] = {name: [] for name in _MEANINGS}
+    cells: dict[str, list[Any]] = {name: [] for name in MEANINGS}
     wanted = [(cells[ours].append, names[0], names[1:]) for ours, names in NAMES.items()]
     row = 0
     for ping in pings:
@@ -62,12 +62,12 @@ def batch_of(pings: Iterable[Mapping[str, Any]], place: str) -> PingBatch:
                 value = ping.get(other_name)
             append(value)
         row += 1
-    return batch_from({name: _column(name, cells[name], place) for name in _MEANINGS}, row, place)
+    return batch_from({name: _column(name, cells[name], place) for name in MEANINGS}, row, place)
 
 
 def _column(name: str, cells: list[Any], place: str) -> ArrowColumn:
     """As it is where all its values are of a kind; else every value by itself."""
-    meaning, kind = _MEANINGS[name]
+    meaning, kind = MEANINGS[name]
     kinds = {*map(type, cells)} - {type(None)}
     same: Any = None
     if kinds <= {str}:

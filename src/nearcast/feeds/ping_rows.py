@@ -14,16 +14,17 @@ import numpy as np
 from nearcast.domain.errors import InvalidInput
 from nearcast.feeds.csv import read_csv
 from nearcast.feeds.csv_columns import Layout, csv_rows, layout_of
-from nearcast.feeds.ndjson import batch_of
+from nearcast.feeds.ndjson import MEANINGS, batch_of
 from nearcast.feeds.parquet import read_parquet
 from nearcast.feeds.ping_formats import format_of
 from nearcast.feeds.ping_histories import HISTORIES
-from nearcast.feeds.pings import REQUIRED
+from nearcast.feeds.pings import EARLIEST_US, LATEST_US, REQUIRED
 from nearcast.geo.batch import PingBatch
 from nearcast.services.ping_files import SPEAKS_FOR_ITSELF, PingFile, PingRows
 from nearcast.services.rows import Row
 
 _AT_ONCE = 1_000
+_LENGTHS, _INSTANTS = ("accuracy_m", "speed_mps"), ("recorded_at", "received_at")
 _COLUMN = re.compile(r"column (\S+)$")
 
 
@@ -112,6 +113,7 @@ def _gathered(rows: Iterator[Row]) -> tuple[PingBatch, Sequence[int], list[tuple
         for batch, taken in good:
             batches.append(_sharing(batch, names))
             numbers.extend(row.number for row in taken)
+    bad.sort(key=lambda found: found[0].number)
     joined = {each.name: np.concatenate([getattr(one, each.name) for one in batches]) for each in fields(PingBatch)}
     return PingBatch(**joined), numbers, bad
 
@@ -146,16 +148,41 @@ def _named(row: Row) -> Row:
 def _part(
     rows: Sequence[Row], good: list[tuple[PingBatch, Sequence[Row]]], bad: list[tuple[Row, InvalidInput]]
 ) -> None:
-    """Take all rows if they are right together, else each half by itself, down to the row that is wrong."""
+    """Take all rows if they are right together, else those whose values are right by themselves, else each half by
+    itself, down to the row that is wrong.
+    """
     if not rows:
         return
     try:
         good.append((batch_of([row.value for row in rows], ""), rows))
+        return
     except InvalidInput as fault:
         if len(rows) == 1:
             column = _COLUMN.search(fault.place)
             bad.append((_named(rows[0]), InvalidInput(fault.message, place=column[1] if column else "")))
             return
-        half = len(rows) // 2
-        _part(rows[:half], good, bad)
-        _part(rows[half:], good, bad)
+    faults = [_wrong_value(row.value) for row in rows]
+    if any(faults):
+        bad += [(_named(row), fault) for row, fault in zip(rows, faults, strict=True) if fault is not None]
+        _part([row for row, fault in zip(rows, faults, strict=True) if fault is None], good, bad)
+        return
+    half = len(rows) // 2
+    _part(rows[:half], good, bad)
+    _part(rows[half:], good, bad)
+
+
+def _wrong_value(cells: dict[str, Any]) -> InvalidInput | None:
+    """What is wrong with a row that can be told without the others."""
+    for ours, (meaning, _) in MEANINGS.items():
+        value = cells.get(ours)
+        if value is None:
+            continue
+        try:
+            found = meaning(value)
+        except ValueError as error:
+            return InvalidInput(str(error), place=ours)
+        if ours in _LENGTHS and found < 0:
+            return InvalidInput(f"{value!r} is less than 0", place=ours)
+        if ours in _INSTANTS and not EARLIEST_US <= found < LATEST_US:
+            return InvalidInput("is not between 1900 and 2200", place=ours)
+    return None

@@ -33,7 +33,7 @@ class _AndroidSegment(msgspec.Struct, frozen=True):
     endTime: Any = None
     timelinePath: tuple[_AndroidPoint, ...] = ()
     activity: _AndroidTrip | None = None
-    visit: msgspec.Raw | None = None
+    visit: Any = None
 
 
 class _Position(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +94,7 @@ class _IosSegment(msgspec.Struct, frozen=True):
     endTime: Any = None
     timelinePath: tuple[_IosPoint, ...] = ()
     activity: _IosTrip | None = None
-    visit: msgspec.Raw | None = None
+    visit: Any = None
 
 
 def ios_rows(file: BinaryIO, place: str, left_out: Counter[str]) -> Iterator[Row]:

@@ -1,0 +1,171 @@
+"""Histories from files: kept once, for those who agree, and nothing is ever sent because of them."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nearcast.channels.recorder import Recorder
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import CustomerId
+from nearcast.feeds.files import read_pings
+from nearcast.services.consent_lines import ConsentDocument
+from nearcast.services.live import Live
+from nearcast.services.ping_files import PingFile
+from nearcast.services.ports import MatchLogFilter
+from nearcast.services.scenario import CampaignShape
+from tests.e2e.importing.town import (
+    LAT,
+    LOCATED,
+    LON,
+    NEARBY,
+    NOW,
+    OFFER,
+    PHONE,
+    Town,
+    collection,
+    feature,
+    report_of,
+)
+from tests.e2e.shell import nearcast_with, write_json, write_ndjson
+
+pytestmark = pytest.mark.e2e
+ANNA = CustomerId("anna")
+HERS = PingFile(customer="anna")
+
+
+def gpx(folder: Path, *minutes_ago: float, name: str = "walk.gpx") -> Path:
+    """A walk before the shop's door."""
+    points = "".join(
+        f'<trkpt lat="{LAT}" lon="{LON}"><time>{(NOW - timedelta(minutes=ago)).isoformat()}</time></trkpt>'
+        for ago in minutes_ago
+    )
+    path = folder / name
+    path.write_text(f'<gpx version="1.1"><wpt lat="1" lon="2"/><trk><trkseg>{points}</trkseg></trk></gpx>')
+    return path
+
+
+def known(town: Town, *consents: dict[str, Any]) -> None:
+    people = [{"id": "anna", "contacts": [PHONE], "consents": list(consents)}]
+    town.take("customers", write_ndjson(town.folder / "people.ndjson", people))
+
+
+def kept(town: Town) -> int:
+    with town.store.reading(town.tenant) as uow:
+        return len(uow.past_pings.of(ANNA))
+
+
+def test_the_same_walk_again_is_counted_and_kept_once(any_town: Town):
+    known(any_town, LOCATED)
+    walk = gpx(any_town.folder, 60, 59, 58, 58)
+    first = any_town.take("pings", walk, said=HERS)
+    assert first.told() == "4 rows of pings: 3 accepted, 1 duplicate, 0 bad; 1 waypoints left out"
+    again = any_town.take("pings", walk, said=HERS)
+    assert (again.counts["accepted"], again.counts["duplicate"]) == (0, 4)
+    longer = any_town.take("pings", gpx(any_town.folder, 59, 58, 57, 56), said=HERS)
+    assert (longer.counts["accepted"], longer.counts["duplicate"], kept(any_town)) == (2, 2, 5)
+
+
+def test_nothing_is_decided_because_of_a_ping_of_a_minute_ago_that_came_in_a_file(any_town: Town):
+    """The same ping by itself is entering the shop, and being seen by the next run."""
+    known(any_town, LOCATED, NEARBY)
+    any_town.take("shops", write_json(any_town.folder / "shops.json", [{"id": "cafe", "lat": LAT, "lon": LON}]))
+    fences = write_json(any_town.folder / "f.geojson", collection(feature("door", shop_id="cafe")))
+    any_town.app.importing.take("geofences", fences, any_town.tenant, NOW - timedelta(days=9))
+    rule = {"cron": "* * * * *", "timezone": "UTC"}
+    run = {"id": "run", "trigger": {"on": "schedule"}, "schedule": rule}
+    for offer in ({**OFFER, "shop_id": "cafe"}, {**OFFER, "shop_id": "cafe", **run}):
+        shape = CampaignShape.model_validate(offer)
+        any_town.app.campaigns.put(any_town.operator, shape, NOW - timedelta(days=9))
+    walk = gpx(any_town.folder, 1)
+    assert any_town.take("pings", walk, said=HERS).counts["accepted"] == 1
+
+    def decided_by(minutes: float) -> set[str]:
+        live, now = Live(any_town.store, any_town.tenant, Recorder()), NOW + timedelta(minutes=minutes)
+        live.work_pings(now)
+        live.work_due(now)
+        with any_town.store.reading(any_town.tenant) as uow:
+            return {row["campaign_id"] for row in uow.match_log.page(MatchLogFilter()).items}
+
+    assert decided_by(1.1) == set()
+    with any_town.store.reading(any_town.tenant) as uow:
+        assert (uow.tracks.load([ANNA]), list(uow.transitions.every()), uow.outbox.of([ANNA])) == ({}, [], {})
+    batch = read_pings(walk, HERS)
+    any_town.app.intake.accept(any_town.tenant, batch, NOW + timedelta(minutes=1.2))
+    assert decided_by(1.3) == {"offer"}
+    assert decided_by(2.1) == {"offer", "run"}
+
+
+def test_nobody_who_does_not_agree_to_be_located_has_a_past(any_town: Town):
+    known(any_town, LOCATED)
+    walk = gpx(any_town.folder, 60, 90 * 24 * 60)
+    taken = any_town.take("pings", walk, said=HERS)
+    assert [(bad["row"], bad["message"]) for bad in report_of(taken)] == [(2, "consent_location_missing")]
+    assert kept(any_town) == 1
+    said = ConsentDocument.model_validate({"purpose": "location.matching", "action": "withdrawn"})
+    any_town.app.consents.take(any_town.operator, "anna", said, NOW)
+    assert kept(any_town) == 0
+    assert any_town.take("pings", walk, said=HERS).counts["accepted"] == 0
+    assert kept(any_town) == 0
+
+
+def test_a_past_goes_when_its_consent_runs_out_or_its_time_is_over(town: Town):
+    known(town, {**LOCATED, "valid_until": (NOW + timedelta(days=3)).isoformat()})
+    town.take("pings", gpx(town.folder, 60, 59), said=HERS)
+    assert town.app.retention.prune(town.tenant, NOW + timedelta(days=2))["past_pings"] == 0
+    assert town.app.retention.prune(town.tenant, NOW + timedelta(days=3))["past_pings"] == 2
+    assert kept(town) == 0
+
+
+def test_a_past_is_kept_for_ninety_days_from_when_it_came(town: Town):
+    known(town, LOCATED)
+    town.take("pings", gpx(town.folder, 60), said=HERS)
+    assert town.app.retention.prune(town.tenant, NOW + timedelta(days=90))["past_pings"] == 0
+    assert town.app.retention.prune(town.tenant, NOW + timedelta(days=90, seconds=1))["past_pings"] == 1
+
+
+def test_columns_that_are_guessed_are_taken_when_somebody_says_so(town: Town):
+    known(town, LOCATED)
+    table = town.folder / "walk.csv"
+    table.write_text(f"Time;LAT;LONG\n{(NOW - timedelta(hours=1)).isoformat()};{LAT};{LON}\n")
+    with pytest.raises(InvalidInput, match=r"Time is recorded_at; LONG is lon: --preview"):
+        town.take("pings", table, said=HERS)
+    assert kept(town) == 0
+    assert town.take("pings", table, said=PingFile(customer="anna", is_confirmed=True)).counts["accepted"] == 1
+    named = PingFile(customer="anna", columns={"recorded_at": "Time", "lat": "LAT", "lon": "LONG"})
+    assert town.take("pings", table, said=named).counts["duplicate"] == 1
+
+
+def test_what_is_said_of_pings_is_said_of_nothing_else(town: Town):
+    with pytest.raises(InvalidInput, match="said of pings"):
+        town.take("shops", write_json(town.folder / "shops.json", [{"id": "a"}]), said=HERS)
+
+
+def test_from_the_command_line_a_file_is_shown_taken_and_matched(tmp_path: Path):
+    settings = {"NEARCAST_DATABASE_URL": f"sqlite:///{tmp_path / 'n.db'}"}
+
+    def run(*arguments: str | Path) -> Any:
+        return nearcast_with(settings, tmp_path, *arguments)
+
+    people = [{"id": "anna", "consents": [LOCATED]}]
+    assert run("keys", "create", "--role", "operator").code == 0
+    assert run("import", "customers", write_ndjson(tmp_path / "people.ndjson", people)).code == 0
+    walk = gpx(tmp_path, 60, 59)
+    shown = run("import", "pings", walk, "--customer", "anna", "--preview")
+    assert "2 pings, 0 bad" in shown.out
+    assert "2026-06-02T09:00:00Z to 2026-06-02T09:01:00Z" in shown.out
+    told = json.loads(run("import", "pings", walk, "--customer", "anna", "--preview", "--json").out)
+    assert (told["format"], told["bbox"], told["left_out"]) == ("gpx", [LON, LAT, LON, LAT], {"waypoints": 1})
+    assert told["first"][0]["recorded_at"] == "2026-06-02T09:00:00Z"
+    for duplicates in (0, 2):
+        answer = json.loads(run("import", "pings", walk, "--customer", "anna", "--json").out)
+        assert (answer["accepted"], answer["duplicate"]) == (2 - duplicates, duplicates)
+    run("import", "pings", walk).refuses("--customer says it")
+    run("import", "pings", walk, "--customer", "anna", "--format", "fit").refuses("--format", "none of csv")
+    run("import", "pings", walk, "--customer", "anna", "--timezone", "Mars").refuses("--timezone", "Mars")
+    run("import", "pings", walk, "--customer", "anna", "--columns", "lat").refuses("--columns", "lat=COLUMN")
+    run("import", "shops", walk, "--preview").refuses("--preview")
+    fences = write_json(tmp_path / "f.geojson", collection(feature("door")))
+    assert json.loads(run("match", walk, fences, "--customer", "anna", "--json").out)["pairs"] == 2
