@@ -106,7 +106,7 @@ def _box(asked: Asked) -> str:
 
 
 def _way_in(words: Words, setup: Setup) -> str:
-    code = segno.make(setup.link, micro=False).svg_inline(border=2, omitsize=True)
+    code = segno.make(setup.link, micro=False, error="l").svg_inline(border=2, omitsize=True)
     shown = f'{_paragraph(words.scan)}<div class="qr">{code}</div>'
     if setup.is_typed:
         return f"{shown}{_paragraph(words.copy.format(app=setup.named))}<p><code>{escape(setup.link)}</code></p>"

@@ -85,7 +85,7 @@ def _checkin(public_url: str, device: NewDevice) -> Setup:
 
 
 def _base64(document: Mapping[str, Any]) -> str:
-    return b64encode(json.dumps(document).encode()).decode()
+    return b64encode(json.dumps(document, separators=(",", ":")).encode()).decode()
 
 
 _MAKERS: Mapping[str, _Maker] = {
