@@ -302,7 +302,8 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
 
     asked, said = serving.roles_of(roles), settings()
     with serving.until_told_to_end(said.log_format, said.log_level):
-        listening = serving.listen(host or said.host, said.port if port is None else port) if "api" in asked else None
+        listens_on = (said.port if port is None else port) if "api" in asked else said.watch_port
+        listening = None if listens_on is None else serving.listen(host or said.host, listens_on)
         with closing(open_store(said.database_url)) as store:
             if get_ready(store.most_geofences()):
                 say("the matcher's kernels are ready")

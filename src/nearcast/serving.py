@@ -19,7 +19,7 @@ from typing import NoReturn, Protocol, TypeAlias
 import uvicorn
 from fastapi import APIRouter
 
-from nearcast.api.app import create_app
+from nearcast.api.app import create_app, create_watch_app
 from nearcast.console.checkin import checkin_pages
 from nearcast.console.onboarding import onboarding_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
@@ -60,20 +60,26 @@ def run(
     beside: Sequence[Part] = (),
     shutdown_s: float = 20.0,
 ) -> None:
-    """Serve on `listening`, or without it only work, until told to end. Then `/readyz` says so, no connection is taken
+    """Serve on `listening`, without the role `api` health and figures alone, or without it only work, until told to end.
+    Then `/readyz` says so, no connection is taken
     any more, requests are answered, loops finish the step in hand and give back what is leased to them: all of that
     within `shutdown_s`, of which each half is left to the requests and to the loops.
     """
     worker = Worker(application, set(roles) - {"api"})
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
     served = replace(application, worker_status=worker.status)
-    app = create_app(served, pages=[checkin_pages(), onboarding_pages(), *pages], public_url=public_url)
+    if "api" in roles:
+        app = create_app(served, pages=[checkin_pages(), onboarding_pages(), *pages], public_url=public_url)
+    else:
+        app = create_watch_app(served)
     with _started(worker, *beside, stop_within_s=shutdown_s / 2):
+        working = f"nearcast works as {', '.join(sorted(roles))}"
         if listening is None:
-            say(f"nearcast works as {', '.join(sorted(roles))}")
+            say(working)
             threading.Event().wait()
         else:
-            say(f"nearcast serves {public_url or url_of(listening)}")
+            is_api = "api" in roles
+            say(f"nearcast serves {public_url or url_of(listening)}" if is_api else f"{working}: {url_of(listening)}")
             # its access log would hold positions: they stand in queries
             config = uvicorn.Config(
                 app,

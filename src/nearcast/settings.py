@@ -17,6 +17,7 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """Everything has a default for a laptop.
 
+    `watch_port` is where a process without the role `api` answers for its health and its figures.
     `log_level` `debug` tells of every request and of every step of the worker that did something. `shutdown_s` is how
     long a process may take to finish what is in hand once it is told to end. `lease_s` is how long a message that is
     being sent is left to its process, if that is never heard of again.
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///nearcast.db"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
+    watch_port: int | None = Field(default=None, ge=0, le=65_535)
     public_url: str | None = None
     secret_key: SecretStr | None = Field(default=None, min_length=_SHORTEST_KEY)
     data_key: SecretStr | None = None

@@ -10,8 +10,9 @@ import pytest
 from fastapi._compat import ModelField
 
 from nearcast import __version__
-from nearcast.api.app import create_app
+from nearcast.api.app import create_app, create_watch_app
 from nearcast.domain.errors import StoreUnavailable
+from nearcast.services.access import Role
 from nearcast.services.health import Health
 from nearcast.services.ports import StoreInfo
 from nearcast.store.migrate import head_revision
@@ -171,3 +172,16 @@ def test_every_route_is_made_before_the_first_request(service: Service) -> None:
         with httpx.Client(base_url=url, **LOOPBACK) as client:
             assert client.get("/healthz").status_code == 200
         assert fields() == made > 0
+
+
+@pytest.mark.enable_socket
+def test_a_process_that_serves_nobody_answers_for_its_health_and_figures_alone(sqlite_service: Service) -> None:
+    key = sqlite_service.key(Role.OPERATOR)
+    watched = create_watch_app(replace(sqlite_service.app, worker_status=lambda: {"pings": Loop()}))
+    with running(watched) as url, httpx.Client(base_url=url, **LOOPBACK) as client:
+        assert client.get("/readyz").json()["checks"]["worker pings"] == {"ok": True}
+        assert client.get("/metrics").status_code == 401
+        figures = client.get("/metrics", headers={"Authorization": f"Bearer {key}"})
+        assert "nearcast_loop_last_success_timestamp_seconds" in figures.text
+        for path in ("/v1/pings", "/v1/shops", "/openapi.json"):
+            assert client.get(path, headers={"Authorization": f"Bearer {key}"}).status_code == 404

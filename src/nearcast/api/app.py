@@ -95,10 +95,27 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
         app.include_router(open_router)
     for page in pages:
         app.include_router(page)
-    for route in app.router.routes:  # else they are made at the first request
-        route.matches({"type": "http", "method": "GET", "path": "/nowhere", "headers": []})
+    _make_routes(app)
     _describe(app)
     return app
+
+
+def create_watch_app(application: Application) -> FastAPI:
+    """What a process that serves nobody says of itself: its health and its figures."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.application = application
+    problems.install(app)
+    app.add_middleware(Addresses)
+    app.include_router(metrics.router)
+    app.include_router(health.router)
+    _make_routes(app)
+    return app
+
+
+def _make_routes(app: FastAPI) -> None:
+    """Now: else they are made at the first request."""
+    for route in app.router.routes:
+        route.matches({"type": "http", "method": "GET", "path": "/nowhere", "headers": []})
 
 
 def _describe(app: FastAPI) -> None:
