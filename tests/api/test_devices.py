@@ -183,6 +183,17 @@ def test_an_ingest_key_speaks_for_the_customer_that_it_names(service: Service):
     assert ingest.post("/v1/feeds/owntracks", json=located(service)).status_code == 403
     analyst = service.client(Role.ANALYST)
     assert analyst.post("/v1/feeds/owntracks?customer_id=ada", json=located(service)).status_code == 403
+    (denied,) = service.client().get("/v1/audit", params={"kind": "route"}).json()["items"]
+    assert (denied["action"], denied["id"]) == ("denied", "POST /v1/feeds/owntracks")
     stranger = service.client(Role.INGEST, "t2")
     assert stranger.post("/v1/feeds/owntracks?customer_id=ada", json=located(service, tst=1)).text == "[]"
     assert len(waiting(service)) == 1
+
+
+def test_a_revoked_device_is_forgotten_a_month_later_and_a_live_one_is_not(service: Service):
+    agree(service, "ada")
+    gone, live = handset(service), handset(service)
+    assert service.client().delete(f"/v1/devices/{gone.device_id}").status_code == 204
+    for days, left in ((29, {gone.device_id, live.device_id}), (2, {live.device_id})):
+        service.app.retention.prune(TenantId("t1"), service.clock.step(days=days))
+        assert {row["device_id"] for row in service.client().get("/v1/devices").json()["items"]} == left

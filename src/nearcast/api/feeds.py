@@ -111,7 +111,12 @@ async def _of_key(application: Application, request: Request, key: str) -> Phone
     asker = await run_in_threadpool(application.access.authenticate, key, application.clock.now())
     if asker is None:
         raise Refusal(401, "this is no live API key", _CHALLENGE)
-    asker.require([Role.INGEST])
+    try:
+        asker.require([Role.INGEST])
+    except NotAllowed as error:
+        route = f"{request.method} {request.scope['route'].path}"
+        await run_in_threadpool(application.audit.denied, asker, error, route, application.clock.now())
+        raise
     customer_id = request.query_params.get("customer_id")
     if not customer_id:
         raise NotAllowed("an API key speaks for no customer by itself: name one as ?customer_id=")
