@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from nearcast.domain.campaign import Campaign, CampaignClass
+from nearcast.domain.campaign import Campaign
 from nearcast.domain.case import Case
 from nearcast.domain.customer import Shop
 from nearcast.domain.ids import CampaignId
 from nearcast.domain.policy import PriorityScope
-
-_CLASS_ORDER = (CampaignClass.SERVICE, CampaignClass.LOYALTY, CampaignClass.PROMO)
 
 
 def place_of(case: Case) -> tuple[Any, ...]:
@@ -26,7 +24,7 @@ def place_of(case: Case) -> tuple[Any, ...]:
     whole_mm = float("inf") if candidate.distance_m is None else round(candidate.distance_m * 1000)
     in_shop = case.policy.priorities is PriorityScope.WITHIN_SHOP
     return (
-        _CLASS_ORDER.index(campaign.klass),
+        campaign.klass.place,
         -candidate.shop.rank,
         0 if in_shop else -campaign.priority,
         whole_mm,
@@ -64,7 +62,7 @@ def foreseen(one: Entry, other: Entry, priorities: PriorityScope) -> tuple[Campa
     same_shop = one.shop.id == other.shop.id
     numbers_count = same_shop or priorities is PriorityScope.ACROSS_SHOPS
     steps: list[tuple[DecidedBy, Callable[[Entry], int]]] = [
-        (DecidedBy.KLASS, lambda each: _CLASS_ORDER.index(each.campaign.klass)),
+        (DecidedBy.KLASS, lambda each: each.campaign.klass.place),
         (DecidedBy.RANK, lambda each: -each.shop.rank),
         (DecidedBy.PRIORITY, lambda each: -each.campaign.priority if numbers_count else 0),
     ]

@@ -41,6 +41,11 @@ class CampaignClass(StrEnum):
     LOYALTY = "loyalty"
     PROMO = "promo"
 
+    @property
+    def place(self) -> int:
+        """Where it stands in that order: 0 goes first."""
+        return list(CampaignClass).index(self)
+
 
 class WhenHeld(StrEnum):
     """What becomes of a message that may not go now."""
@@ -133,7 +138,8 @@ class Campaign:
     """`geofence_ids` None means every fence of the shop; window bounds None are open; `active_until` is exclusive.
 
     Who got a message may get the next `re_eligibility_s` seconds later, and on the local day `re_eligibility_days`
-    after that day: 24 hours refuse somebody who came at 8:30 and comes at 8:00 the next day, one day does not.
+    after that day: 24 hours refuse somebody who came at 8:30 and comes at 8:00 the next day, one day does not. Where it
+    `is_fallback` and has lost an opportunity, it gets it after all if the winner's message is cancelled at dispatch.
     """
 
     id: CampaignId
@@ -162,6 +168,7 @@ class Campaign:
     split: Split | None = None
     on_cap: WhenHeld = WhenHeld.DROP
     on_quiet: WhenHeld = WhenHeld.DROP
+    is_fallback: bool = False
 
     def __post_init__(self) -> None:
         if (self.trigger is Trigger.SCHEDULE) and self.schedule is None:
@@ -172,7 +179,7 @@ class Campaign:
     @property
     def precedence(self) -> int:
         """The higher, the sooner its messages leave: by class, then by priority."""
-        rank = list(reversed(CampaignClass)).index(self.klass)
+        rank = len(CampaignClass) - 1 - self.klass.place
         return rank * 2**32 + max(-(2**31), min(self.priority, 2**31 - 1))
 
     def targets(self, geofence_id: GeofenceId, shop_id: ShopId | None) -> bool:

@@ -107,6 +107,8 @@ def decide(
             # another ping's opportunity: decided one after the other it would have met the winner's reservation
             loser = judge(replace(cases[n], facts=after))
         verdicts[n] = _lost(loser, winner.candidate.campaign.id)
+    if winner.outcome is not Outcome.HOLDOUT:
+        _line_up([n for n in sorted(fit, key=lambda n: place_of(cases[n])) if n != best], verdicts)
     return Decision(tuple(verdicts), after, assigned)
 
 
@@ -207,6 +209,14 @@ def _newly_assigned(case: Case) -> tuple[Assignment, ...]:
 def _in_arm(holdout: Holdout, arm: Arm, at: datetime) -> Assignment:
     percent = holdout.percent if arm is Arm.HELD_OUT else 100 - holdout.percent
     return Assignment(experiment=holdout.salt, arm=arm.value, percent=percent, at=at)
+
+
+def _line_up(losers: Sequence[int], verdicts: list[Verdict]) -> None:
+    """Say of the losers that are a fall-back which comes first, should the winner be cancelled at dispatch."""
+    for place, n in enumerate((n for n in losers if verdicts[n].candidate.campaign.is_fallback), start=1):
+        *before, lost = verdicts[n].findings
+        findings = (*before, replace(lost, detail={**lost.detail, "fallback": place}))
+        verdicts[n] = replace(verdicts[n], findings=findings)
 
 
 def _lost(verdict: Verdict, winner: CampaignId | None) -> Verdict:

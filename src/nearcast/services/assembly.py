@@ -194,6 +194,7 @@ class _Assembly:
             holdout=_holdout(shape.holdout, "holdout"),
             on_cap=WhenHeld.DEFER if shape.on_cap == "hold" else WhenHeld.DROP,
             on_quiet=WhenHeld.DEFER if shape.on_quiet == "defer" else WhenHeld.DROP,
+            is_fallback=shape.fallback,
         )
 
     def _schedule(self, shape: CampaignShape) -> Schedule | None:

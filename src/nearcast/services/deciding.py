@@ -106,7 +106,7 @@ def decide_and_keep(
     for key, verdict in zip(named, decision.verdicts, strict=True):
         message = None
         if verdict.outcome in (Outcome.SEND, Outcome.DEFER):
-            message = _message(world, customer_id, key, verdict, now)
+            message = message_of(world, customer_id, key, verdict, now)
             world.keep(message)
             queued.append(message)
         elif verdict.outcome is Outcome.HOLDOUT:
@@ -136,7 +136,8 @@ def distances_m(origin: Position, positions: Iterable[Position]) -> list[float]:
     return found
 
 
-def _message(world: World, customer_id: CustomerId, key: DecisionId, verdict: Verdict, now: datetime) -> Message:
+def message_of(world: World, customer_id: CustomerId, key: DecisionId, verdict: Verdict, now: datetime) -> Message:
+    """The message that a verdict to send, or to send later, comes to; `key` is that of its row in the match log."""
     candidate, campaign = verdict.candidate, verdict.candidate.campaign
     deferred = verdict.outcome is Outcome.DEFER
     reached_at = now + timedelta(seconds=world.tenant.dispatch_delay_s)

@@ -46,7 +46,7 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
         visit_id=message.visit_id,
         message_id=message.id,
         expires_at=message.expires_at,
-        sensitive=_sensitive(world, message, campaign, now),
+        sensitive=sensitive_of(world, message.geofence_id, campaign, message.customer_id, now),
     )
     facts = world.facts(message.customer_id, [campaign.id], now)
     (verdict,) = decide([candidate], facts, world.tenant.policy, now, Gate.DISPATCH).verdicts
@@ -59,10 +59,13 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
     return message.to(MessageStatus.SENDING, sent_at=now, consent_event_ids=verdict.consent_event_ids)
 
 
-def _sensitive(world: World, message: Message, campaign: Campaign, now: datetime) -> Sensitive | None:
-    if message.geofence_id is None:
-        return sensitive_since(world, campaign, message.customer_id, now)
-    geofence = world.geofences.at(message.geofence_id, now)
+def sensitive_of(
+    world: World, geofence_id: GeofenceId | None, campaign: Campaign, customer_id: CustomerId, now: datetime
+) -> Sensitive | None:
+    """The sensitive place that stands in the way of a message about that geofence, or of a run's about none."""
+    if geofence_id is None:
+        return sensitive_since(world, campaign, customer_id, now)
+    geofence = world.geofences.at(geofence_id, now)
     return None if geofence is None else world.sensitive.over(geofence)
 
 

@@ -8,9 +8,10 @@ the moment goes back, and is decided again.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 from nearcast.domain.errors import StoreUnavailable
@@ -18,10 +19,12 @@ from nearcast.domain.ids import MessageId
 from nearcast.domain.message import Message, MessageStatus, next_attempt_at
 from nearcast.services.channel_ports import repeatable_s
 from nearcast.services.delivery import decide_again, settled
+from nearcast.services.fallbacks import fall_back
 from nearcast.services.figures import Figure
 from nearcast.services.ports import Channel, Claim, SendOutcome, UnitOfWork
 from nearcast.services.steps import Steps
 from nearcast.services.working_set import WorkingSet
+from nearcast.services.world import World
 
 _CLAIMED_AT_FIRST = 10  # what a slow channel takes within a lease
 _CLAIMED_AT_MOST, _MARKED_AT_MOST = 200, 50
@@ -160,14 +163,22 @@ class Dispatcher:
             ready = self._leaving(ready, now)
             goes_on = leaving if ready.status is MessageStatus.SENDING else staying
             goes_on.append(replace(claim, message=ready, until=until))
-        marked = self._record(uow, [*leaving, *staying], tried)
+        others = partial(_fall_back, uow, world, staying, now)
+        marked = self._record(uow, [*leaving, *staying], tried, others)
         return [claim for claim in leaving if claim.message.id in marked]
 
-    def _record(self, uow: UnitOfWork, decided: Sequence[Claim], tried: list[Claim]) -> set[MessageId]:
+    def _record(
+        self,
+        uow: UnitOfWork,
+        decided: Sequence[Claim],
+        tried: list[Claim],
+        then: Callable[[Collection[MessageId]], None] = lambda ours: None,
+    ) -> set[MessageId]:
         """Write how those go on that were decided, and what came of those that were tried, and commit; whose claims
-        were not gone.
+        were not gone. `then` is called with these before the commit.
         """
         ours = uow.outbox.proceed([*decided, *tried])
+        then(ours)
         _tell(uow, [claim for claim in (*decided, *tried) if claim.message.id in ours])
         uow.commit()
         tried.clear()
@@ -215,6 +226,19 @@ class Dispatcher:
 def _tell(uow: UnitOfWork, claims: Sequence[Claim]) -> None:
     for claim in claims:
         uow.tell(Figure.MESSAGES, claim.message.channel, claim.message.status.value)
+
+
+def _fall_back(
+    uow: UnitOfWork, world: World, ended: Sequence[Claim], now: datetime, ours: Collection[MessageId]
+) -> None:
+    """Queue what takes the place of the messages that were cancelled by us."""
+    for message in (claim.message for claim in ended if claim.message.id in ours):
+        arms, sends = world.assignments[message.customer_id], world.other_sends[message.customer_id]
+        known_arms, known_sends = len(arms), len(sends)
+        other = fall_back(world, message, now)
+        uow.assignments.append((message.customer_id, each) for each in arms[known_arms:])
+        uow.sends.append((message.customer_id, each) for each in sends[known_sends:])
+        uow.outbox.insert([other] if other is not None else [])
 
 
 def _unended(claims: Sequence[Claim], now: datetime) -> list[Claim]:

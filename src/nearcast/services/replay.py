@@ -38,6 +38,7 @@ from nearcast.services.engine import (
     take_consent,
     visits_end_at,
 )
+from nearcast.services.fallbacks import fall_back
 from nearcast.services.ingest import Door, in_order_of_arrival
 from nearcast.services.instants import EPOCH, as_instant, as_us
 from nearcast.services.ports import Channel, Progress
@@ -260,7 +261,10 @@ class Replay:
                 self.agenda.add(message.not_before, Due.MESSAGE, message.id)
 
     def _dispatch(self, message_id: MessageId) -> None:
+        was_queued = self.world.messages[message_id].status is MessageStatus.QUEUED
         message = dispatch(self.world, self.channel, message_id, self.now)
+        if was_queued and (other := fall_back(self.world, message, self.now)) is not None:
+            self._send([other])
         if message.status is MessageStatus.QUEUED:
             self.agenda.add(max(message.not_before, self.now), Due.MESSAGE, message_id)
 

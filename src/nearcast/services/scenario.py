@@ -228,6 +228,7 @@ class CampaignShape(Shape):
     holdout: HoldoutShape | None = None
     on_cap: Literal["drop", "hold"] = "drop"
     on_quiet: Literal["drop", "defer"] = "drop"
+    fallback: bool = False
 
 
 class PingShape(Shape):

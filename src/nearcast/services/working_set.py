@@ -1,11 +1,12 @@
 """Some customers of a tenant as a world: loaded and locked in one unit of work, and saved in it with what changed."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from nearcast.domain.consent import in_ledger_order
 from nearcast.domain.errors import Overtaken
-from nearcast.domain.ids import CustomerId, MessageId
+from nearcast.domain.ids import CustomerId, DecisionId, MessageId
 from nearcast.domain.message import Message
 from nearcast.domain.track import Track
 from nearcast.services.budgets import OthersShare
@@ -13,7 +14,8 @@ from nearcast.services.engine import visits_end_at
 from nearcast.services.events import events_of
 from nearcast.services.figures import Figure
 from nearcast.services.look_back import look_back
-from nearcast.services.ports import KeptTrack, UnitOfWork
+from nearcast.services.paging import every
+from nearcast.services.ports import KeptTrack, MatchLogFilter, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
 from nearcast.services.terms import Rules
 from nearcast.services.world import World
@@ -69,6 +71,16 @@ class WorkingSet:
             uow.budgets.hold(world.campaigns.limits)
         world.other_budget = OthersShare(uow.budgets, world.campaigns.limits, self._messages.values())
         world.decided_before = lambda asked: asked & self._known.decided
+        world.rows_before = self._rows_with
+
+    def _rows_with(self, customer_id: CustomerId, decision_id: DecisionId) -> list[dict[str, Any]]:
+        """What was decided of a customer together with one decision, that too."""
+        log = self._uow.match_log
+        if (own := log.get(decision_id)) is None:
+            return []
+        at = own["decided_at"]
+        wanted = MatchLogFilter(customer_id=customer_id, since=at, until=at + timedelta(microseconds=1))
+        return list(every(lambda cursor: log.page(wanted, cursor=cursor)))
 
     def save(self) -> None:
         """Write what changed; the commit is the caller's. Overtaken where something had been decided before."""

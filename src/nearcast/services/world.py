@@ -43,13 +43,14 @@ class Tenant:
 @dataclass(slots=True)
 class CampaignBook:
     """Campaigns, found by what triggers them, and what is asked of all of them, worked out once: `caps`, `limits` of
-    budgets, and whether any is part of an experiment.
+    budgets, and whether any is part of an experiment or a fall-back.
     """
 
     by_id: dict[CampaignId, Campaign]
     caps: tuple[FrequencyCap, ...] = field(init=False)
     limits: dict[CampaignId, int] = field(init=False)
     has_experiments: bool = field(init=False)
+    has_fallbacks: bool = field(init=False)
     _by_fence: dict[tuple[Trigger, GeofenceId], list[CampaignId]] = field(default_factory=dict)
     _by_shop: dict[tuple[Trigger, ShopId], list[CampaignId]] = field(default_factory=dict)
 
@@ -58,6 +59,7 @@ class CampaignBook:
         self.caps = tuple(cap for campaign in every for cap in campaign.caps)
         self.limits = {one.id: one.budget_messages for one in every if one.budget_messages is not None}
         self.has_experiments = any(one.holdout or one.split for one in every)
+        self.has_fallbacks = any(one.is_fallback for one in every)
         for campaign in every:
             if campaign.geofence_ids is None:
                 self._by_shop.setdefault((campaign.trigger, campaign.shop_id), []).append(campaign.id)
@@ -76,7 +78,8 @@ class CampaignBook:
 class World:
     """One tenant's state, or a part of it: some customers' and what happened to them since it was loaded.
 
-    `rows` is the match log in the order it was written; `decided_before` says which decisions were written earlier.
+    `rows` is the match log in the order it was written; `decided_before` says which decisions were written earlier, and
+    `rows_before` what was written together with one of them.
     """
 
     tenant: Tenant
@@ -103,6 +106,7 @@ class World:
     accepted: int = 0
     decided: set[DecisionId] = field(default_factory=set)
     decided_before: Callable[[set[DecisionId]], set[DecisionId]] = lambda asked: set()
+    rows_before: Callable[[CustomerId, DecisionId], list[dict[str, Any]]] = lambda customer_id, decision_id: []
     taken_back: set[TransitionKey] = field(default_factory=set)
     last_zones: dict[CustomerId, ZoneInfo] = field(default_factory=dict)
     _budget: Counter[CampaignId] = field(default_factory=Counter)
