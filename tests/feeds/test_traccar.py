@@ -30,6 +30,11 @@ def test_a_fix_of_the_app_with_metres_a_second_and_a_name_of_its_own():
     assert whole(of_app()) == (NOON, *PLACE, 5.0, 3.0, UUID)
 
 
+@pytest.mark.parametrize("uuid", ["", "\0", "\ud800", "x" * 256, ["a"], True])
+def test_a_name_that_no_database_can_keep_is_none(uuid: object):
+    assert whole(of_app(uuid=uuid)) == (NOON, *PLACE, 5.0, 3.0, None)
+
+
 def test_less_than_nothing_means_that_the_phone_does_not_know():
     assert whole(of_app(coords={**COORDS, "speed": -1, "accuracy": -1})) == (NOON, *PLACE, None, None, UUID)
 
