@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event
 from time import monotonic
@@ -71,6 +72,7 @@ from nearcast.services.terms import Terms
 from nearcast.services.vault_keys import open_vault, reseal_index_key
 from nearcast.services.webhook_secrets import WebhookSecrets
 from nearcast.services.webhooks import Webhooks
+from nearcast.services.zone_data import edition_of_zones
 from nearcast.settings import Settings, SettingsError, read_settings
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, refuse_newer, upgrade
@@ -293,7 +295,16 @@ def examined() -> Iterator[Check]:
     with closing(SqlStore(said.database_url)) as store:
         now = SystemClock().now()
         data_keys = said.data_keys
-        yield from examine(store, now, head=head_revision(), channels=channels, data_keys=data_keys)
+        free_bytes, zones_of = disk_usage(store.folder).free, edition_of_zones()
+        yield from examine(
+            store,
+            now,
+            head=head_revision(),
+            channels=channels,
+            data_keys=data_keys,
+            free_bytes=free_bytes,
+            zones=zones_of,
+        )
 
 
 def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str], None]) -> None:

@@ -60,10 +60,11 @@ def run(
     beside: Sequence[Part] = (),
     shutdown_s: float = 20.0,
 ) -> None:
-    """Serve on `listening`, without the role `api` health and figures alone, or without it only work, until told to end.
-    Then `/readyz` says so, no connection is taken
-    any more, requests are answered, loops finish the step in hand and give back what is leased to them: all of that
-    within `shutdown_s`, of which each half is left to the requests and to the loops.
+    """Serve on `listening`, without the role `api` health and figures alone, without it only work, until told to end.
+
+    Then `/readyz` says so, no connection is taken any more, requests are answered, loops finish the step in hand and
+    give back what is leased to them: all of that within `shutdown_s`, of which each half is left to the requests and to
+    the loops.
     """
     worker = Worker(application, set(roles) - {"api"})
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence

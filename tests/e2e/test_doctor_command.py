@@ -25,8 +25,10 @@ def test_the_doctor_finds_a_good_database_good(run: Run) -> None:
         "clock",
         "tenants",
         "time zones",
+        "disk",
         "index",
         "backlog",
+        "webhooks",
         "channels",
         "keys",
         "addresses",
@@ -51,6 +53,7 @@ def test_the_doctor_names_what_is_wrong(sqlite: str, run: Run, database: str) ->
         "schema": f"at revision 0000, and this nearcast needs {head_revision()}: nearcast migrate",
         "tenants": "not known before the schema is right",
         "backlog": "not known before the schema is right",
+        "webhooks": "not known before the schema is right",
         "keys": "not known before the schema is right",
         "addresses": "not known before the schema is right",
     }
@@ -65,6 +68,7 @@ def test_the_doctor_sees_that_the_database_is_away_and_says_it_once(tmp_path: Pa
         "clock": "not known before the database is right",
         "tenants": "not known before the schema is right",
         "backlog": "not known before the schema is right",
+        "webhooks": "not known before the schema is right",
         "keys": "not known before the schema is right",
         "addresses": "not known before the schema is right",
     }

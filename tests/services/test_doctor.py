@@ -11,9 +11,10 @@ import pytest
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import TenantId
-from nearcast.services.doctor import Check, examine
+from nearcast.services.doctor import GIB, Check, examine
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
+from nearcast.services.waiting import Waiting
 
 NOW = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
 HEAD = "0007"
@@ -25,11 +26,12 @@ class Patient:
 
     schema: str | None = HEAD
     clock: datetime = NOW
-    waiting: dict[int, int] = field(default_factory=dict)
+    pings: dict[int, int] = field(default_factory=dict)
     keys: dict[str, Sequence[datetime | None]] = field(default_factory=lambda: {"default": [None]})
     secrets: dict[str, str] = field(default_factory=dict)
     falls_ill: Exception | None = None
     open: list[str] | None = None
+    dead: int = 0
 
     def secret(self, name: str, made: str, at: datetime) -> str:
         return self.secrets.setdefault(name, made)
@@ -42,6 +44,9 @@ class Patient:
             raise self.falls_ill
         return StoreInfo(product="a database", schema=self.schema, now=self.clock)
 
+    def waiting(self) -> Waiting:
+        return Waiting(pings={}, messages=0, events=1, dead_events=self.dead)
+
     def open_tables(self) -> list[str] | None:
         return self.open
 
@@ -51,9 +56,7 @@ class Patient:
     @contextmanager
     def reading(self, tenant_id: str) -> Iterator[Any]:
         keys = [_key(ended) for ended in self.keys[tenant_id]]
-        yield SimpleNamespace(
-            pings=SimpleNamespace(waiting=lambda: self.waiting), keys=SimpleNamespace(all=lambda: keys)
-        )
+        yield SimpleNamespace(pings=SimpleNamespace(waiting=lambda: self.pings), keys=SimpleNamespace(all=lambda: keys))
 
 
 def _key(expires_at: datetime | None) -> ApiKey:
@@ -69,8 +72,9 @@ def _key(expires_at: datetime | None) -> ApiKey:
     )
 
 
-def examined(patient: Any, *data_keys: str) -> list[Check]:
-    return list(examine(patient, NOW, head=HEAD, channels="none", data_keys=data_keys))
+def examined(patient: Any, *data_keys: str, free_bytes: int = GIB, zones: str = "2026a") -> list[Check]:
+    made = examine(patient, NOW, head=HEAD, channels="none", data_keys=data_keys, free_bytes=free_bytes, zones=zones)
+    return list(made)
 
 
 def wrong(patient: Patient) -> dict[str, str]:
@@ -101,8 +105,8 @@ def test_another_schema_is_named_and_nothing_is_read_by_it(schema: str | None, s
 
 
 def test_a_long_backlog_asks_for_a_worker() -> None:
-    assert wrong(Patient(waiting={0: 5_000, 3: 4_999})) == {}
-    assert "10,000 pings wait for a worker: is one running?" in wrong(Patient(waiting={0: 5_000, 3: 5_000}))["backlog"]
+    assert wrong(Patient(pings={0: 5_000, 3: 4_999})) == {}
+    assert "10,000 pings wait for a worker: is one running?" in wrong(Patient(pings={0: 5_000, 3: 5_000}))["backlog"]
 
 
 def test_a_table_that_row_security_does_not_cover_is_named() -> None:
@@ -131,7 +135,7 @@ def test_whoever_has_no_live_key_is_named(keys: dict[str, Sequence[datetime | No
 )
 def test_what_cannot_be_looked_at_has_failed_and_the_rest_is_looked_at(illness: Exception, said: str) -> None:
     found = wrong(Patient(falls_ill=illness))
-    assert list(found) == ["database", "schema", "clock", "tenants", "backlog", "keys", "addresses"]
+    assert list(found) == ["database", "schema", "clock", "tenants", "backlog", "webhooks", "keys", "addresses"]
     assert found["database"].startswith(said)
     assert found["clock"] == "not known before the database is right"
     assert "52.52" not in str(found)
@@ -149,3 +153,24 @@ def test_another_key_than_the_one_that_sealed_is_found() -> None:
     check = examined(patient, "the key of another installation " * 2)[-1]
     assert not check.ok
     assert "NEARCAST_DATA_KEY does not hold" in check.detail
+
+
+def test_events_that_no_webhook_took_are_found() -> None:
+    assert wrong(Patient(dead=2)) == {
+        "webhooks": "2 events were not taken: GET /v1/webhooks/ID/deliveries?status=dead",
+    }
+
+
+@pytest.mark.parametrize(("free_bytes", "is_wrong"), [(GIB, False), (GIB - 1, True)])
+def test_a_disk_that_is_nearly_full_is_found(free_bytes: int, is_wrong: bool) -> None:
+    found = [check.name for check in examined(Patient(), free_bytes=free_bytes) if not check.ok]
+    assert found == (["disk"] if is_wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("zones", "is_wrong"), [("2026.1", False), ("2024a", False), ("2023d", True), ("an edition", False)]
+)
+def test_time_zones_of_years_ago_are_found(zones: str, is_wrong: bool) -> None:
+    found = {check.name: check.detail for check in examined(Patient(), zones=zones) if not check.ok}
+    assert list(found) == (["time zones"] if is_wrong else [])
+    assert not is_wrong or zones in found["time zones"]

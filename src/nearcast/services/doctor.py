@@ -16,9 +16,11 @@ from nearcast.geo.matcher import FenceIndex
 from nearcast.geo.zones import zone_at
 from nearcast.services.ports import Store
 from nearcast.services.vault_keys import open_vault
+from nearcast.services.zone_data import is_recent
 
 _MOST_SKEW = timedelta(seconds=2)
 _LONGEST_BACKLOG = 10_000
+GIB = 1 << 30
 Answer: TypeAlias = tuple[bool, str]
 
 
@@ -32,19 +34,29 @@ class Check:
 
 
 def examine(
-    store: Store, now: datetime, *, head: str | None, channels: str, data_keys: Sequence[str]
+    store: Store,
+    now: datetime,
+    *,
+    head: str | None,
+    channels: str,
+    data_keys: Sequence[str],
+    free_bytes: int,
+    zones: str,
 ) -> Iterator[Check]:
     """Every check in order; one that cannot be made has failed. `head` is the schema that this nearcast needs,
-    `data_keys` are the keys of addresses that it was given.
+    `data_keys` are the keys of addresses that it was given, `free_bytes` what is left on the disk that it writes to,
+    `zones` the edition of time zones that it goes by.
     """
     checks: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
         ("database", "", lambda: (True, store.about().product)),
         ("schema", "database", lambda: _schema(store, head)),
         ("clock", "database", lambda: _clock(store, now)),
         ("tenants", "schema", lambda: _tenants_apart(store)),
-        ("time zones", "", _time_zones),
+        ("time zones", "", lambda: _time_zones(zones, now)),
+        ("disk", "", lambda: _disk(free_bytes)),
         ("index", "", _index),
         ("backlog", "schema", lambda: _backlog(store)),
+        ("webhooks", "schema", lambda: _webhooks(store)),
         ("channels", "", lambda: (True, channels)),
         ("keys", "schema", lambda: _keys(store, now)),
         ("addresses", "schema", lambda: _addresses(store, data_keys, now)),
@@ -120,11 +132,28 @@ def _has_key(store: Store, tenant_id: TenantId, now: datetime) -> bool:
         return any(key.is_live(now) for key in uow.keys.all())
 
 
-def _time_zones() -> Answer:
+def _time_zones(edition: str, now: datetime) -> Answer:
     berlin = Position(52.52, 13.405)
     summer = datetime(2026, 7, 1, 12, tzinfo=zone("Europe/Berlin")).utcoffset()
     ok = zone_at(berlin) == "Europe/Berlin" and summer == timedelta(hours=2)
-    return ok, "the zone of a place and its summer time are known" if ok else "Berlin in July is not at +02:00"
+    if not ok:
+        return False, "Berlin in July is not at +02:00"
+    said = f"the zone of a place and its summer time are known, by {edition}"
+    is_new = is_recent(edition, now)
+    return is_new, said if is_new else f"{said}: bring the machine's tzdata up to date, laws have changed since"
+
+
+def _disk(free_bytes: int) -> Answer:
+    said = f"{free_bytes / GIB:.1f} GiB are free"
+    return free_bytes >= GIB, said if free_bytes >= GIB else f"{said}: what is accepted could not be kept for long"
+
+
+def _webhooks(store: Store) -> Answer:
+    waiting = store.waiting()
+    if waiting.dead_events:
+        dead = "event was" if waiting.dead_events == 1 else "events were"
+        return False, f"{waiting.dead_events:,} {dead} not taken: GET /v1/webhooks/ID/deliveries?status=dead"
+    return True, f"{waiting.events:,} {'event waits' if waiting.events == 1 else 'events wait'}, and none is dead"
 
 
 def _index() -> Answer:

@@ -3,6 +3,7 @@
 from copy import copy
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Select, delete, func, select
@@ -166,6 +167,13 @@ class SqlStore:
     def is_shared(self) -> bool:
         """Whether other machines may work on it, too."""
         return is_shared(self.engine)
+
+    @property
+    def folder(self) -> Path:
+        """The folder on this machine that it writes to: that of a file, else the one we are in."""
+        file = None if self.is_shared else self.engine.url.database
+        here = Path.cwd() if file is None else Path(file).absolute().parent
+        return next(folder for folder in (here, *here.parents) if folder.exists())
 
     def database_now(self) -> datetime:
         """The time by the database's own clock."""
