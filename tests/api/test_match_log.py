@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -278,10 +279,11 @@ def test_no_cell_of_a_csv_is_a_formula(sqlite_service: Service):
     assert cells == {"'=1+1", "'+1", "'-1", "'@a", "'\tb", 'a,"b"\r\nc', "plain"}
 
 
-def write_rows(service: Service, *customers: str) -> None:
+def write_rows(service: Service, *customers: str, days: int = 0) -> None:
     """Rows like the one there is, of other customers."""
     with service.store.writing(TenantId("t1")) as uow:
         row = uow.match_log.page().items[-1]
+        row |= {"decided_at": row["decided_at"] + timedelta(days=days)}
         uow.match_log.append({**row, "decision_id": f"of {each}", "customer_id": each} for each in customers)
         uow.commit()
 
@@ -294,7 +296,7 @@ def test_a_download_is_all_that_was_decided_when_it_began(service: Service, newe
     asker = Principal(tenant_id=TenantId("t1"), key_id="k", role=Role.ANALYST)
     parts = service.app.decisions.every(asker, Wanted(), cursor=None, newest_first=newest_first)
     first = next(parts)
-    write_rows(service, "late")
+    write_rows(service, "late", days=1)
     rows = [*first, *(row for part in parts for row in part)]
     assert len(first) == 1_000
     assert sorted(row["customer_id"] for row in rows) == ["ada", "ada", "bob", *customers]

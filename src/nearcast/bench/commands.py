@@ -102,6 +102,27 @@ def dispatch(
     print(as_json(found))
 
 
+@bench.command("plans")
+def plans(
+    customers: Annotated[int, typer.Option(min=1, max=1_000_000)] = 100_000,
+    queued: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Messages that wait, one of each customer.")
+    ] = 100_000,
+    log_rows: Annotated[int, typer.Option(min=0, max=100_000_000, help="Decisions of the year before.")] = 5_000_000,
+    url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
+) -> None:
+    """How PostgreSQL answers what workers, dispatchers and people ask: how fast, and through which indexes.
+
+    The server is started where it is installed and no URL is given; there the login must be a superuser.
+    """
+    from nearcast.bench.plans import bench_plans
+    from nearcast.services.report import as_json
+
+    print(
+        as_json(bench_plans(customers=customers, queued=min(queued, customers), log_rows=log_rows, url=url, say=_say))
+    )
+
+
 def _numbers(said: str, place: str) -> list[int]:
     from nearcast.domain.errors import InvalidInput
 

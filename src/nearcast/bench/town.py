@@ -33,18 +33,30 @@ _RADIUS_M, _ACCURACY_M = 60.0, 10.0
 _LONG_AGO = NOON - timedelta(days=400)
 _AT_ONCE = 1_000
 
-# decisions of everybody, and of a hundred thousand others, in the year before
+# decisions of everybody, and of a hundred thousand others, in the year before: for each campaign and customer a few of
+# every outcome, and one reason that hardly ever was decisive
 _FILL_LOG: LiteralString = """
 INSERT INTO match_log (tenant_id, decision_id, customer_id, campaign_id, geofence_id, shop_id, trigger, at, decided_at,
-    outcome, reason, reasons, detail, expires_at, tz_used, tz_source, would_have_sent)
-SELECT %(tenant)s, gen_random_uuid()::text, 'c' || n %% 100000, 'campaign-' || n %% %(fences)s,
-    'fence-' || n %% %(fences)s, 'shop-' || n %% %(fences)s, 'enter', at, at,
-    'suppress', why, '["' || why || '"]', %(detail)s, at + interval '20 minutes', 'Europe/Berlin', 'ping_location',
-    false
+    outcome, reason, reasons, detail, expires_at, tz_used, tz_source, would_have_sent, message_id)
+SELECT %(tenant)s, gen_random_uuid()::text, 'c' || n %% 100000, 'campaign-' || place, 'fence-' || place,
+    'shop-' || place, 'enter', at, at, outcome, why, CASE WHEN why IS NULL THEN '[]' ELSE '["' || why || '"]' END,
+    %(detail)s, at + interval '20 minutes', 'Europe/Berlin', 'ping_location', outcome = 'holdout',
+    CASE WHEN outcome = 'send' THEN gen_random_uuid()::text END
 FROM generate_series(1, %(rows)s) AS n,
-    LATERAL (SELECT %(since)s + n * (interval '365 days' / %(rows)s) AS at,
-        (ARRAY['cap_min_gap', 'quiet_hours', 'fence_cooldown', 'shop_closed', 'cap_calendar'])[1 + n %% 5] AS why
-    ) AS made
+    LATERAL (SELECT %(since)s + n * (interval '365 days' / %(rows)s) AS at, (n + n / 100000) %% %(fences)s AS place,
+        (hashint8(n) & 1048575) %% 1000 AS lot) AS drawn,
+    LATERAL (SELECT CASE WHEN lot < 30 THEN 'send' WHEN lot < 35 THEN 'holdout' WHEN lot < 85 THEN 'defer'
+        ELSE 'suppress' END AS outcome) AS decided,
+    LATERAL (SELECT CASE outcome WHEN 'send' THEN NULL WHEN 'holdout' THEN 'holdout_global' WHEN 'defer' THEN
+        'quiet_hours' ELSE CASE WHEN n %% 50000 = 7 THEN 'sensitive_location' ELSE (ARRAY['cap_min_gap', 'quiet_hours',
+        'fence_cooldown', 'shop_closed', 'cap_calendar'])[1 + lot %% 5] END END AS why) AS made
+"""
+_FILL_SENT: LiteralString = """
+INSERT INTO message (tenant_id, id, decision_id, customer_id, campaign_id, shop_id, geofence_id, channel, text, status,
+    queued_at, not_before, expires_at, is_deferred, sent_at, attempt)
+SELECT tenant_id, message_id, decision_id, customer_id, campaign_id, shop_id, geofence_id, 'sms', '',
+    CASE WHEN seq %% 10 = 0 THEN 'failed' ELSE 'delivered' END, at, at, expires_at, false, at + interval '1 second', 1
+FROM match_log WHERE tenant_id = %(tenant)s AND outcome = 'send' ORDER BY seq
 """
 _DETAIL = (
     '{"location_consent":{"status":"live","event_ids":["e-1"]},"ping_age":{"age_s":1.0,"max_age_s":300},'
@@ -80,6 +92,13 @@ def build(url: str, *, customers: int, log_rows: int) -> None:
         if log_rows:
             connection.execute(_FILL_LOG, {**said, "since": NOON - timedelta(days=366)})
         connection.execute("VACUUM ANALYZE")
+
+
+def remember_sent(url: str) -> None:
+    """A message each for the decisions in the log that sent one."""
+    with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute(_FILL_SENT, {"tenant": TENANT})
+        connection.execute("VACUUM ANALYZE message")
 
 
 def queue_messages(url: str, count: int) -> None:

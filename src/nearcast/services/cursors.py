@@ -9,7 +9,7 @@ import hmac
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import TenantId
 
-_HALF = 8  # bytes
+_HALF = 16  # bytes
 _ROUNDS = 4
 _DIGITS = 4 * _HALF
 

@@ -141,13 +141,23 @@ match_log = Table(
     Column("winner_campaign_id", Id),
     Column("message_id", Id),
     UniqueConstraint("tenant_id", "decision_id"),
-    Index(None, "tenant_id", "seq"),
-    Index(None, "tenant_id", "campaign_id", "seq"),
-    Index(None, "tenant_id", "shop_id", "seq"),
-    Index(None, "tenant_id", "customer_id", "seq"),
-    Index(None, "tenant_id", "outcome", "seq"),
-    Index(None, "tenant_id", "reason", "seq"),
-    Index(None, "tenant_id", "decided_at"),
+    Index("ix_match_log_at", "tenant_id", "decided_at", "seq"),
+    # what the rows of a campaign, a shop or a fence are asked for besides is answered without reading them
+    Index("ix_match_log_campaign", "tenant_id", "campaign_id", "decided_at", "seq", "outcome", "reason"),
+    Index("ix_match_log_shop", "tenant_id", "shop_id", "decided_at", "seq", "outcome", "reason"),
+    Index("ix_match_log_customer", "tenant_id", "customer_id", "decided_at", "seq"),
+    Index(
+        "ix_match_log_geofence",
+        *("tenant_id", "geofence_id", "decided_at", "seq", "campaign_id", "shop_id", "outcome", "reason"),
+    ),
+    Index("ix_match_log_reason", "tenant_id", "reason", "decided_at", "seq"),
+)
+_NOT_SUPPRESSED = text("outcome <> 'suppress'")  # what is suppressed is most of all, and found without an index
+Index(
+    "ix_match_log_outcome",
+    *(match_log.c[name] for name in ("tenant_id", "outcome", "decided_at", "seq")),
+    sqlite_where=_NOT_SUPPRESSED,
+    postgresql_where=_NOT_SUPPRESSED,
 )
 message = Table(
     "message",
