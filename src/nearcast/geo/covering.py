@@ -12,8 +12,8 @@ _SLACK_M = 1.0
 
 
 def covering_circle(geofence: Geofence) -> Circle:
-    """The circle itself, or one round an area: its centre is that of the smallest circle in degrees, its radius reaches
-    every edge. It is no smaller than it must be, and may be some larger away from the equator.
+    """The circle itself, or one round an area of at most some hundred kilometres: its centre is that of the smallest
+    circle in degrees, its radius reaches every edge. Away from the equator it may be some larger than it must be.
     """
     boundary = geofence.boundary
     if isinstance(boundary, Circle):
