@@ -1,7 +1,7 @@
 """`nearcast keys`: who may ask the service."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.audit_ports import COMMAND_LINE
+
+if TYPE_CHECKING:
+    from nearcast.services.access import NewKey
 
 keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list, rotate and revoke API keys.")
 
@@ -27,7 +30,6 @@ def create_key(
 ) -> None:
     """Make an API key, and its tenant where that is new. The key is shown once."""
     from nearcast.services.access import Role
-    from nearcast.services.report import as_json as dumped
 
     if role not in tuple(Role):
         raise InvalidInput(f"{role!r} is none of {', '.join(Role)}", place="--role")
@@ -42,7 +44,7 @@ def create_key(
             )
         except InvalidInput as error:
             raise InvalidInput(error.message, place="--shop") from None
-    print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
+    _show(made, as_json=as_json)
 
 
 @keys.command("list")
@@ -67,12 +69,10 @@ def rotate_key(
     as_json: AsJson = False,
 ) -> None:
     """Give a key another secret. It is shown once; the one before goes on for a day, or as long as you say."""
-    from nearcast.services.report import as_json as dumped
-
     with live_service() as live:
         tenant_id, overlap = known_tenant(live, tenant), timedelta(seconds=overlap_s)
         made = live.access.rotate(tenant_id, key_id, live.clock.now(), by=COMMAND_LINE, overlap=overlap)
-    print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)
+    _show(made, as_json=as_json)
 
 
 @keys.command("rotate-data")
@@ -95,3 +95,10 @@ def revoke_key(
     with live_service() as live:
         live.access.revoke(known_tenant(live, tenant), key_id, live.clock.now(), by=COMMAND_LINE)
     print("revoked")
+
+
+def _show(made: "NewKey", *, as_json: bool) -> None:
+    """A key, this once."""
+    from nearcast.services.report import as_json as dumped
+
+    print(dumped({"id": made.id, "key": made.key, "role": made.role.value}) if as_json else made.key)

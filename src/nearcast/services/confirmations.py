@@ -16,7 +16,7 @@ from nearcast.services.access import Principal, hash_of
 from nearcast.services.audit_ports import Actor
 from nearcast.services.auditing import of_customer, recorded
 from nearcast.services.consent_lines import named
-from nearcast.services.customers import known
+from nearcast.services.customers import known, subject_of
 from nearcast.services.ledger_ports import Confirmation, LedgerLine
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.report import rfc3339
@@ -55,7 +55,7 @@ class Confirmations:
                 raise Conflict("this line is no grant that waits to be confirmed")
             asked = Confirmation(
                 token_sha256=hash_of(secret),
-                subject=uow.customers.subjects([customer_id])[customer_id],
+                subject=subject_of(uow, customer_id),
                 event_id=event_id,
                 sent_at=now,
                 expires_at=now + _VALID_FOR,

@@ -8,7 +8,7 @@ from nearcast.domain.consent import ConsentEvent, ConsentState, consent_state, i
 from nearcast.services.access import Principal
 from nearcast.services.auditing import recorded
 from nearcast.services.consent_lines import ConsentDocument, ledger_line, named
-from nearcast.services.customers import known
+from nearcast.services.customers import known, subject_of
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Store
 from nearcast.services.taken_lines import take_line
@@ -43,7 +43,7 @@ class Consents:
             said = said.provable()
         with self._store.reading(asker.tenant_id) as uow:
             customer_id = known(uow, key)
-            subject = uow.customers.subjects([customer_id])[customer_id]
+            subject = subject_of(uow, customer_id)
         line = ledger_line(asker.tenant_id, customer_id, said, now)
         line = named(line, asker.tenant_id, subject, actor_id=asker.key_id)
         told = recorded(asker.actor, line, subject, now)

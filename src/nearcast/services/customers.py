@@ -22,7 +22,7 @@ from nearcast.services.prior_sends import prior_send
 from nearcast.services.quiet_hours import customers_quiet_hours
 from nearcast.services.scalars import Day, Instant
 from nearcast.services.scenario import QuietWindowShape, SendShape, Shape
-from nearcast.services.suppressing import suppress
+from nearcast.services.suppressing import suppress, suppressed_on
 from nearcast.services.terms import Terms
 from nearcast.services.texts import ChannelName, KeptId, LanguageTag, Printable, ZoneName
 from nearcast.services.working_set import WorkingSet
@@ -135,7 +135,7 @@ class Customers:
         with self._store.reading(asker.tenant_id) as uow:
             customer_id = known(uow, key)
             contacts = self._contacts.read(uow, asker.tenant_id, [customer_id]).get(customer_id, [])
-            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            listed = suppressed_on(uow, customer_id)
             return KnownCustomer(customer_id, uow.customers.get(customer_id) or {}, contacts, listed)
 
     def put(
@@ -159,7 +159,7 @@ class Customers:
                 if suppress(uow, working, key, channel, now) is not None:
                     _tell(uow, asker, "suppressed", key, now, channel=channel)
             working.save()
-            suppressed = uow.suppressions.of([key]).get(key, frozenset())
+            suppressed = suppressed_on(uow, key)
             written = KnownCustomer(key, doc, addresses, suppressed, is_new=is_first)
             asker.keep(uow, written)
             uow.commit()
@@ -178,7 +178,7 @@ class Customers:
             if cancelled is not None:
                 _tell(uow, asker, "suppressed", customer_id, now, channel=channel)
             working.save()
-            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            listed = suppressed_on(uow, customer_id)
             done = listed, None if cancelled is None else len(cancelled)
             asker.keep(uow, done)
             uow.commit()
@@ -194,7 +194,7 @@ class Customers:
             if not uow.suppressions.remove(customer_id, channel):
                 raise NotFound(f"customer {key!r} does not stand on the suppression list of {channel}")
             _tell(uow, asker, "unsuppressed", customer_id, now, channel=channel, reason=reason)
-            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+            listed = suppressed_on(uow, customer_id)
             asker.keep(uow, listed)
             uow.commit()
         return listed
@@ -226,12 +226,16 @@ def known(uow: UnitOfWork, key: str) -> CustomerId:
     return CustomerId(key)
 
 
+def subject_of(uow: UnitOfWork, customer_id: CustomerId) -> str:
+    """The name by which figures and the ledger know a customer who is there."""
+    return uow.customers.subjects([customer_id])[customer_id]
+
+
 def _tell(
     uow: UnitOfWork, asker: Principal, action: str, customer_id: CustomerId, now: datetime, **detail: str
 ) -> None:
     """Write into the audit trail what was done to a customer."""
-    subject = uow.customers.subjects([customer_id])[customer_id]
-    uow.audit.append(of_customer(asker.actor, action, subject, now, detail or None))
+    uow.audit.append(of_customer(asker.actor, action, subject_of(uow, customer_id), now, detail or None))
 
 
 def whole(doc: Mapping[str, Any]) -> dict[str, Any]:

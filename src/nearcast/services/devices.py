@@ -14,7 +14,7 @@ from nearcast.domain.errors import NotFound, StoreUnavailable
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.access import Principal, hash_of
 from nearcast.services.audit_ports import AuditEntry
-from nearcast.services.customers import known
+from nearcast.services.customers import known, subject_of
 from nearcast.services.device_ports import Device
 from nearcast.services.ports import Page, Store
 
@@ -71,7 +71,7 @@ class Devices:
                 created_at=now,
             )
             uow.devices.insert(made)
-            subject = uow.customers.subjects([customer_id])[customer_id]
+            subject = subject_of(uow, customer_id)
             uow.audit.append(_entry(asker, "created", device_id, now, subject=subject, feed=feed))
             uow.commit()
         whole = f"{device_id}.{token}"
@@ -97,7 +97,7 @@ class Devices:
             ended = uow.devices.revoke(device_id, now)
             if ended is None:
                 raise NotFound(f"there is no live device {device_id!r}")
-            subject = uow.customers.subjects([ended.customer_id])[ended.customer_id]
+            subject = subject_of(uow, ended.customer_id)
             uow.audit.append(_entry(asker, "revoked", device_id, now, subject=subject))
             asker.keep(uow, None)
             uow.commit()

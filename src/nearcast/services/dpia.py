@@ -9,6 +9,7 @@ from typing import Any
 from nearcast.services.processing import NOT_STATED, Configuration, Installation, kept_for, security_measures
 from nearcast.services.report import rfc3339
 from nearcast.services.retention import Keep
+from nearcast.services.scenario import PingRulesShape, PresenceShape
 
 _NONE = "none set"
 
@@ -65,11 +66,16 @@ def _radius_m(feature: Any) -> float | None:
 
 
 def _minimisation(found: Configuration) -> str:
-    accuracy, age = found.rule("ping_rules", "max_accuracy_m"), found.rule("ping_rules", "max_age_s")
+    rules = _ping_rules(found)
     return (
-        f"positions less accurate than {accuracy or 75:g} m or older than {age or 300:g} s send nothing;"
+        f"positions less accurate than {rules.max_accuracy_m:g} m or older than {rules.max_age_s:g} s send nothing;"
         " without consent none is stored"
     )
+
+
+def _ping_rules(found: Configuration) -> PingRulesShape:
+    said = {name: found.rule("ping_rules", name) for name in PingRulesShape.model_fields}
+    return PingRulesShape.model_validate({name: value for name, value in said.items() if value is not None})
 
 
 def _caps(found: Configuration) -> list[str]:
@@ -93,14 +99,14 @@ def _of_jurisdictions(said: Any) -> list[str]:
 
 
 def _risks(found: Configuration) -> list[dict[str, Any]]:
-    accuracy, holdout = found.rule("ping_rules", "max_accuracy_m"), found.rule("policy", "holdout")
+    profile, holdout = found.rule("presence", "profile") or PresenceShape().profile, found.rule("policy", "holdout")
     held = f"{holdout['percent']:g} % of all customers" if holdout else "nobody by the tenant's rules"
     measures = {
         "somebody is followed who did not agree to it": "a position without consent is refused at the door",
         "somebody gets offers who did not agree to them": "consent is looked at when a message is queued, and again"
         " just before it is sent; a suppressed address gets nothing",
-        "a position is taken for a visit that was none": f"accuracy of at most {accuracy or 75:g} m, two thresholds,"
-        f" presence profile {found.rule('presence', 'profile') or 'robust'}",
+        "a position is taken for a visit that was none": "accuracy of at most"
+        f" {_ping_rules(found).max_accuracy_m:g} m, two thresholds, presence profile {profile}",
         "a visit to a sensitive place becomes known": "geofences over places on the deny list are refused, and nothing"
         " is sent there; which places are on it is the controller's to complete",
         "movements of one person are put together by a shop": "owners see pseudonyms that hold for one shop and a day",

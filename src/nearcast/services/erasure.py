@@ -10,7 +10,7 @@ from nearcast.domain.message import MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.services.access import Principal
 from nearcast.services.auditing import of_customer
-from nearcast.services.customers import known
+from nearcast.services.customers import known, subject_of
 from nearcast.services.ports import Store
 from nearcast.services.terms import Terms
 from nearcast.services.working_set import WorkingSet
@@ -58,7 +58,7 @@ class Erasure:
         with self._store.writing(asker.tenant_id) as uow:
             working = WorkingSet(uow, self._terms.of(asker.tenant_id), [customer_id])
             known(uow, key)
-            subject = uow.customers.subjects([customer_id])[customer_id]
+            subject = subject_of(uow, customer_id)
             queued = working.world.queued(customer_id)
             for message in queued:
                 ended = message.to(MessageStatus.CANCELLED, reason=Reason.CANCELLED_CONSENT, freed_at=now)

@@ -15,12 +15,13 @@ from nearcast.services.audit_ports import COMMAND_LINE, Actor
 from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import line_row, link_row
 from nearcast.services.consents import shown_states
-from nearcast.services.customers import known
+from nearcast.services.customers import known, subject_of
 from nearcast.services.evidence_page import as_page
 from nearcast.services.ledger_ports import Chain
 from nearcast.services.ports import Store
 from nearcast.services.report import as_json, write_text
 from nearcast.services.scalars import parse_instant
+from nearcast.services.suppressing import suppressed_on
 
 YEARS_KEPT = 5
 """From the grant, and from each use again (§ 7a UWG)."""
@@ -39,8 +40,8 @@ class Evidence:
         """
         with self._store.reading(tenant_id) as uow:
             customer_id = known(uow, key)
-            listed = uow.suppressions.of([customer_id]).get(customer_id, frozenset())
-            subject = uow.customers.subjects([customer_id])[customer_id]
+            listed = suppressed_on(uow, customer_id)
+            subject = subject_of(uow, customer_id)
             lines = uow.consents.lines(customer_id)
             chains = list(uow.consents.chains(subject))
             messages = uow.outbox.of([customer_id]).get(customer_id, [])

@@ -13,6 +13,7 @@ from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentStat
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.consent_lines import ConsentDocument, NoticeShape, ledger_line, named
+from nearcast.services.customers import subject_of
 from nearcast.services.devices import NewDevice
 from nearcast.services.notices import Notice, language_of, notice
 from nearcast.services.ports import Store, UnitOfWork
@@ -110,7 +111,7 @@ class Onboarding:
             lawful_basis="consent" if is_given else None,
         )
         line = ledger_line(link.tenant_id, customer_id, said, now)
-        subject = uow.customers.subjects([customer_id])[customer_id]
+        subject = subject_of(uow, customer_id)
         take_line(uow, self._terms.of(link.tenant_id), named(line, link.tenant_id, subject, actor_id=_ACTOR), now)
 
     def _opened(self, link: str, now: datetime) -> _Link:

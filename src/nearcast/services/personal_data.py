@@ -11,12 +11,13 @@ from nearcast.services.audit_ports import Actor
 from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import line_row
 from nearcast.services.contacts import Contacts
-from nearcast.services.customers import known, whole
+from nearcast.services.customers import known, subject_of, whole
 from nearcast.services.device_ports import Device
 from nearcast.services.event_ports import Delivery
 from nearcast.services.paging import every
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
+from nearcast.services.suppressing import suppressed_on
 
 _AT_ONCE = 1_000
 
@@ -43,9 +44,9 @@ class PersonalData:
         contacts = self._contacts.read(uow, tenant_id, [customer_id]).get(customer_id, [])
         kept = uow.tracks.load([customer_id]).get(customer_id)
         return {
-            "subject": uow.customers.subjects([customer_id])[customer_id],
+            "subject": subject_of(uow, customer_id),
             "customer": {"id": customer_id, **whole(uow.customers.get(customer_id) or {}), "contacts": contacts},
-            "suppressed": sorted(uow.suppressions.of([customer_id]).get(customer_id, ())),
+            "suppressed": sorted(suppressed_on(uow, customer_id)),
             "consents": [line_row(line) for line in uow.consents.lines(customer_id)],
             "devices": [_device_row(device) for device in uow.devices.of(customer_id)],
             "decisions": list(_decisions(uow, customer_id)),

@@ -9,17 +9,20 @@ from typing import Any
 _STYLE = (
     "body{font:11pt/1.4 serif;max-width:46em;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse;width:100%}td,th{border:1px solid #888;padding:.2em .5em;text-align:left;"
-    "vertical-align:top}h1,h2,h3{font-family:sans-serif}@media print{body{margin:0}}"
+    "vertical-align:top;overflow-wrap:anywhere}h1,h2,h3{font-family:sans-serif}@media print{body{margin:0}}"
 )
 _DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A heading of `level`, or rows under it: with a `header` a table, without one a list."""
+    """A heading of `level`, or what stands under it: `facts` by name, or rows: with a `header` a table, without one a
+    list.
+    """
 
     level: int = 0
     heading: str = ""
+    facts: Sequence[tuple[str, str]] = ()
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
 
@@ -45,9 +48,9 @@ def _parts(document: Mapping[str, Any]) -> Iterator[_Part]:
 
 
 def _inside(document: Mapping[str, Any], level: int) -> Iterator[_Part]:
-    plain = [[f"{_words(key)}: {_text(value)}"] for key, value in document.items() if _is_plain(value)]
-    if plain:
-        yield _Part(rows=plain)
+    facts = [(_words(key), _text(value)) for key, value in document.items() if _is_plain(value)]
+    if facts:
+        yield _Part(facts=facts)
     for key, value in document.items():
         if _is_plain(value):
             continue
@@ -86,6 +89,8 @@ def _text(value: object) -> str:
 def _in_markdown(part: _Part) -> Iterator[str]:
     if part.heading:
         yield f"{'#' * part.level} {_one_line(part.heading)}"
+    elif part.facts:
+        yield from (f"- {_one_line(f'{name}: {value}')}" for name, value in part.facts)
     elif part.header:
         yield _row(part.header)
         yield _row(["---"] * len(part.header))
@@ -107,6 +112,9 @@ def _one_line(text: str) -> str:
 def _in_html(part: _Part) -> Iterator[str]:
     if part.heading:
         yield f"<h{part.level}>{escape(part.heading)}</h{part.level}>"
+    elif part.facts:
+        rows = [f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in part.facts]
+        yield f"<table>{''.join(rows)}</table>"
     elif part.header:
         rows = [_cells("th", part.header), *(_cells("td", row) for row in part.rows)]
         yield f"<table>{''.join(rows)}</table>"

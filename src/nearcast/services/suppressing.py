@@ -9,6 +9,11 @@ from nearcast.services.ports import UnitOfWork
 from nearcast.services.working_set import WorkingSet
 
 
+def suppressed_on(uow: UnitOfWork, customer_id: CustomerId) -> frozenset[str]:
+    """The channels on whose lists a customer stands."""
+    return uow.suppressions.of([customer_id]).get(customer_id, frozenset())
+
+
 def suppress(
     uow: UnitOfWork,
     working: WorkingSet,
@@ -21,7 +26,7 @@ def suppress(
     """Put a customer of the working set on a channel's list and cancel what is queued there; the cancelled messages.
     None where the customer stood on it already, which is left as it is. Saving is the caller's.
     """
-    if channel in uow.suppressions.of([customer_id]).get(customer_id, ()):
+    if channel in suppressed_on(uow, customer_id):
         return None
     uow.suppressions.add(customer_id, channel, now, reason=reason)
     cancelled = [

@@ -24,7 +24,7 @@ from nearcast.services.engines import Engines
 from nearcast.services.instants import as_us
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import MatchLogFilter, Store, UnitOfWork
-from nearcast.services.suppressing import suppress
+from nearcast.services.suppressing import suppress, suppressed_on
 from nearcast.services.telling import sentence
 from nearcast.services.working_set import WorkingSet
 
@@ -92,7 +92,7 @@ class You:
             "lat": self._at.lat_deg,
             "lon": self._at.lon_deg,
             "inside": _shops_of(track, offers, now),
-            "stopped": uow.suppressions.of([self.id]).get(self.id, frozenset()) >= set(self._channels),
+            "stopped": suppressed_on(uow, self.id) >= set(self._channels),
             "message": _shown_message(max(arrived, key=lambda m: m.queued_at), offers) if arrived else None,
             "answer": self._answer(self._rows_since_drop(uow), messages, track, offers, now),
         }
