@@ -35,6 +35,7 @@ from nearcast.api import (
 )
 from nearcast.api.address import Addresses
 from nearcast.api.pages import PROBLEM
+from nearcast.api.patience import Patience
 from nearcast.api.route import bearer
 from nearcast.api.watch import Watch
 from nearcast.services.application import Application
@@ -87,6 +88,7 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     app.state.public_url = public_url
     app.add_middleware(pings.ShortCut)  # within what answers faults
     problems.install(app)
+    app.add_middleware(Patience)
     app.add_middleware(Watch, figures=application.figures)
     app.add_middleware(Addresses)
     for router in _ROUTERS:

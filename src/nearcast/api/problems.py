@@ -45,6 +45,7 @@ _OF_HTTP = {
     401: ("unauthorized", "An API key is needed"),
     404: ("not_found", "Not found"),
     405: ("method_not_allowed", "Method not allowed"),
+    408: ("too_slow", "Too slow"),
     413: ("too_large", "Too large"),
     415: ("unsupported_media_type", "Unsupported media type"),
 }
