@@ -131,6 +131,11 @@ class Crowd:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def has_more_to_say(self) -> bool:
+        """Whether not all have withdrawn who were to do so."""
+        return len(self.took_s) < self._to_withdraw and not self._failed
+
     def stop(self) -> None:
         self._until_s = time.monotonic() + _LONGER_S
         self._ended.set()
