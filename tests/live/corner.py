@@ -15,6 +15,7 @@ from nearcast.domain.message import Message
 from nearcast.geo.batch import PingBatch
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.instants import as_us
+from nearcast.services.intake import Intake
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import Run, SendOutcome
 from nearcast.store.sql_store import SqlStore
@@ -119,6 +120,18 @@ def seen(customers: Sequence[str], at: datetime, lat_deg: float = INSIDE_DEG, **
     }
     ping_ids = texts(said.pop("ping_id", [None] * n))
     return PingBatch(customer_id=texts(customers), ping_id=ping_ids, device_id=texts([None] * n), **said)
+
+
+def arrive(
+    store: SqlStore,
+    tenant: TenantId,
+    customers: Sequence[str],
+    at: datetime = NOON,
+    lat_deg: float = INSIDE_DEG,
+    **columns: Any,
+) -> None:
+    """A ping of each of them is taken in at that instant."""
+    Intake(store, lambda: None).accept(tenant, seen(customers, at, lat_deg, **columns), at)
 
 
 class Heard:

@@ -7,11 +7,10 @@ import pytest
 
 from nearcast.domain.ids import TenantId
 from nearcast.domain.message import Message
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.services.ports import SendOutcome
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, seen
+from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner
 from tests.live.test_races import withdrawal
 
 
@@ -49,7 +48,7 @@ ACCEPTED, UNKNOWN, NOT_NOW = SendOutcome.ACCEPTED, SendOutcome.UNKNOWN, SendOutc
 def queued(store: SqlStore, channel: Any, owner: str = "first", **settings: Any) -> Live:
     """An engine with one message that may leave at noon; its offer holds for 20 minutes."""
     tenant = open_corner(store, ENTER, customers=names(1), settings=settings)
-    Intake(store, lambda: None).accept(tenant, seen(names(1), NOON), NOON)
+    arrive(store, tenant, names(1))
     live = Live(store, tenant, channel, owner=owner, lease_s=60)
     live.work_pings(NOON)
     return live
@@ -156,7 +155,7 @@ def test_throttled_messages_wait_and_none_is_lost(store: SqlStore) -> None:
     heard, customers = Heard(), names(12)
     limits = [{"channel": "sms", "per_s": 4, "burst": 1}, {"channel": "email", "per_min": 1}]
     tenant = open_corner(store, ENTER, customers=customers, settings={"throttles": limits})
-    Intake(store, lambda: None).accept(tenant, seen(customers, NOON), NOON)
+    arrive(store, tenant, customers)
     live = Live(store, tenant, heard)
     live.work_pings(NOON)
     at, sent = NOON, []

@@ -9,7 +9,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, INSIDE_DEG, NOON, OUTSIDE_DEG, later, names, open_corner, seen
+from tests.live.corner import ENTER, INSIDE_DEG, OUTSIDE_DEG, arrive, later, names, open_corner, seen
 
 
 def _decided(store: SqlStore, tenant: TenantId) -> Counter[tuple[str, str | None]]:
@@ -34,6 +34,6 @@ def test_pings_that_waited_together_are_decided_as_if_each_had_come_alone(store:
 def test_pings_of_one_arrival_compete_even_if_they_waited(store: SqlStore):
     (customer,) = names(1)
     tenant = open_corner(store, ENTER, {**ENTER, "id": "camp-8"}, customers=[customer])
-    Intake(store, lambda: None).accept(tenant, seen([customer], NOON), NOON)
+    arrive(store, tenant, [customer])
     Live(store, tenant, Recorder()).work_pings(later(60))
     assert _decided(store, tenant) == {("send", None): 1, ("suppress", "lost_arbitration"): 1}

@@ -8,19 +8,18 @@ import pytest
 
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.ids import CampaignId, TenantId
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.services.runs import MISSED_AT_MOST
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import (
     NOON,
     Heard,
+    arrive,
     later,
     names,
     open_corner,
     runs,
     scheduled,
-    seen,
     verdicts,
 )
 
@@ -30,7 +29,7 @@ CAMPAIGN = CampaignId("camp-8")
 def engine(store: SqlStore, heard: Heard, made_s: float, state: str = "active", **schedule: Any) -> Live:
     """A minutely campaign made so many seconds from noon; its one customer was seen an hour before noon."""
     tenant = open_corner(store, scheduled(**schedule), customers=names(1), at=later(made_s), state=CampaignState(state))
-    Intake(store, lambda: None).accept(tenant, seen(names(1), later(-3600)), later(-3600))
+    arrive(store, tenant, names(1), later(-3600))
     live = Live(store, tenant, heard)
     live.work_pings(later(-3600))
     return live

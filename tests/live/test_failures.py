@@ -24,6 +24,7 @@ from tests.live.corner import (
     NOON,
     OUTSIDE_DEG,
     Heard,
+    arrive,
     later,
     messages,
     names,
@@ -135,7 +136,7 @@ def test_an_edit_that_is_refused_leaves_no_trace_in_memory(store: SqlStore) -> N
 
     with pytest.raises(InvalidInput):
         live.put_geofence(elsewhere, NOON, may=refuse_after_reading)
-    Intake(store, lambda: None).accept(tenant, seen(names(1), later(1)), later(1))
+    arrive(store, tenant, names(1), later(1))
     live.work_pings(later(1))
     live.dispatch_due(later(1))
     assert messages(store, tenant) == {"cust-0000": ["accepted"]}
@@ -175,7 +176,7 @@ def test_a_fence_that_is_edited_while_the_catalogue_is_read_counts_one_revision(
 
 def queued(store: SqlStore, heard: Heard, count: int) -> Live:
     tenant = open_corner(store, ENTER, customers=names(count))
-    Intake(store, lambda: None).accept(tenant, seen(names(count), NOON), NOON)
+    arrive(store, tenant, names(count))
     live = Live(store, tenant, heard)
     live.work_pings(NOON)
     return live
@@ -225,7 +226,7 @@ def test_a_message_without_a_channel_says_so(store: SqlStore) -> None:
 
 def test_a_consent_that_changed_is_dealt_with_and_then_left_alone(store: SqlStore, failing: FailingCommits) -> None:
     tenant = open_corner(store, ENTER, customers=names(3), settings={"dispatch": {"delay_s": 86_400}})
-    Intake(store, lambda: None).accept(tenant, seen(names(3), NOON), NOON)
+    arrive(store, tenant, names(3))
     live = Live(failing, tenant, Heard())
     live.work_pings(NOON)
     with store.writing(tenant) as uow:

@@ -8,11 +8,10 @@ from sqlalchemy import text
 
 from nearcast.domain.ids import TenantId
 from nearcast.domain.message import Message
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.services.ports import SendOutcome
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, seen
+from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner
 from tests.store.values import at_once
 
 
@@ -34,7 +33,7 @@ def queued(store: SqlStore, count: int, **offer: object) -> TenantId:
     """A tenant with so many messages that may leave at noon."""
     campaign = {**ENTER, "offer": {**ENTER["offer"], **offer}}
     tenant = open_corner(store, campaign, customers=names(count))
-    Intake(store, lambda: None).accept(tenant, seen(names(count), NOON), NOON)
+    arrive(store, tenant, names(count))
     Live(store, tenant, Heard()).work_pings(NOON)
     return tenant
 

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from nearcast.clock import FollowingClock
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import NOON, Heard, later, names, open_corner, runs, scheduled, seen
+from tests.live.corner import NOON, Heard, arrive, later, names, open_corner, runs, scheduled
 
 
 class Machine:
@@ -59,7 +58,7 @@ def test_it_never_goes_back_and_goes_on_while_nobody_can_be_asked() -> None:
 def test_x05_two_schedulers_whose_own_clocks_are_90_s_apart_make_one_run(store: SqlStore) -> None:
     """Due at noon. By the one machine's clock it is a minute and a half past when the database says noon."""
     tenant, heard = open_corner(store, scheduled("0 10 * * *"), customers=names(1), at=later(-600)), Heard()
-    Intake(store, lambda: None).accept(tenant, seen(names(1), later(-300)), later(-300))
+    arrive(store, tenant, names(1), later(-300))
     Live(store, tenant, heard).work_pings(later(-300))
     fast, slow = Machine(later(-45)), Machine(later(-45))
     fast.seconds += 90

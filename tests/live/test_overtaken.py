@@ -5,13 +5,12 @@ from sqlalchemy import delete, update
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CampaignId, DecisionId
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.steps import Known, Steps
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import log_position, match_log, track
-from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, seen, verdicts
+from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner, verdicts
 from tests.store.values import at_once
 
 
@@ -19,7 +18,7 @@ def test_an_opportunity_that_was_decided_before_gives_no_second_row(store: SqlSt
     """The log is read again from its beginning, by an engine that has forgotten where everybody was."""
     customers, another = names(3), {**ENTER, "id": "camp-8"}
     tenant = open_corner(store, ENTER, another, customers=customers)
-    Intake(store, lambda: None).accept(tenant, seen(customers, NOON), NOON)
+    arrive(store, tenant, customers)
     live = Live(store, tenant, Heard())
     live.work_pings(NOON)
     before = sorted(verdicts(store, tenant), key=str)
@@ -39,7 +38,7 @@ def test_an_opportunity_that_was_decided_before_gives_no_second_row(store: SqlSt
 def test_the_last_of_a_budget_goes_to_one_of_two_workers(store: SqlStore) -> None:
     customers, limited = names(40), {**ENTER, "budget": {"messages": 30}}
     tenant = open_corner(store, limited, customers=customers)
-    Intake(store, lambda: None).accept(tenant, seen(customers, NOON), NOON)
+    arrive(store, tenant, customers)
     lives = [Live(store, tenant, Heard(), owner=owner, pings_at_once=1) for owner in "abcd"]
 
     def work(live: Live) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from nearcast.domain.ids import TenantId
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import (
@@ -15,12 +14,12 @@ from tests.live.corner import (
     NOON,
     OUTSIDE_DEG,
     Heard,
+    arrive,
     later,
     messages,
     names,
     open_corner,
     scheduled,
-    seen,
 )
 
 HOUR = 3600.0
@@ -32,14 +31,10 @@ PATIENT = {**ENTER, "on_quiet": "defer", "offer": {"text": "Coffee −20 %", "ex
 def opened(store: SqlStore, campaign: dict[str, Any], policy: dict[str, Any], **presence: Any) -> tuple[TenantId, Live]:
     settings = {"policy": policy, "presence": {"profile": "raw", **presence}}
     tenant = open_corner(store, campaign, customers=names(1), settings=settings)
-    arrive(store, tenant, 0)
+    arrive(store, tenant, names(1))
     live = Live(store, tenant, Heard())
     live.work_pings(NOON)
     return tenant, live
-
-
-def arrive(store: SqlStore, tenant: TenantId, at_s: float, **where: float) -> None:
-    Intake(store, lambda: None).accept(tenant, seen(names(1), later(at_s), **where), later(at_s))
 
 
 def test_it_leaves_when_quiet_ends_and_not_before(store: SqlStore) -> None:
@@ -59,7 +54,7 @@ def test_it_expires_where_nobody_sends_in_time(store: SqlStore) -> None:
 
 def test_it_does_not_leave_for_a_customer_who_has_left(store: SqlStore) -> None:
     tenant, live = opened(store, PATIENT, QUIET_UNTIL_TWO)
-    arrive(store, tenant, HOUR, lat_deg=OUTSIDE_DEG)
+    arrive(store, tenant, names(1), later(HOUR), OUTSIDE_DEG)
     live.work_pings(later(HOUR))
     assert messages(store, tenant) == {CUSTOMER: ["cancelled"]}
 
@@ -79,8 +74,8 @@ def test_what_waits_for_a_slot_leaves_when_there_is_one(store: SqlStore) -> None
     patient = {**ENTER, "on_cap": "hold", "offer": {"text": "Coffee", "expires_after_s": HOUR}}
     tenant, live = opened(store, patient, {"caps": [cap]})
     live.dispatch_due(NOON)
-    for at_s, lat_deg in ((10.0, OUTSIDE_DEG), (20.0, None)):
-        arrive(store, tenant, at_s, **({"lat_deg": lat_deg} if lat_deg else {}))
+    for at_s, lat_deg in ((10.0, OUTSIDE_DEG), (20.0, INSIDE_DEG)):
+        arrive(store, tenant, names(1), later(at_s), lat_deg)
         live.work_pings(later(at_s))
     live.work_due(later(599))
     assert sorted(messages(store, tenant)[CUSTOMER]) == ["accepted", "queued"]
@@ -94,10 +89,10 @@ def test_two_that_are_due_at_once_keep_the_gap_between_them(store: SqlStore) -> 
     later_offer = {**ENTER, "id": "later", "on_cap": "hold"}
     settings = {"policy": {"caps": [gap]}}
     tenant = open_corner(store, ENTER, later_offer, customers=names(1), settings=settings)
-    heard, intake = Heard(), Intake(store, lambda: None)
+    heard = Heard()
     live = Live(store, tenant, heard)
     for seconds, lat_deg in ((0, INSIDE_DEG), (1, OUTSIDE_DEG), (2, INSIDE_DEG)):
-        intake.accept(tenant, seen(names(1), later(seconds), lat_deg), later(seconds))
+        arrive(store, tenant, names(1), later(seconds), lat_deg)
         live.work_pings(later(seconds))
     assert messages(store, tenant) == {"cust-0000": ["queued", "queued"]}
     live.dispatch_due(later(30))
@@ -125,7 +120,7 @@ def test_a_runs_message_that_waits_is_not_sent_about_a_place_that_was_listed_mea
     settings = {"policy": QUIET_UNTIL_TWO, "presence": {"profile": "raw"}}
     tenant = open_corner(store, campaign, customers=names(1), settings=settings, at=later(-HOUR))
     live = Live(store, tenant, Heard())
-    arrive(store, tenant, -60)
+    arrive(store, tenant, names(1), later(-60))
     live.work_pings(later(-60))
     live.work_due(NOON)
     assert messages(store, tenant) == {CUSTOMER: ["queued"]}

@@ -30,6 +30,7 @@ from tests.live.corner import (
     NOON,
     OUTSIDE_DEG,
     Heard,
+    arrive,
     later,
     messages,
     names,
@@ -216,7 +217,7 @@ def test_whoever_says_no_in_time_gets_nothing(store: SqlStore, round_no: int) ->
     """What was queued when the withdrawal came is cancelled by it; the rest had left before."""
     customers, heard, dice = names(40), Heard(), random.Random(round_no)  # noqa: S311
     tenant = open_corner(store, ENTER, customers=customers)
-    Intake(store, lambda: None).accept(tenant, seen(customers, NOON), NOON)
+    arrive(store, tenant, customers)
     lives = [Live(store, tenant, heard, owner=f"{round_no} {n}") for n in range(4)]
     lives[0].work_pings(NOON)
     withdrawing, at_commit = dice.sample(customers, 40), {}
@@ -238,7 +239,7 @@ def test_whoever_says_no_in_time_gets_nothing(store: SqlStore, round_no: int) ->
 def test_a_withdrawal_while_a_run_is_decided_waits_for_it_and_cancels_what_it_queued(store: SqlStore) -> None:
     customers, heard = names(30), Heard()
     tenant = open_corner(store, scheduled(), customers=customers, at=later(-30))
-    Intake(store, lambda: None).accept(tenant, seen(customers, later(-30)), later(-30))
+    arrive(store, tenant, customers, later(-30))
     lives = [Live(store, tenant, heard, owner=str(n)) for n in range(3)]
     lives[0].work_pings(later(-30))
 
@@ -339,7 +340,7 @@ def test_whoever_walks_into_a_fence_while_it_is_deleted_is_not_left_in_it(store:
     """The deletion waits for those who are deciding on the fence, and then ends their visits, too."""
     (customer,), heard = names(1), Heard()
     tenant = open_corner(store, ENTER, customers=names(1))
-    Intake(store, lambda: None).accept(tenant, seen([customer], NOON), NOON)
+    arrive(store, tenant, [customer])
 
     with closing(PausingStore(store_url)) as pausing:
 

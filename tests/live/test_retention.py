@@ -10,7 +10,7 @@ from nearcast.services.ledger_ports import Confirmation
 from nearcast.services.live import Live
 from nearcast.services.retention import Keep, Retention
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, INSIDE_DEG, NOON, Heard, names, open_corner, seen, verdicts
+from tests.live.corner import ENTER, INSIDE_DEG, NOON, Heard, arrive, names, open_corner, seen, verdicts
 
 A_BIT = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -94,7 +94,7 @@ def told(store: SqlStore, tenant: TenantId) -> dict[str, int]:
 def visited(store: SqlStore, campaign: dict[str, Any] = ENTER, **about: Any) -> TenantId:
     """A visit of noon with its decision and its message, and a send of somebody else's."""
     tenant = open_corner(store, campaign, customers=names(1), **about)
-    Intake(store, lambda: None).accept(tenant, seen(names(1), NOON), NOON)
+    arrive(store, tenant, names(1))
     live = Live(store, tenant, Heard())
     live.work_pings(NOON)
     live.dispatch_due(NOON)
@@ -165,6 +165,6 @@ def test_a_budget_is_spent_though_its_messages_are_gone(store: SqlStore) -> None
     assert told(store, tenant)["messages"] == 0
     for day, lat_deg in ((450, 53.0), (451, INSIDE_DEG)):
         at = NOON + day * DAY
-        Intake(store, lambda: None).accept(tenant, seen(names(1), at, lat_deg), at)
+        arrive(store, tenant, names(1), at, lat_deg)
         Live(store, tenant, Heard()).work_pings(at)
     assert verdicts(store, tenant) == [("cust-0000", "budget_exhausted")]

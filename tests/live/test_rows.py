@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +29,7 @@ from tests.live.corner import (
     NOON,
     OUTSIDE_DEG,
     Heard,
+    arrive,
     later,
     messages,
     names,
@@ -46,10 +46,6 @@ CAMPAIGN = CampaignId("camp-7")
 ONE_LEFT = {"id": "G2", "scope": "customer", "kind": "rolling", "window_s": 604_800, "limit": 3}
 DAY_S = 86_400.0
 WEST_DEG = 13.2
-
-
-def arrive(store: SqlStore, tenant: TenantId, customers: list[CustomerId], at: datetime, **columns: Any) -> None:
-    Intake(store, lambda: None).accept(tenant, seen(customers, at, **columns), at)
 
 
 def message(store: SqlStore, tenant: TenantId) -> Message:

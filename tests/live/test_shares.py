@@ -7,12 +7,11 @@ from datetime import datetime
 import pytest
 
 from nearcast.domain.ids import TenantId
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.services.partitions import Share
 from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, seen, verdicts
+from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner, verdicts
 
 LEASE_S = 5.0
 
@@ -40,7 +39,7 @@ def share(store: SteppedStore, owner: str) -> Share:
 def corner(store: SqlStore, count: int) -> TenantId:
     """A tenant with so many customers, each of whom has walked in."""
     tenant = open_corner(store, ENTER, customers=names(count))
-    Intake(store, lambda: None).accept(tenant, seen(names(count), NOON), NOON)
+    arrive(store, tenant, names(count))
     return tenant
 
 

@@ -16,6 +16,7 @@ from tests.live.corner import (
     NOON,
     OUTSIDE_DEG,
     Heard,
+    arrive,
     later,
     messages,
     names,
@@ -70,7 +71,7 @@ def test_a_due_instant_has_one_run_whoever_comes_first(store: SqlStore) -> None:
         settings={"policy": {"caps": [{"id": "gap", "scope": "customer", "kind": "min_gap", "window_s": 3600}]}},
     )
     live = Live(store, tenant, heard)
-    Intake(store, lambda: None).accept(tenant, seen(customers, later(-300)), later(-300))
+    arrive(store, tenant, customers, later(-300))
     live.work_pings(later(-300))
     each(engines(store, tenant, heard), lambda live: live.work_due(NOON))
     found = runs(store, tenant)
@@ -88,7 +89,7 @@ def test_a_due_instant_has_one_run_whoever_comes_first(store: SqlStore) -> None:
 def test_one_dispatcher_takes_over_from_another_that_died(store: SqlStore) -> None:
     customers, heard = names(3), Heard()
     tenant = open_corner(store, ENTER, customers=customers)
-    Intake(store, lambda: None).accept(tenant, seen(customers, NOON), NOON)
+    arrive(store, tenant, customers)
     dead, alive = Live(store, tenant, heard, owner="dead", lease_s=5), Live(store, tenant, heard, owner="alive")
     dead.work_pings(NOON)
     with store.writing(tenant) as uow:
@@ -109,7 +110,7 @@ def test_the_lease_is_as_long_as_it_was_said(store: SqlStore) -> None:
             raise KeyboardInterrupt
 
     tenant = open_corner(store, ENTER, customers=names(1))
-    Intake(store, lambda: None).accept(tenant, seen(names(1), NOON), NOON)
+    arrive(store, tenant, names(1))
     live = Live(store, tenant, Dying(), lease_s=7)
     live.work_pings(NOON)
     with pytest.raises(KeyboardInterrupt):

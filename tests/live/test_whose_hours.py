@@ -6,12 +6,11 @@ import pytest
 
 from nearcast.domain.ids import CampaignId, CustomerId, TenantId
 from nearcast.services.explain_live import Explanations
-from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.services.ports import MatchLogFilter
 from nearcast.services.steps import Steps
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, NOON, Heard, later, messages, names, open_corner, seen
+from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner
 
 (CUSTOMER,) = names(1)
 NIGHT = {"policy": {"quiet_hours": [{"from": "21:00", "until": "08:00"}]}, "presence": {"profile": "raw"}}
@@ -20,7 +19,7 @@ MIDDAY = {"quiet_hours": [{"from": "11:00", "until": "13:00"}]}  # it is noon in
 
 def arrived(store: SqlStore, campaign: dict[str, Any] = ENTER) -> TenantId:
     tenant = open_corner(store, campaign, customers=names(1), settings=NIGHT)
-    Intake(store, lambda: None).accept(tenant, seen(names(1), NOON), NOON)
+    arrive(store, tenant, names(1))
     return tenant
 
 

@@ -23,7 +23,7 @@ from nearcast.services.live import Live
 from nearcast.services.ports import SendOutcome
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
-from tests.live.corner import ENTER, FENCE, NOON, Heard, later, messages, names, open_corner, seen
+from tests.live.corner import ENTER, FENCE, NOON, Heard, arrive, later, messages, names, open_corner, seen
 from tests.store.values import at_once
 
 ADA, BOB = names(2)
@@ -101,7 +101,7 @@ def until_somebody_waits(store: SqlStore) -> None:
 def test_a_visit_that_ends_with_the_consent_names_the_geofence_as_it_stands(store: SqlStore) -> None:
     tenant, app = open_corner(store, ENTER, customers=[ADA]), office(store)
     live = Live(store, tenant, Heard())
-    Intake(store, lambda: None).accept(tenant, seen([ADA], later(-60)), later(-60))
+    arrive(store, tenant, [ADA], later(-60))
     live.work_pings(later(-60))
     live.put_geofence({**FENCE, "properties": {**FENCE["properties"], "radius_m": 90}}, later(-30))
     say_no(app, tenant, ADA, "location.matching")
@@ -121,7 +121,7 @@ def test_who_says_no_is_judged_by_the_campaigns_of_now(store: SqlStore) -> None:
         late = {**ENTER, "id": "late", "state": "active"}
         uow.catalogue.campaigns.put_campaign("late", late, NOON, state=CampaignState.ACTIVE)
         uow.commit()
-    Intake(store, lambda: None).accept(tenant, seen([BOB], NOON), NOON)
+    arrive(store, tenant, [BOB])
     Live(store, tenant, Heard()).work_pings(NOON)
     say_no(app, tenant, BOB)
     assert messages(store, tenant) == {BOB: ["cancelled"]}
@@ -146,7 +146,7 @@ class OneIsBusy(Heard):
 @where_writers_meet
 def test_what_has_left_is_written_down_before_a_dispatcher_waits(store: SqlStore) -> None:
     tenant, channel = open_corner(store, ENTER, customers=[ADA, BOB]), OneIsBusy()
-    Intake(store, lambda: None).accept(tenant, seen([ADA, BOB], NOON), NOON)
+    arrive(store, tenant, [ADA, BOB])
     live = Live(store, tenant, channel)
     live.work_pings(NOON)
 
@@ -166,7 +166,7 @@ def test_what_has_left_is_written_down_before_a_dispatcher_waits(store: SqlStore
 @where_writers_meet
 def test_who_has_waited_decides_by_the_clock_of_then(store: SqlStore) -> None:
     tenant, clock, heard = open_corner(store, ENTER, customers=[ADA]), StandingClock(), Heard()
-    Intake(store, lambda: None).accept(tenant, seen([ADA], NOON), NOON)
+    arrive(store, tenant, [ADA])
     live, is_held = Live(store, tenant, heard, lease_s=10_000), Event()
     live.work_pings(NOON)
 
@@ -186,7 +186,7 @@ def test_who_has_waited_decides_by_the_clock_of_then(store: SqlStore) -> None:
 
 def test_a_message_that_leaves_late_in_its_claim_has_a_whole_lease(store: SqlStore) -> None:
     tenant = open_corner(store, ENTER, customers=[ADA])
-    Intake(store, lambda: None).accept(tenant, seen([ADA], NOON), NOON)
+    arrive(store, tenant, [ADA])
     rescuer = Live(store, tenant, Heard(), owner="rescuer")
 
     class Slow(Heard):
@@ -204,7 +204,7 @@ def test_a_message_that_leaves_late_in_its_claim_has_a_whole_lease(store: SqlSto
 @where_writers_meet
 def test_a_rescue_leaves_alone_what_is_being_written_down(store: SqlStore) -> None:
     tenant = open_corner(store, ENTER, customers=[ADA])
-    Intake(store, lambda: None).accept(tenant, seen([ADA], NOON), NOON)
+    arrive(store, tenant, [ADA])
     live = Live(store, tenant, Heard())
     live.work_pings(NOON)
     with store.writing(tenant) as uow:
