@@ -1,6 +1,7 @@
 """`nearcast bench decide` and `bench dispatch`: what they measure adds up."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -36,3 +37,19 @@ def test_every_message_leaves_once():
 
 def test_numbers_of_workers_are_numbers():
     nearcast("bench", "decide", "--workers", "1,many").refuses("--workers", "'1,many' is not numbers from 1 to 64")
+
+
+def test_pings_are_accepted_decided_and_answered_one_at_a_time():
+    said = ("--customers", "50", "--fences", "60", "--pings", "1000", "--on", "sqlite")
+    found = measured("ingest", *said)
+    counts: dict[str, Any] = found["sqlite"]  # type: ignore[assignment]
+    assert counts["refused_requests"] == 0
+    assert 0 < counts["accepted_and_decided_per_s"] <= counts["accepted_per_s"]
+    assert counts["single_requests_per_s"] > 0
+    assert counts["bound_by"].keys() == {"api", "worker", "sender", "all others"}
+
+
+def test_pings_are_sent_to_databases_that_there_are():
+    nearcast("bench", "ingest", "--customers", "50", "--fences", "60", "--pings", "1000", "--on", "oracle").refuses(
+        "--on", "'oracle' is neither sqlite nor postgis"
+    )

@@ -34,7 +34,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 TENANT = TenantId("t1")
 CUSTOMERS = [f"c{n}" for n in range(12)]
 INSIDE, OUTSIDE = (52.52, 13.405), (52.53, 13.405)
-KILLS = [3, pytest.param(20, marks=pytest.mark.soak)]
+KILLS = [3, pytest.param(50, marks=pytest.mark.soak)]
+SENDERS = 4
+"""Who send at once, each for customers of their own: requests share commits when the server dies."""
 LEASE_S = 3
 DOOR = {
     "type": "Feature",
@@ -95,9 +97,9 @@ class Killed:
 class Walkers:
     """Customers who go in and out of the door, each ping sent until the service has taken it."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, customers: list[str]) -> None:
         self._url, self._headers = url, {"Authorization": f"Bearer {key}"}
-        self.taken: dict[str, list[bool]] = {customer: [] for customer in CUSTOMERS}
+        self.taken: dict[str, list[bool]] = {customer: [] for customer in customers}
         self.requests = 0
         self._ended = Event()
         self._thread = Thread(target=self._walk, daemon=True)
@@ -120,7 +122,7 @@ class Walkers:
     def _walk(self) -> None:
         dice = random.Random(1)  # noqa: S311
         while not self._ended.is_set():
-            going = {customer: dice.random() < 0.5 for customer in dice.sample(CUSTOMERS, 4)}
+            going = {customer: dice.random() < 0.5 for customer in dice.sample([*self.taken], 2)}
             self._send([self._ping(customer, self.requests, inside) for customer, inside in going.items()])
             for customer, inside in going.items():
                 self.taken[customer].append(inside)
@@ -194,16 +196,18 @@ def test_a_server_that_is_killed_loses_nothing_and_sends_nothing_twice(database_
         server = Killed(database_url, tmp_path)
         server.start()
         _set_up(server.url, key)
-        walkers = Walkers(server.url, key)
-        walkers.start()
+        crowd = [Walkers(server.url, key, CUSTOMERS[n::SENDERS]) for n in range(SENDERS)]
+        for walkers in crowd:
+            walkers.start()
         dice = random.Random(2)  # noqa: S311
         for _ in range(kills):
-            walkers.await_more(dice.randint(2, 30))
+            crowd[0].await_more(dice.randint(2, 10))
             time.sleep(dice.uniform(0, 0.05))
             server.kill()
             server.start()
-        walkers.await_more(10)
-        walkers.stop()
+        for walkers in crowd:
+            walkers.await_more(5)
+            walkers.stop()
         _wait_until_quiet(store)
         server.kill()
         with store.reading(TENANT) as uow:
@@ -212,8 +216,9 @@ def test_a_server_that_is_killed_loses_nothing_and_sends_nothing_twice(database_
             messages = uow.outbox.page(limit=100_000).items
             accepted = uow.counters.get("pings")["accepted"]
     printed = Counter(re.findall(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", server.printed.read_text()))
-    assert accepted == sum(map(len, walkers.taken.values()))
-    for customer, sides in walkers.taken.items():
+    taken = {customer: sides for walkers in crowd for customer, sides in walkers.taken.items()}
+    assert accepted == sum(map(len, taken.values()))
+    for customer, sides in taken.items():
         kinds = Counter(transition.kind.value for who, transition in transitions if who == customer)
         before = [False, *sides][:-1]
         assert kinds["enter"] == sum(now and not was for was, now in zip(before, sides, strict=True)), customer

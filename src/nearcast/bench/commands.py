@@ -123,6 +123,26 @@ def plans(
     )
 
 
+@bench.command("ingest")
+def ingest(
+    customers: Annotated[int, typer.Option(min=1, max=1_000_000, help="Who walks, in cities of 500.")] = 4_000,
+    fences: Annotated[int, typer.Option(min=1, max=1_000_000, help="Each with a campaign.")] = 100_000,
+    pings: Annotated[int, typer.Option(min=1_000, max=100_000_000, help="In batches of 1,000.")] = 200_000,
+    seed: Seed = 1,
+    on: Annotated[str, typer.Option(help="sqlite and postgis, with a comma between.")] = "sqlite,postgis",
+    url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
+) -> None:
+    """Pings over HTTP, from the request to the outbox, on SQLite and PostGIS.
+
+    Who sends, the API and the workers are processes of this machine. Tile38 gets the same pings where it is installed.
+    """
+    from nearcast.bench.ingest import bench_ingest
+    from nearcast.services.report import as_json
+
+    said = {"customers": customers, "fences": fences, "pings": pings, "seed": seed}
+    print(as_json(bench_ingest(**said, on=on.split(","), url=url, say=_say)))
+
+
 def _numbers(said: str, place: str) -> list[int]:
     from nearcast.domain.errors import InvalidInput
 

@@ -26,7 +26,7 @@ class Absent(InvalidInput):
 def redis_server() -> Iterator[tuple[str, int]]:
     """Host and port of a Redis that keeps nothing."""
     with TemporaryDirectory(prefix="nearcast-redis-") as folder:
-        port = _free_port()
+        port = free_port()
         options = ("--bind", _LOOPBACK, "--port", str(port), "--dir", folder, "--save", "", "--appendonly", "no")
         with _running([_program("redis-server"), *options], port):
             yield _LOOPBACK, port
@@ -36,7 +36,7 @@ def redis_server() -> Iterator[tuple[str, int]]:
 def tile38_server() -> Iterator[tuple[str, int]]:
     """Host and port of a Tile38 that keeps nothing."""
     with TemporaryDirectory(prefix="nearcast-tile38-") as folder:
-        port = _free_port()
+        port = free_port()
         options = ("-h", _LOOPBACK, "-p", str(port), "-d", folder, "--appendonly", "no", "-q")
         with _running([_program("tile38-server"), *options], port):
             yield _LOOPBACK, port
@@ -88,7 +88,7 @@ def _add_postgis(url: str) -> None:
         raise Absent("PostGIS is not installed", place="--peers") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((_LOOPBACK, 0))
         return int(probe.getsockname()[1])

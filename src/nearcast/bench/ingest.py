@@ -1,0 +1,302 @@
+"""How many pings a second are accepted over HTTP and decided, and how soon after that a message is in the outbox?"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from nearcast.bench.crowd import TENANT, settle
+from nearcast.bench.databases import databases
+from nearcast.bench.grounds import Grounds
+from nearcast.bench.senders import Sending, Sent, send
+from nearcast.bench.servers import Absent, free_port, tile38_server
+from nearcast.bench.stopwatch import timed
+from nearcast.bench.tile38 import hooks
+from nearcast.bench.walkers import Walkers, walkers
+from nearcast.bench.workload import workload
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.geofence import Geofence
+from nearcast.geo.batch import PingBatch
+from nearcast.services.instants import as_us
+from nearcast.store.migrate import upgrade
+from nearcast.store.sql_store import SqlStore
+from nearcast.store.tables import match_log, message
+
+_BATCH, _CONNECTIONS, _SINGLE_CONNECTIONS = 1_000, 8, 32
+_PATIENCE_S, _DRAINED_S = 180.0, 1_800.0
+_PACED_SHARE, _SINGLES_SHARE = 0.3, 0.02  # of the pings that are sent as fast as they go
+_US = 1_000_000
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """Pings by the way they are sent: everybody's first, then batches, batches at a pace, single ones."""
+
+    first: PingBatch
+    fast: PingBatch
+    paced: PingBatch
+    single: PingBatch
+
+
+def bench_ingest(
+    *,
+    customers: int,
+    fences: int,
+    pings: int,
+    seed: int,
+    on: Sequence[str],
+    url: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """`pings` of customers on their ways, sent over HTTP by a process of its own to servers on the same machine, as one
+    JSON object. `on` are `sqlite` and `postgis`; there is a campaign for each of the geofences.
+    """
+    say("walks")
+    each = -(-int(pings * (1 + _PACED_SHARE + _SINGLES_SHARE)) // customers) + 2
+    walking = walkers(customers, each, seed)
+    near = len(walking.geofences)
+    if fences < near:
+        raise InvalidInput(f"{fences} are fewer than the {near} that customers come to", place="--fences")
+    geofences = [*walking.geofences, *workload("shops", fences=fences - near, pings=1, seed=seed).geofences]
+    found: dict[str, Any] = {"customers": customers, "fences": fences, "pings": pings}
+    for name in on:
+        with _database(name, url) as database:
+            found[name] = _measured(database, name, walking, geofences, pings, say)
+    say("tile38")
+    return {**found, "tile38": _tile38(geofences, walking.pings.take(np.arange(pings)))}
+
+
+def _shared_out(walking: Walkers, pings: int, now: datetime) -> _Load:
+    """The newest of them are of this moment."""
+    ago_us = as_us(now) - int(walking.pings.recorded_at_us[-1])
+    batch = replace(walking.pings, recorded_at_us=(walking.pings.recorded_at_us + ago_us) // 1000 * 1000)
+    sizes = [len(walking.customer_id), pings, int(pings * _PACED_SHARE), int(pings * _SINGLES_SHARE)]
+    ends = np.cumsum([0, *sizes])
+    return _Load(*(batch.take(np.arange(start, stop)) for start, stop in pairwise(ends)))
+
+
+@contextmanager
+def _database(name: str, url: str | None) -> Iterator[str]:
+    if name == "sqlite":
+        with TemporaryDirectory(prefix="nearcast-ingest-") as folder:
+            made = f"sqlite:///{Path(folder) / 'nearcast.db'}"
+            upgrade(made)
+            yield made
+    elif name == "postgis":
+        with databases(url) as server, server.made(_prepare) as made:
+            yield made
+    else:
+        raise InvalidInput(f"{name!r} is neither sqlite nor postgis", place="--on")
+
+
+def _prepare(url: str) -> None:
+    upgrade(url)
+
+
+def _measured(
+    database: str, name: str, walking: Walkers, geofences: Sequence[Geofence], pings: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    say(f"{name}: {len(geofences):,} geofences with campaigns, {len(walking.customer_id):,} customers")
+    with closing(SqlStore(database)) as store:
+        now = store.database_now()
+        key = settle(store, walking.customer_id, geofences, now)
+        load = _shared_out(walking, pings, now)
+        with _servers(database) as servers:
+            _wait_until_it_answers(servers, key)
+            sending = _Sender(store, servers, key)
+            say(f"{name}: first sight")
+            sending.batches(load.first)
+            sending.drain()
+            say(f"{name}: batches of {_BATCH:,}")
+            fast, shares = sending.measured(load.fast)
+            say(f"{name}: at half of that")
+            with _Outbox(store) as outbox:
+                paced = sending.batches(load.paced, every_s=_BATCH / (fast["accepted_and_decided_per_s"] / 2))
+                sending.drain()
+            say(f"{name}: one at a time")
+            single = sending.singles(load.single)
+    return {
+        **fast,
+        "bound_by": shares,
+        "single_requests_per_s": round(len(load.single) / single.took_s),
+        "accept_to_outbox": outbox.latency(load.paced, paced),
+        "refused_requests": sending.refused,
+    }
+
+
+class _Servers:
+    """One for the API and one for the workers."""
+
+    def __init__(self, port: int, processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
+        self.port, self.processes = port, processes
+
+    def cpu_s(self) -> dict[str, float]:
+        found = {}
+        for role, process in self.processes.items():
+            said = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            found[role] = (int(said[11]) + int(said[12])) / _TICKS_PER_S
+        return found
+
+
+@contextmanager
+def _servers(database: str) -> Iterator[_Servers]:
+    port = free_port()
+    said = {"DATABASE_URL": database, "FALLBACK_CHANNEL": "none", "BACKLOG_PINGS": "1000000000"}
+    with_settings = ["/usr/bin/env", *(f"NEARCAST_{name}={value}" for name, value in said.items())]
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for role, more in (("api", ["--port", str(port)]), ("worker", [])):
+            command = [*with_settings, sys.executable, "-m", "nearcast", "serve", "--role", role, *more]
+            processes[role] = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
+        yield _Servers(port, processes)
+    finally:
+        for process in processes.values():
+            process.terminate()
+        for process in processes.values():
+            process.wait()
+
+
+def _wait_until_it_answers(servers: _Servers, key: str) -> None:
+    until = monotonic() + _PATIENCE_S
+    while monotonic() < until:
+        try:
+            send(Sending(host="127.0.0.1", port=servers.port, key=key, bodies=[b"[]"], connections=1))
+        except (OSError, EOFError):
+            sleep(0.2)
+        else:
+            return
+    raise InvalidInput("the server does not start")
+
+
+class _Sender:
+    """Sends from a process of its own, and waits until all of it is decided."""
+
+    def __init__(self, store: SqlStore, servers: _Servers, key: str) -> None:
+        self._store, self._servers, self._key = store, servers, key
+        self.refused = 0
+
+    def batches(self, pings: PingBatch, *, every_s: float = 0.0) -> Sent:
+        return self._send(_bodies(pings, _BATCH), _CONNECTIONS, every_s)
+
+    def singles(self, pings: PingBatch) -> Sent:
+        return self._send(_bodies(pings, 1), _SINGLE_CONNECTIONS, 0.0)
+
+    def measured(self, pings: PingBatch) -> tuple[dict[str, int], dict[str, float]]:
+        """Pings a second, and how busy each process was; the database is among the others where it has its own."""
+        before, busy_s = self._servers.cpu_s(), _busy_s()
+        sent = self.batches(pings)
+        self.drain()
+        took_s = monotonic() - sent.begun_s
+        used = {role: after - before[role] for role, after in self._servers.cpu_s().items()} | {"sender": sent.cpu_s}
+        used["all others"] = _busy_s() - busy_s - sum(used.values())
+        cores = len(os.sched_getaffinity(0))
+        speed = {
+            "accepted_per_s": round(len(pings) / sent.took_s),
+            "accepted_and_decided_per_s": round(len(pings) / took_s),
+        }
+        return speed, {role: round(each / (took_s * cores), 3) for role, each in used.items()}
+
+    def drain(self) -> None:
+        until = monotonic() + _DRAINED_S
+        while monotonic() < until:
+            with self._store.reading(TENANT) as uow:
+                if not uow.pings.waiting():
+                    return
+            sleep(0.02)
+        raise InvalidInput("what was accepted is not decided")
+
+    def _send(self, bodies: list[bytes], connections: int, every_s: float) -> Sent:
+        sending = Sending(
+            host="127.0.0.1",
+            port=self._servers.port,
+            key=self._key,
+            bodies=bodies,
+            connections=connections,
+            every_s=every_s,
+        )
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            sent = process.submit(send, sending).result()
+        self.refused += sent.refused
+        return sent
+
+
+def _bodies(pings: PingBatch, size: int) -> list[bytes]:
+    columns = (pings.customer_id, pings.recorded_at_us // 1000, pings.lat_deg, pings.lon_deg, pings.accuracy_m)
+    names = ("customer_id", "recorded_at", "lat", "lon", "accuracy_m")
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return [msgspec.json.encode(rows[start : start + size]) for start in range(0, len(rows), size)]
+
+
+def _busy_s() -> float:
+    """What all processes of the machine have used."""
+    user, nice, system, _idle, _waits, *rest = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:])
+    return (user + nice + system + sum(rest[:2])) / _TICKS_PER_S
+
+
+class _Outbox:
+    """Notes when each message is first seen."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self._seen_s: dict[tuple[str, int], float] = {}
+        self._over = Event()
+        self._thread = Thread(target=self._watch)
+
+    def __enter__(self) -> "_Outbox":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        last, is_over = 0, False
+        of = match_log.c
+        both = message.join(match_log, of.decision_id == message.c.decision_id)
+        found = both.select().with_only_columns(message.c.seq, of.customer_id, of.at)
+        while not is_over:
+            is_over = self._over.wait(0.005)
+            with self._store.reading(TENANT) as uow:
+                rows = uow.connection.execute(found.where(message.c.seq > last).order_by(message.c.seq)).all()
+            now_s = monotonic()
+            for row in rows:
+                self._seen_s.setdefault((row.customer_id, round(row.at.timestamp() * _US)), now_s)
+                last = row.seq
+
+    def latency(self, pings: PingBatch, sent: Sent) -> dict[str, float | int | None]:
+        """Milliseconds from the answer to a ping until its message is there."""
+        keys = zip(pings.customer_id.tolist(), pings.recorded_at_us.tolist(), strict=True)
+        answered_s = {key: sent.answered_s[n // _BATCH] for n, key in enumerate(keys)}
+        waited_ms = [1000 * (at_s - answered_s[key]) for key, at_s in self._seen_s.items() if key in answered_s]
+        p50, p99 = np.percentile(waited_ms, [50, 99]).tolist() if waited_ms else (None, None)
+        return {"messages": len(waited_ms), "p50_ms": _rounded(p50), "p99_ms": _rounded(p99)}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(max(value, 0.0), 1)
+
+
+def _tile38(geofences: Sequence[Geofence], pings: PingBatch) -> dict[str, int] | None:
+    """The same pings as SETs, beside the same geofences as hooks; None where there is none."""
+    try:
+        with tile38_server() as (host, port), hooks(Grounds.of(geofences), host, port) as peer:
+            _, seconds = timed(peer.ready(pings.lat_deg, pings.lon_deg))
+    except Absent:
+        return None
+    return {"set_per_s": round(len(pings) / seconds)}
