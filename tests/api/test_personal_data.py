@@ -7,6 +7,7 @@ from nearcast.services.access import Role
 from tests.api.people import ANNA, NOTICE, awaited, known, refused_to_all_but_operators
 from tests.api.service import Service
 from tests.api.town import LAT, LON, work
+from tests.store.values import pings
 
 pytestmark = pytest.mark.enable_socket
 NUMBER = "+4915112345678"
@@ -17,6 +18,9 @@ def test_everything_that_is_kept_about_a_customer_is_told(service: Service):
     work(service)
     operator.post("/v1/customers/anna/sends", json={"campaign_id": "newsletter", "status": "delivered"})
     operator.post("/v1/customers/anna/suppressions", json={"channel": "sms"})
+    with service.store.writing(TenantId("t1")) as uow:
+        uow.past_pings.add(pings("anna"), service.clock.now())
+        uow.commit()
     told = operator.get("/v1/customers/anna/export").json()
     assert told["customer"] == {**ANNA, "quiet_hours": [], "paused_until": None}
     assert told["suppressed"] == ["sms"]
@@ -29,6 +33,7 @@ def test_everything_that_is_kept_about_a_customer_is_told(service: Service):
     assert [send["campaign_id"] for send in told["other_sends"]] == ["newsletter"]
     assert [row["kind"] for row in told["transitions"]] == ["enter"]
     assert [(ping["lat"], ping["lon"]) for ping in told["pings"]] == [(LAT, LON)]
+    assert [(ping["lat"], ping["device_id"]) for ping in told["past_pings"]] == [(52.52, "phone")]
     assert [(fix["lat"], fix["lon"], fix["geofence_ids"]) for fix in told["positions"]] == [(LAT, LON, ["cafe-door"])]
 
 

@@ -13,6 +13,7 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.feeds.files import read_pings
 from nearcast.feeds.ping_rows import read_ping_rows
 from nearcast.services.ping_files import PingFile, PingRows
+from tests.feeds.files import parquet
 from tests.feeds.histories import (
     ANDROID,
     BOM,
@@ -242,3 +243,22 @@ def test_a_file_that_tells_nothing_needs_a_format(tmp_path: Path) -> None:
     assert len(read(tmp_path, b"recorded_at,lat,lon\n1,1,2\n", format="csv").batch) == 1
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_ping_rows(tmp_path / "nothing.gpx", ANNA)
+
+
+def test_an_entry_that_is_no_utf_8_or_nested_without_end_is_bad_and_the_others_are_taken(tmp_path: Path) -> None:
+    good = document(RECORDS["locations"][0])
+    odd = [b'{"latitudeE7":"\xff"}', b'{"activity":' + b"[" * 400 + b"]" * 400 + b"}", b"7", b"null"]
+    found = read(tmp_path, b'{"locations":[' + b",".join([*odd, good]) + b"]}")
+    assert len(found.batch) == 1
+    assert ([row.number for row, _ in found.bad], found.left_out) == ([1, 3, 4], {"entries without a place": 1})
+    with pytest.raises(InvalidInput, match="nested too deeply"):
+        read(tmp_path, b'{"locations":[' + b"[" * 100_000 + b"]" * 100_000 + b"]}")
+
+
+def test_a_parquet_file_of_one_person_is_theirs_and_one_of_many_is_not(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "walk.parquet", customer_id=None)
+    assert read_ping_rows(path, ANNA).batch.customer_id.tolist() == ["anna", "anna"]
+    with pytest.raises(InvalidInput, match="customer_id"):
+        read_ping_rows(path)
+    with pytest.raises(InvalidInput, match="names its customers itself"):
+        read_ping_rows(parquet(tmp_path / "many.parquet"), ANNA)
