@@ -52,6 +52,17 @@ def test_a_visit_is_counted_from_the_door_to_the_message(service: Service) -> No
     assert after["nearcast_geofences_indexed"] >= 1
 
 
+def test_requests_that_take_the_short_cut_are_counted_by_their_route(sqlite_service: Service) -> None:
+    ingest, name = (
+        sqlite_service.client(Role.INGEST),
+        "nearcast_http_requests_total method=POST route=/v1/pings status=202",
+    )
+    before = figures(sqlite_service).get(name, 0)
+    for _ in range(3):
+        assert ingest.post("/v1/pings", json=[]).status_code == 202
+    assert figures(sqlite_service)[name] - before == 3
+
+
 def test_what_is_rolled_back_is_not_counted(service: Service) -> None:
     from nearcast.domain.ids import TenantId
     from nearcast.services.figures import Figure

@@ -43,7 +43,8 @@ class Watch:
             self._tell(scope, request_id, status, perf_counter() - began_s)
 
     def _tell(self, scope: Scope, request_id: str, status: int, took_s: float) -> None:
-        route = getattr(scope.get("route"), "path", _NO_ROUTE)
+        path: str = scope["path"]  # of what is answered before it is routed
+        route: str = getattr(scope.get("route"), "path", path if path in _OFTEN else _NO_ROUTE)
         self._figures.add(Figure.REQUESTS, scope["method"] if route != _NO_ROUTE else "", route, str(status))
         self._figures.took(Span.REQUEST, took_s)
         level = logging.DEBUG if status < 500 and (route in _OFTEN or not route.startswith("/v1/")) else logging.INFO
