@@ -1,5 +1,6 @@
 """Many pings at once: the door, where each of them is, and which change nothing; only the others become objects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,8 +84,16 @@ class Stretch:
         return [Stir(received_us, customer_id, rows) for (received_us, customer_id), rows in sorted(found.items())]
 
 
-def take_batch(world: World, door: Door, batch: PingBatch, now: datetime) -> list[Message]:
-    """Take in pings that have come in by `now`, in any order; the messages that they give."""
+def take_batch(
+    world: World,
+    door: Door,
+    batch: PingBatch,
+    now: datetime,
+    stir: Callable[[set[CustomerId]], None] = lambda customer_ids: None,
+) -> list[Message]:
+    """Take in pings that have come in by `now`, in any order; the messages that they give. `stir` is told first for
+    whom something may change.
+    """
     if not len(batch):
         return []
     arrivals = in_order_of_arrival([batch], world.tenant.policy.ping_rules, world.roster)
@@ -99,10 +108,11 @@ def take_batch(world: World, door: Door, batch: PingBatch, now: datetime) -> lis
         asked_us=np.full(len(rows), arrived_by_us),
         decided_us=np.full(len(rows), now_us),
     )
+    stir({each.customer_id for each in stretch.stirs})
     queued: list[Message] = []
-    for stir in stretch.stirs:
+    for each in stretch.stirs:
         # pings of one arrival compete; those of several do not, only because they are worked on together
-        on_arrival = stir.received_us == now_us
-        queued += stretch.take(stir, now if on_arrival else world.first_free_instant(stir.customer_id, now))
+        on_arrival = each.received_us == now_us
+        queued += stretch.take(each, now if on_arrival else world.first_free_instant(each.customer_id, now))
     stretch.end()
     return queued

@@ -143,10 +143,11 @@ class Live:
             if not len(taken.batch):
                 return none
             uow.catalogue.hold_geofences()
-            working = WorkingSet(uow, self.catalogue, {CustomerId(key) for key in taken.batch.customer_id}, now, known)
+            heard = {CustomerId(key) for key in taken.batch.customer_id}
+            working = WorkingSet(uow, self.catalogue, heard, now, known, is_calm=True)
             named = ping_keys(taken.batch)
             door = Door(working.world, seen=uow.pings.seen(named))
-            take_batch(working.world, door, taken.batch, now)
+            take_batch(working.world, door, taken.batch, now, working.stir)
             uow.pings.remember((key for key in named if key[0] in working.world.customers), now)
             working.save()
             if not uow.pings.move(taken.moves, tokens):

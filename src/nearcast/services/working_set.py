@@ -23,7 +23,8 @@ from nearcast.services.world import World
 
 class WorkingSet:
     """The customers of one transaction. `world` is worked on until `save`. With `now`, the instant at which decisions
-    are made, what was sent is loaded as far back as any rule looks from there; without, all of it.
+    are made, what was sent is loaded as far back as any rule looks from there; without, all of it. With `is_calm`
+    nothing of it is loaded before `stir` says whose.
 
     Customers are locked in id order, so that two transactions never wait for each other.
     """
@@ -35,8 +36,10 @@ class WorkingSet:
         customer_ids: Iterable[CustomerId],
         now: datetime | None = None,
         known: Known = NOTHING,
+        *,
+        is_calm: bool = False,
     ) -> None:
-        self._uow, self._known = uow, known
+        self._uow, self._known, self._now = uow, known, now
         self.customer_ids = sorted(set(customer_ids))
         uow.customers.lock(self.customer_ids)
         self.world = rules.world(uow.catalogue)
@@ -44,17 +47,26 @@ class WorkingSet:
         self._messages: dict[MessageId, Message] = {}
         self._other_sends: dict[CustomerId, int] = {}
         self._assigned: dict[CustomerId, int] = {}
-        self._load(self.world, now)
+        self._load(self.world)
+        if not is_calm:
+            self.stir(self.customer_ids)
 
-    def _load(self, world: World, now: datetime | None) -> None:
+    def _load(self, world: World) -> None:
         uow, ids = self._uow, self.customer_ids
-        since = None if now is None else now - look_back((*world.tenant.policy.caps, *world.campaigns.caps))
         world.customers = uow.customers.load(ids)
         world.consents = {key: in_ledger_order(events) for key, events in uow.consents.of(ids).items()}
         for key, kept in uow.tracks.load(ids).items():
             world.tracks[key] = self._tracks[key] = kept.track
             if kept.last_zone is not None:
                 world.last_zones[key] = kept.last_zone
+        world.decided_before = lambda asked: asked & self._known.decided
+        world.rows_before = self._rows_with
+
+    def stir(self, customer_ids: Iterable[CustomerId]) -> None:
+        """Load what was sent to these customers, before anything is decided or cancelled for them. Once."""
+        uow, world, ids = self._uow, self.world, sorted(set(customer_ids))
+        rules = (*world.tenant.policy.caps, *world.campaigns.caps)
+        since = None if self._now is None else self._now - look_back(rules)
         sent = uow.outbox.of(ids) if since is None else uow.outbox.recent(ids, since)
         for messages in sent.values():
             for message in messages:
@@ -70,8 +82,6 @@ class WorkingSet:
         if self._known.holds_budgets:
             uow.budgets.hold(world.campaigns.limits)
         world.other_budget = OthersShare(uow.budgets, world.campaigns.limits, self._messages.values())
-        world.decided_before = lambda asked: asked & self._known.decided
-        world.rows_before = self._rows_with
 
     def _rows_with(self, customer_id: CustomerId, decision_id: DecisionId) -> list[dict[str, Any]]:
         """What was decided of a customer together with one decision, that too."""
