@@ -89,7 +89,7 @@ def test_who_says_no_while_a_ping_is_decided_waits_for_that(told: Told) -> None:
 
 def test_two_decide_at_once_on_what_is_left_of_a_budget(scripted: ScriptedStore) -> None:
     told = Told(scripted, budgets=TIGHT)
-    told.come_in("f")
+    told.do("ping", 0, CUSTOMERS, "f")
     told.do("work_pings", 2)  # one customer's: two of them take one partition after the other
     told.do("work_pings", 1, fates=[BeforeIt(("work_pings", 2))])
     told.story.end()
