@@ -135,6 +135,25 @@ def test_a_withdrawal_that_was_written_before_others_and_committed_after_them_is
     assert refused(intake, tenant, names(3), 9) == [0, 1]
 
 
+def test_lines_that_take_the_numbers_of_purged_ones_are_not_overlooked(store: SqlStore) -> None:
+    tenant, intake = open_corner(store, customers=names(2)), Intake(store, unheard)
+    gone, stays = names(2)
+    with store.writing(tenant) as uow:
+        subject = uow.customers.subjects([gone])[gone]
+        uow.consents.close(subject, later(0), actor_id="key")
+        uow.erasing.erase(gone, subject)
+        say(uow, stays, ConsentAction.GRANTED, 0)
+        uow.consents.close("another", later(0), actor_id="key")
+        uow.commit()
+    for second in range(1, 5):
+        assert refused(intake, tenant, [stays], second) == []
+    with store.writing(tenant) as uow:
+        uow.consents.purge(["another"], later(5))
+        say(uow, stays, ConsentAction.WITHDRAWN, 5)
+        uow.commit()
+    assert refused(intake, tenant, [stays], 6) == [0]
+
+
 def test_what_is_known_is_not_asked_for_again(store: SqlStore) -> None:
     tenant, intake = open_corner(store, customers=names(5)), Intake(store, unheard)
     for second in range(3):

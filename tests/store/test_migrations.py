@@ -19,6 +19,7 @@ from nearcast.domain.walk import Stance
 from nearcast.store.all_tables import metadata
 from nearcast.store.engine import make_engine
 from nearcast.store.migrate import current_revision, head_revision, migrations_folder, upgrade
+from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import tenant as tenant_table
 from nearcast.store.tables import track as track_table
@@ -220,3 +221,31 @@ def test_only_two_files_ask_which_database_it_is() -> None:
         "dialect.py",
         "types.py",
     }
+
+
+def test_pings_that_stood_in_rows_of_their_own_are_read_on_from_where_workers_were(empty_urls: list[str]):
+    url = empty_urls[0]
+    upgrade(url, "0016")
+    names = ("tenant_id", "partition", "seq", "customer_id", "recorded_at_us", "received_at_us", "lat_deg", "lon_deg")
+    old = table("ping_log", *map(column, (*names, "accuracy_m", "ping_id")))
+    position = table("log_position", *map(column, ("tenant_id", "partition", "head", "position")))
+    partition = partition_of(ANNA)
+    with closing(make_engine(url).connect()) as connection:
+        for seq in (2, 3, 4, 5):  # the first one is pruned
+            key = {"tenant_id": "t1", "partition": partition, "seq": seq, "customer_id": ANNA, "ping_id": f"p{seq}"}
+            at = {"recorded_at_us": 10**15 + seq, "received_at_us": 10**15 + seq, "lat_deg": seq / 10, "lon_deg": 7.0}
+            connection.execute(old.insert().values(**key, **at, accuracy_m=None if seq == 4 else 5.0))
+        connection.execute(position.insert().values(tenant_id="t1", partition=partition, head=5, position=2))
+        connection.commit()
+        connection.engine.dispose()
+    upgrade(url)
+    with closing(SqlStore(url)) as store, store.reading(TenantId("t1")) as uow:
+        kept = uow.pings.of(ANNA)
+        found = uow.pings.read([partition], limit=9)
+    assert [(each["ping_id"], each["lat"], each["accuracy_m"]) for each in kept] == [
+        ("p2", 0.2, 5.0),
+        ("p3", 0.3, 5.0),
+        ("p4", 0.4, None),
+        ("p5", 0.5, 5.0),
+    ]
+    assert found.batch.ping_id.tolist() == ["p3", "p4", "p5"]

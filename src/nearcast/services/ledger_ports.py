@@ -39,12 +39,14 @@ class Chain:
 @dataclass(frozen=True, slots=True)
 class LedgerMark:
     """How far somebody has read a ledger, for the ledger alone to read: the numbers of lines, and which writers had
-    begun by then. `read` is None as long as it is not known of a single line that all before it were there.
+    begun by then. `read` is None as long as it is not known of a single line that all before it were there. `last` is
+    the event id of the line `seen`.
     """
 
     read: int | None
     seen: int
     writers_until: int
+    last: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,40 @@ from nearcast.store.customer_tables import consent_event
 from nearcast.store.dialect import horizon
 
 _BETWEEN = " "  # stands in no subject
+_line = consent_event.c
 
 
 def changes_since(connection: Connection, tenant: TenantId, mark: LedgerMark | None) -> LedgerChanges:
     """The subjects with lines that were committed since the mark, and perhaps some with lines of shortly before.
 
     Lines are numbered before they are committed. Those up to the mark's `seen` have all been read as soon as whoever
-    was writing at that time has ended; until then they are read again from `read` on.
+    was writing at that time has ended; until then they are read again from `read` on. Where the last line seen has been
+    purged, its number and those after it may have been given to others.
     """
-    line = consent_event.c
     begun, to_begin = horizon(connection)
     if mark is None or mark.read is None:
-        last = select(line.seq).where(line.tenant_id == tenant).order_by(line.seq.desc()).limit(1)
+        last = select(_line.seq).where(_line.tenant_id == tenant).order_by(_line.seq.desc()).limit(1)
         ongoing, next_one, newest = connection.execute(select(begun, to_begin, last.scalar_subquery())).one()
-        if mark is None or ongoing < mark.writers_until:
-            return LedgerChanges(None, mark or LedgerMark(None, newest or 0, next_one))
-        return LedgerChanges(None, LedgerMark(mark.seen, newest or 0, next_one))
-    found = select(begun, to_begin, func.max(line.seq), func.aggregate_strings(line.subject, _BETWEEN))
-    since = found.where(line.tenant_id == tenant, line.seq > mark.read)
+        if mark is not None and ongoing < mark.writers_until:
+            return LedgerChanges(None, mark)
+        read = None if mark is None else mark.seen
+        return LedgerChanges(None, _mark(connection, tenant, read, newest or 0, next_one))
+    found = select(begun, to_begin, func.max(_line.seq), func.aggregate_strings(_line.subject, _BETWEEN))
+    since = found.where(_line.tenant_id == tenant, _line.seq > mark.read)
     ongoing, next_one, newest, subjects = connection.execute(since).one()
+    if _event_id(connection, tenant, mark.seen) != mark.last:
+        return changes_since(connection, tenant, None)
     if ongoing >= mark.writers_until:
-        mark = LedgerMark(mark.seen, max(newest or 0, mark.seen), next_one)
+        mark = _mark(connection, tenant, mark.seen, max(newest or 0, mark.seen), next_one)
     return LedgerChanges(frozenset((subjects or "").split()), mark)
+
+
+def _mark(connection: Connection, tenant: TenantId, read: int | None, seen: int, writers_until: int) -> LedgerMark:
+    return LedgerMark(read, seen, writers_until, _event_id(connection, tenant, seen))
+
+
+def _event_id(connection: Connection, tenant: TenantId, seq: int) -> str | None:
+    found: str | None = connection.scalar(
+        select(_line.event_id).where(_line.tenant_id == tenant, _line.seq == seq).limit(1)
+    )
+    return found
