@@ -35,6 +35,17 @@ def test_every_message_leaves_once():
     assert found["statements"] < found["messages"] * 2  # type: ignore[operator]
 
 
+@pytest.mark.soak
+def test_every_question_is_answered_with_its_plans():
+    found = measured("plans", "--customers", "100", "--queued", "100", "--log-rows", "3000")
+    questions = {each["question"]: each for each in found["questions"]}  # type: ignore[attr-defined]
+    assert found["slowest_ms"] == max(each["ms"] for each in questions.values())
+    assert {"a step of 25 pings", "a dispatch", "explain a decision"} < questions.keys()
+    (page,) = questions["match log, campaign_id: first page"]["statements"][1:]  # after the API's role is taken
+    assert (page["indexes"], page["read_through"]) == (["ix_match_log_campaign"], [])
+    assert page["rows"] > 0
+
+
 def test_numbers_of_workers_are_numbers():
     nearcast("bench", "decide", "--workers", "1,many").refuses("--workers", "'1,many' is not numbers from 1 to 64")
 

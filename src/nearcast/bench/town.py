@@ -88,10 +88,23 @@ def build(url: str, *, customers: int, log_rows: int) -> None:
         store.close()
     with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
         _copy_ledger(connection)
-        said = {"tenant": TENANT, "rows": log_rows, "fences": _FENCES, "detail": _DETAIL}
-        if log_rows:
-            connection.execute(_FILL_LOG, {**said, "since": NOON - timedelta(days=366)})
+        _fill_log(connection, log_rows)
         connection.execute("VACUUM ANALYZE")
+
+
+def _fill_log(connection: "psycopg.Connection[Any]", rows: int) -> None:
+    """Indexes are made afterwards: together that takes a fraction of the time."""
+    indexes = connection.execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'match_log'"
+        " AND starts_with(indexname, 'ix_')"
+    ).fetchall()
+    for name, _ in indexes:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
+    said = {"tenant": TENANT, "rows": rows, "fences": _FENCES, "detail": _DETAIL}
+    if rows:
+        connection.execute(_FILL_LOG, {**said, "since": NOON - timedelta(days=366)})
+    for _, definition in indexes:
+        connection.execute(definition)
 
 
 def remember_sent(url: str) -> None:
