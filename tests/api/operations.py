@@ -40,7 +40,9 @@ class Operation:
     def media(self) -> dict[str, Any]:
         """Examples of its request body by media type."""
         content = self.said.get("requestBody", {}).get("content", {})
-        return {name: _example(each) for name, each in content.items()}
+        return {
+            name: _example(each) for name, each in content.items() if each.get("schema", {}).get("format") != "binary"
+        }
 
     @property
     def answer(self) -> tuple[int, Any]:

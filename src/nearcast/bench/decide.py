@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ class Turn:
     """One worker's part of a run; what it says to the database is kept in `record`."""
 
     url: str
+    now: datetime
     worker: int
     at_once: int
     record: Path
@@ -62,21 +63,27 @@ def bench_decide(
             found = {}
             for count in workers:
                 say(f"{count} workers")
-                found[str(count)] = _measured(server, template, count, at_once, say)
+                found[str(count)] = _measured(server, template, count, at_once, NOON + rounds * ROUND, say)
     return {"customers": customers, "rounds": rounds, "log_rows": log_rows, "at_once": at_once, "workers": found}
 
 
-def _measured(server: Databases, template: str, count: int, at_once: int, say: Callable[[str], None]) -> dict[str, Any]:
+def _measured(
+    server: Databases, template: str, count: int, at_once: int, now: datetime, say: Callable[[str], None]
+) -> dict[str, Any]:
     with TemporaryDirectory(prefix="nearcast-record-") as folder:
         records = [Path(folder) / str(number) for number in range(count)]
         with server.copied(template) as url:
             before = _outcomes(url)
-            turns = [Turn(url=url, worker=n, at_once=at_once, record=record) for n, record in enumerate(records)]
+            turns = [
+                Turn(url=url, now=now, worker=n, at_once=at_once, record=record) for n, record in enumerate(records)
+            ]
             engine_s = _at_once(_work, turns)
             outcomes = {key: number - before.get(key, 0) for key, number in _outcomes(url).items()}
         say("the same statements alone")
         with server.copied(template) as url:
-            turns = [Turn(url=url, worker=n, at_once=at_once, record=record) for n, record in enumerate(records)]
+            turns = [
+                Turn(url=url, now=now, worker=n, at_once=at_once, record=record) for n, record in enumerate(records)
+            ]
             bare_s = _at_once(_repeat, turns)
     decisions = sum(outcomes.values())
     return {
@@ -107,7 +114,7 @@ def _work(turn: Turn, ready: Barrier) -> tuple[float, float]:
     with closing(SqlStore(turn.url)) as store:
         live = Live(store, TENANT, Recorder(), owner=f"worker-{turn.worker}", pings_at_once=turn.at_once)
         live.world()
-        now = NOON + 6 * ROUND
+        now = turn.now
         with recorded(store) as said:
             ready.wait()
             started = perf_counter()

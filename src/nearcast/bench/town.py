@@ -24,7 +24,7 @@ from nearcast.store.sql_store import SqlStore
 
 TENANT = TenantId("bench")
 NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)  # a Tuesday, 12:00 in Berlin
-ROUND = timedelta(minutes=10)
+ROUND = timedelta(minutes=5)  # of five rounds no visit falls silent before it is worked on
 
 _FENCES, _A_ROW = 200, 14
 _SOUTH_DEG, _WEST_DEG = 52.45, 13.30

@@ -46,7 +46,7 @@ def read_columns(raw: bytes, received_at_us: int, *, is_lines: bool) -> PingBatc
         if is_lines and sum(not line.isspace() for line in raw.split(b"\n") if line) != len(pings):
             return None
         return _batch(raw, pings, received_at_us)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _Unusual):
+    except (msgspec.MsgspecError, OverflowError, UnicodeDecodeError, RecursionError, _Unusual):
         return None
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId, VisitId
 from nearcast.domain.visit import Transition, TransitionKind, TransitionReason
-from nearcast.store.dialect import upsert
+from nearcast.store.dialect import among, upsert
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import transition
@@ -45,9 +45,12 @@ class Transitions:
 
     def delete(self, keys: Iterable[TransitionKey]) -> None:
         """Take transitions back."""
-        for visit_id, kind in keys:
-            mine = (transition.c.tenant_id == self._tenant) & (transition.c.visit_id == visit_id)
-            self._connection.execute(delete(transition).where(mine, transition.c.kind == kind.value))
+        of_kind: dict[TransitionKind, list[VisitId]] = {}
+        for visit_id, kind in sorted(keys):
+            of_kind.setdefault(kind, []).append(visit_id)
+        for kind, visit_ids in of_kind.items():
+            mine = (transition.c.tenant_id == self._tenant) & (transition.c.kind == kind.value)
+            self._connection.execute(delete(transition).where(mine, among(transition.c.visit_id, visit_ids)))
 
     def of(self, customer_ids: Iterable[CustomerId]) -> list[tuple[CustomerId, Transition]]:
         """The transitions of customers by event time."""
