@@ -49,7 +49,7 @@ def _owntracks(public_url: str, device: NewDevice) -> Setup:
 
 
 def _overland(public_url: str, device: NewDevice) -> Setup:
-    said = {"url": f"{public_url}/v1/feeds/overland", "token": device.token, "device_id": "phone", "unique_id": "yes"}
+    said = {"url": f"{public_url}/v1/feeds/overland", "token": device.token, "device_id": "phone"}
     return Setup("Overland", f"overland://setup?{urlencode(said)}")
 
 

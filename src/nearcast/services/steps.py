@@ -50,7 +50,10 @@ class Steps:
                 with self.writing() as uow:
                     return step(uow, known)
             except Overtaken as overtaken:
-                known = Known(known.decided | overtaken.decided, holds_budgets=True)
+                again = Known(known.decided | overtaken.decided, holds_budgets=True)
+                if again == known:  # it would be overtaken for ever
+                    raise
+                known = again
 
     @contextmanager
     def _step(self, begun: UnitOfWork) -> Iterator[UnitOfWork]:
