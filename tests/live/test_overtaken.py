@@ -1,5 +1,6 @@
 """A step takes for granted that nobody is faster; where somebody is, it is done again and knows it."""
 
+import pytest
 from sqlalchemy import delete, update
 
 from nearcast.domain.campaign import CampaignState
@@ -70,6 +71,19 @@ def test_a_step_that_was_overtaken_knows_why_when_it_is_done_again(store: SqlSto
         (["d1"], True),
         (["d1", "d2"], True),
     ]
+
+
+def test_a_step_that_is_overtaken_although_it_knows_why_ends(store: SqlStore) -> None:
+    tenant = open_corner(store, ENTER, customers=names(1))
+    heard = list[Known]()
+
+    def step(uow: UnitOfWork, known: Known) -> str:
+        heard.append(known)
+        raise Overtaken("an opportunity was decided before", decided=[DecisionId("d")])
+
+    with pytest.raises(Overtaken):
+        Steps(store, tenant).decide(step)
+    assert heard == [Known(), Known(frozenset({DecisionId("d")}), holds_budgets=True)]
 
 
 def test_what_an_overtaken_step_has_read_of_its_own_edit_is_forgotten(store: SqlStore) -> None:
