@@ -1,7 +1,9 @@
 """The sender of events against servers on this machine, and against names that lead astray."""
 
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -79,6 +81,48 @@ def test_a_request_goes_to_the_address_that_was_looked_at_under_the_name_that_wa
     assert answers == [Answer(204)]
     assert asked == [("shop.example", receiver.port)]
     assert receiver.got[0][1]["Host"] == f"shop.example:{receiver.port}"
+
+
+def test_a_name_is_looked_up_as_it_was_written() -> None:
+    # spelled out it is straße.de, which sockets write as strasse.de: somebody else's
+    asked: list[str] = []
+
+    def addresses(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"]
+
+    sender = WebhookSender(allows_private=False, addresses=addresses)
+    assert sender.send_all([Post("https://xn--strae-oqa.de/hook", HEADERS, b"{}")]) == [Answer(None, "private_network")]
+    assert asked == ["xn--strae-oqa.de"]
+
+
+@pytest.mark.enable_socket
+def test_an_answer_that_trickles_in_is_given_up() -> None:
+    is_over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        with listening.accept()[0] as client:
+            client.recv(4096)
+            while not is_over.wait(0.05):
+                try:
+                    client.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=trickle, args=[listening], daemon=True)
+        thread.start()
+        began_s = time.monotonic()
+        fuse = threading.Timer(10, is_over.set)
+        fuse.start()
+        sender = WebhookSender(allows_private=True, within_s=0.3)
+        (answer,) = sender.send_all([Post(f"http://127.0.0.1:{listening.getsockname()[1]}/", HEADERS, b"{}")])
+        took_s = time.monotonic() - began_s
+        fuse.cancel()
+        is_over.set()
+        thread.join()
+    assert answer.status is None
+    assert took_s < 5
 
 
 @pytest.mark.parametrize("found", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["::ffff:169.254.169.254"]])

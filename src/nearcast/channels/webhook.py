@@ -6,9 +6,11 @@ whoever answers differently the second time leads nowhere else. No redirect is f
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
+from threading import Timer
 
 import httpx
 
@@ -30,15 +32,20 @@ def looked_up(host: str, port: int) -> list[str]:
 
 
 class WebhookSender:
-    """Posts events; the other side may be silent for `timeout_s` at a time. What it says is not read, but for its
-    status.
+    """Posts events; the other side may be silent for `timeout_s` at a time, and has `within_s` for all of its answer.
+    What it says is not read, but for its status.
     """
 
     def __init__(
-        self, *, allows_private: bool, timeout_s: float = 5.0, addresses: Callable[[str, int], list[str]] = looked_up
+        self,
+        *,
+        allows_private: bool,
+        timeout_s: float = 5.0,
+        within_s: float = 30.0,
+        addresses: Callable[[str, int], list[str]] = looked_up,
     ) -> None:
         self._allows_private, self._addresses = allows_private, addresses
-        self._timeout = httpx.Timeout(timeout_s)
+        self._timeout, self._within_s = httpx.Timeout(timeout_s), within_s
 
     def send_all(self, posts: Sequence[Post]) -> list[Answer]:
         """One attempt each, side by side."""
@@ -48,16 +55,20 @@ class WebhookSender:
     def _send(self, post: Post) -> Answer:
         try:
             url = httpx.URL(post.url)
-            address = self._allowed(url)
+            host = url.raw_host.decode()  # as it was written: spelled out, sockets would write some names differently
+            address = self._allowed(url, host)
             # a connection is for one host alone: nothing is kept open that another could be sent over
-            with httpx.Client(verify=self._tls, timeout=self._timeout, trust_env=False) as client:
+            with (
+                httpx.Client(verify=self._tls, timeout=self._timeout, trust_env=False) as client,
+                self._hurried(client),
+            ):
                 headers = {**post.headers, "Host": url.netloc.decode(), "User-Agent": _AGENT}
                 request = client.build_request(
                     "POST",
                     url.copy_with(host=address),
                     headers=headers,
                     content=post.body,
-                    extensions={"timeout": self._timeout.as_dict(), "sni_hostname": url.host},
+                    extensions={"timeout": self._timeout.as_dict(), "sni_hostname": host},
                 )
                 answer = client.send(request, stream=True)
                 answer.close()
@@ -67,8 +78,19 @@ class WebhookSender:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:  # their texts hold the address
             return Answer(None, type(error).__name__)
 
-    def _allowed(self, url: httpx.URL) -> str:
-        found = self._addresses(url.host, url.port or (443 if url.scheme == "https" else 80))
+    @contextmanager
+    def _hurried(self, client: httpx.Client) -> Iterator[None]:
+        """Ends a request that goes on and on: its timeouts begin again with every byte that comes."""
+        timer = Timer(self._within_s, client.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _allowed(self, url: httpx.URL, host: str) -> str:
+        found = self._addresses(host, url.port or (443 if url.scheme == "https" else 80))
         if not self._allows_private and not all(map(is_public, found)):
             raise _NotAllowed
         return found[0]
