@@ -126,3 +126,14 @@ def test_who_agreed_to_no_offers_or_tells_of_the_past_is_told_nothing(sqlite_ser
     assert told(bobs, lat=0, lon=0) == []
     assert bobs.post("owntracks", {"_type": "lwt", "tst": 1}).json() == []
     assert names(told(bobs)) == ["Cafe"]
+
+
+def test_phones_of_the_same_name_are_told_apart_by_their_customer(sqlite_service: Service):
+    named_shop(sqlite_service, "cafe", "Cafe")
+    agree(sqlite_service, "ada", "bob")
+    ingest = sqlite_service.client(Role.INGEST)
+    for customer in ("ada", "bob"):
+        whose = {"customer_id": customer, "device_id": "phone"}
+        said = located(sqlite_service)
+        answer = ingest.post("/v1/feeds/owntracks", params=whose, json=said, headers={"User-Agent": ANDROID})
+        assert names(answer.json()) == ["Cafe"], customer

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from nearcast.domain.campaign import Campaign, CampaignState, Trigger
 from nearcast.domain.consent import LOCATION, NEARBY, consent_state, in_ledger_order
 from nearcast.domain.geofence import Geofence
-from nearcast.domain.ids import TenantId
+from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.position import Position
 from nearcast.geo.covering import covering_circle
 from nearcast.geo.margins import between_m
@@ -30,6 +30,7 @@ _MOST_PHONES = 50_000
 _LONGEST_NAME = 60
 _FIRST_NUMBER, _NUMBERS = 1_000_000_000, 700_000_000  # of instants from 2001 to 2023
 _MayBeSent: TypeAlias = Callable[[Campaign], bool]
+_Named: TypeAlias = tuple[TenantId, CustomerId, str]  # with an API key, customers name their devices alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +67,15 @@ class RegionPush:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._lock = Lock()
-        self._told: OrderedDict[str, _Told] = OrderedDict()
+        self._told: OrderedDict[_Named, _Told] = OrderedDict()
 
     def change(self, phone: Phone, position: Position, now: datetime, *, most: int) -> RegionChange | None:
         """What to tell a phone that is there now, None where it knows all. At most so many regions, the nearest."""
         if phone.device_id is None:
             return None
+        named = (phone.tenant_id, phone.customer_id, phone.device_id)
         with self._lock:
-            before = self._told.get(phone.device_id)
+            before = self._told.get(named)
         if before is not None and not _is_due(before, position, now):
             return None
         regions = self._nearest(phone, position, now, most)
@@ -81,8 +83,8 @@ class RegionPush:
         is_news = regions != known or (before is not None and bool(regions) and now - before.told_at >= _TOLD_AGAIN)
         told_at = now if is_news or before is None else before.told_at
         with self._lock:
-            self._told[phone.device_id] = _Told(regions, told_at, now, position)
-            self._told.move_to_end(phone.device_id)
+            self._told[named] = _Told(regions, told_at, now, position)
+            self._told.move_to_end(named)
             while len(self._told) > _MOST_PHONES:
                 self._told.popitem(last=False)
         if not is_news:
