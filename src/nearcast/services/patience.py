@@ -8,6 +8,7 @@ _FREE = 5
 _FIRST_S, _LONGEST_S = 0.25, 5.0
 _FORGOTTEN_AFTER = timedelta(minutes=10)
 _MOST_NAMES = 10_000
+_LONGEST_NAME = 64  # no device has a longer one: whoever guesses could fill the memory with them
 
 
 class Patience:
@@ -19,6 +20,7 @@ class Patience:
 
     def failed(self, name: str, now: datetime) -> float:
         """Note a wrong guess at a name; for how many seconds the answer is held back."""
+        name = name[:_LONGEST_NAME]
         with self._lock:
             count, last = self._failed.pop(name, (0, now))
             count = count + 1 if now - last < _FORGOTTEN_AFTER else 1
