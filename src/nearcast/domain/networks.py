@@ -15,6 +15,8 @@ def is_public(address: str) -> bool:
             return is_public(str(found.ipv4_mapped))
         if any(found in net for net in _CARRIES_IPV4):
             return False
+        if found.is_site_local:  # given up long ago, and routed within networks all the same
+            return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 
