@@ -157,6 +157,23 @@ def test_nobody_is_told_of_who_has_withdrawn(service: Service) -> None:
     assert all(each["event"] is None for each in cancelled)
 
 
+def test_what_no_webhook_took_is_forgotten_with_the_consent(service: Service) -> None:
+    open_shop(service)
+    agree(service, "ada", "bob")
+    operator = service.client()
+    made = webhook(operator, events=["enter"])
+    visit(service, "ada", "bob")
+    deliver(service, Receiver(status=410))
+    service.clock.step(seconds=1)
+    said = {"purpose": "location.matching", "action": "withdrawn", "source": "the counter"}
+    assert operator.post("/v1/customers/ada/consents", json=said).status_code == 201
+    (dead,) = deliveries(operator, made["id"], status="dead")
+    assert dead["event"]["data"]["customer_id"] == "bob"
+    (ended,) = deliveries(operator, made["id"], status="cancelled")
+    assert ended["event"] is None
+    assert operator.post(f"/v1/webhooks/{made['id']}/deliveries/{ended['id']}/redeliver").status_code == 404
+
+
 def test_a_position_is_told_where_it_is_asked_for_and_shared_until_that_is_withdrawn(service: Service) -> None:
     open_shop(service)
     agree(service, "ada", "bob", "eve")

@@ -34,7 +34,7 @@ def take_line(uow: UnitOfWork, rules: Rules, line: LedgerLine, now: datetime) ->
 
 def end_location(uow: UnitOfWork, world: World, taken: Iterable[ConsentEvent], now: datetime) -> None:
     """Revoke the devices of whoever has taken back with one of these lines that they may be located, and delete where
-    they were in the past.
+    they were in the past and what no webhook has heard of them.
     """
     over = {
         event.customer_id
@@ -44,3 +44,4 @@ def end_location(uow: UnitOfWork, world: World, taken: Iterable[ConsentEvent], n
     }
     uow.devices.revoke_all(sorted(over), now)
     uow.past_pings.forget(over)
+    uow.events.forget(over, now)

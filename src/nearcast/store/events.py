@@ -125,6 +125,19 @@ class Events:
         ended = {"status": DeliveryStatus.CANCELLED.value, "doc": None, "next_attempt_at": None, "ended_at": at}
         return self._connection.execute(update(event_delivery).where(*waiting).values(ended)).rowcount
 
+    def forget(self, customer_ids: Iterable[CustomerId], at: datetime) -> int:
+        """End what waits about customers, and what was never taken: nobody is told of it any more; how many events."""
+        untold = self._mine, _here.status.in_([_QUEUED, DeliveryStatus.DEAD.value])
+        ended = {"status": DeliveryStatus.CANCELLED.value, "doc": None, "next_attempt_at": None, "ended_at": at}
+        forgotten = 0
+        for ids in chunks(sorted(set(customer_ids))):
+            theirs = select(_here.seq).where(*untold, _here.customer_id.in_(ids)).order_by(_here.seq)
+            # in this order, which is that of whoever delivers: else each could wait for the other
+            for some in chunks(self._connection.scalars(theirs.with_for_update()).all()):
+                mine = update(event_delivery).where(self._mine, _here.seq.in_(some))
+                forgotten += self._connection.execute(mine.values(ended)).rowcount
+        return forgotten
+
     def prune(self, before: datetime, *, limit: int) -> int:
         """Delete events that came to their end before an instant, at most `limit`; how many."""
         return delete_some(self._connection, event_delivery, self._mine, _here.ended_at < before, limit=limit)
