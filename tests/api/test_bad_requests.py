@@ -97,26 +97,27 @@ def test_a_batch_that_comes_again_or_backwards_changes_nothing(sqlite_service: S
     assert rows_of(service.client()) == before
 
 
-def test_a_body_that_trickles_in_is_given_up(sqlite_service: Service) -> None:
+@pytest.mark.parametrize(("path", "status"), [("/slow", 408), ("/v1/feeds/slow", 503)])
+def test_a_body_that_trickles_in_is_given_up(sqlite_service: Service, path: str, status: int) -> None:
     app = FastAPI()
     problems.install(app)
     app.add_middleware(Patience, within_s=0.3)
 
-    @app.post("/slow")
+    @app.post(path)
     async def slow(request: Request) -> Response:
         return Response(await request.body())
 
     with running(app) as url:
-        whole = httpx.post(f"{url}/slow", content=b"all of it", **LOOPBACK)
+        whole = httpx.post(f"{url}{path}", content=b"all of it", **LOOPBACK)
         assert (whole.status_code, whole.content) == (200, b"all of it")
         at = urlsplit(url)
         began_s = time.monotonic()
         with socket.create_connection((at.hostname, at.port), timeout=10) as client:
-            client.sendall(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nall")
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nall".encode())
             answer = client.makefile("rb").read()
         assert time.monotonic() - began_s < 8
     head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 408 ")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"connection: close" in head.lower()
     assert json.loads(body)["code"] == "too_slow"
 

@@ -4,13 +4,16 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nearcast.api.problems import Refusal
+from nearcast.api.problems import RETRY_AFTER_S, Refusal
 
 PATIENCE_S = 30.0
+_OF_PHONES = "/v1/feeds/"
 
 
 class Patience:
-    """Refuses with 408 a request whose body is not whole `within_s` seconds after its head."""
+    """Refuses with 408 a request whose body is not whole `within_s` seconds after its head. Phones get 503: some delete
+    what is answered with a 4xx, and it is their network that is slow.
+    """
 
     def __init__(self, app: ASGIApp, within_s: float = PATIENCE_S) -> None:
         self._app, self._within_s = app, within_s
@@ -30,6 +33,8 @@ class Patience:
                     message = await receive()
             except TimeoutError:
                 said = f"the body was not whole after {self._within_s:g} seconds"
+                if scope["path"].startswith(_OF_PHONES):
+                    raise Refusal(503, said, {"Connection": "close", "Retry-After": str(RETRY_AFTER_S)}) from None
                 raise Refusal(408, said, {"Connection": "close"}) from None
             is_whole = not message.get("more_body", False)
             return message

@@ -48,6 +48,7 @@ _OF_HTTP = {
     408: ("too_slow", "Too slow"),
     413: ("too_large", "Too large"),
     415: ("unsupported_media_type", "Unsupported media type"),
+    503: ("too_slow", "Too slow"),
 }
 
 
