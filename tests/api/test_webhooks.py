@@ -174,6 +174,21 @@ def test_what_no_webhook_took_is_forgotten_with_the_consent(service: Service) ->
     assert operator.post(f"/v1/webhooks/{made['id']}/deliveries/{ended['id']}/redeliver").status_code == 404
 
 
+def test_an_erasure_takes_along_the_answer_to_who_had_an_event_delivered_again(service: Service) -> None:
+    open_shop(service)
+    agree(service, "ada")
+    operator = service.client()
+    made = webhook(operator, events=["enter"])
+    visit(service, "ada")
+    deliver(service, Receiver(status=410))
+    (dead,) = deliveries(operator, made["id"])
+    again, once = f"/v1/webhooks/{made['id']}/deliveries/{dead['id']}/redeliver", {"Idempotency-Key": "k"}
+    assert operator.post(again, headers=once).json()["event"]["data"]["customer_id"] == "ada"
+    assert operator.post(again, headers=once).headers["Idempotency-Replay"] == "true"
+    assert operator.delete("/v1/customers/ada").status_code == 200
+    assert operator.post(again, headers=once).status_code == 404
+
+
 def test_a_position_is_told_where_it_is_asked_for_and_shared_until_that_is_withdrawn(service: Service) -> None:
     open_shop(service)
     agree(service, "ada", "bob", "eve")

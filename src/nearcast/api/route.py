@@ -182,9 +182,11 @@ def gone_once(asker: Principal, do: Callable[[Principal], None]) -> Response:
 
 
 def _made(request: Request, body: Any) -> CustomerId | None:
-    """The customer that this answer is the first to name."""
-    is_customer = request.scope["route"].path == "/v1/customers" and isinstance(body, dict) and "id" in body
-    return CustomerId(body["id"]) if is_customer else None
+    """The customer whom this answer is the first to name, or is about where the address names none."""
+    if not isinstance(body, dict):
+        return None
+    named = body.get("id" if request.scope["route"].path == "/v1/customers" else "customer_id")
+    return None if named is None else CustomerId(named)
 
 
 def _again(before: Answer) -> Response:

@@ -56,6 +56,7 @@ _EVENT: dict[str, Any] = {
 _DELIVERY: dict[str, Any] = {
     "id": "17",
     "event_id": _EVENT["id"],
+    "customer_id": "cust-0001",
     "status": "dead",
     "attempts": 14,
     "next_attempt_at": None,
