@@ -264,6 +264,37 @@ def test_rows_of_a_stream_that_are_no_pings_are_named_and_the_rest_is_taken():
     ]
 
 
+_FAR = 2**62
+_LISTS = pa.array([[1], [2]])
+_ODD = {
+    "accuracy_m is not a finite number": [
+        ("accuracy_m", pa.array([_FAR, None], pa.duration("s"))),
+        ("accuracy_m", pa.array([2**31 - 1, None], pa.date32())),
+        ("accuracy_m", pa.array([[_FAR], None], pa.list_(pa.timestamp("s")))),
+        ("accuracy_m", pa.DictionaryArray.from_arrays(pa.array([0, None], pa.int8()), _LISTS)),
+    ],
+    "recorded_at is neither RFC 3339 with an offset nor a unix time": [
+        ("recorded_at", pa.array([_FAR, 1_780_394_400], pa.timestamp("s", tz="UTC"))),
+        ("recorded_at", pa.array([_FAR, 1_780_394_400_000_000], pa.timestamp("us", tz="Nowhere/Else"))),
+        ("recorded_at", pa.array([_FAR, 1_780_394_400_000_000], pa.timestamp("us", tz="UTC")).dictionary_encode()),
+    ],
+}
+
+
+@pytest.mark.parametrize(("fault", "name", "cells"), [(fault, *odd) for fault, odds in _ODD.items() for odd in odds])
+def test_what_python_cannot_say_of_a_stream_is_the_fault_of_its_row(fault: str, name: str, cells: pa.Array):
+    whole = {"customer_id": ["ada"] * 2, "recorded_at": [1_780_394_400] * 2, "lat": [52.52] * 2, "lon": [13.4] * 2}
+    found = read_native(stream(pa.table({**whole, name: cells})), ARROW, NOON)
+    assert list(found.malformed) == [(0, fault)]
+    assert found.batch.recorded_at_us.tolist() == [1_780_394_400_000_000]
+
+
+def test_a_stream_may_say_more_than_microseconds():
+    at = pa.array([1_780_394_400_000_000_999], pa.timestamp("ns"))
+    found = read_native(stream(pa.table({**{name: [PING[name]] for name in PING}, "recorded_at": at})), ARROW, NOON)
+    assert found.batch.recorded_at_us.tolist() == [1_780_394_400_000_000]
+
+
 @pytest.mark.parametrize(
     ("table", "fault"),
     [

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.feeds import values
@@ -59,7 +60,7 @@ def _read_arrow(raw: bytes, now: datetime) -> PingRequest:
     columns = dict(zip(table.column_names, table.columns, strict=True))
     try:
         batch = batch_from(columns, len(table), "the stream")
-    except InvalidInput:
+    except (InvalidInput, pyarrow.ArrowNotImplementedError):  # the second for kinds that Arrow itself cannot read
         if missing := [name for name in REQUIRED if name not in columns]:
             raise InvalidInput(f"there is no column {missing[0]}") from None
         return _read_each(entries_of(table), now)

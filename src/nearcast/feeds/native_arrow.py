@@ -1,7 +1,7 @@
 """Pings of our own clients as an Arrow stream: columns already."""
 
 import struct
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow
@@ -10,7 +10,9 @@ import pyarrow.ipc
 from nearcast.domain.errors import InvalidInput
 from nearcast.services.ping_request import MOST_PINGS, TooManyPings, Unreadable
 
-_UTC_MICROSECONDS = pyarrow.timestamp("us", tz="UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICKS_PER_S = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_UNSAID = object()  # what no JSON says
 _OF_DICTIONARY, _OF_RECORDS = 2, 3  # kinds of messages in Message.fbs
 _HEADER_TYPE, _HEADER, _DATA, _COMPRESSION = 1, 2, 1, 3  # fields of its tables
 
@@ -42,17 +44,30 @@ def read_stream(raw: bytes, known: frozenset[str]) -> Any:
 
 
 def entries_of(table: Any) -> list[dict[str, Any]]:
-    """Its rows as a JSON array would have them, for who looks at each of them."""
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if pyarrow.types.is_timestamp(column.type):
-            is_naive = column.type.tz is None
-            column = (column.cast(pyarrow.timestamp("us")) if is_naive else column).cast(_UTC_MICROSECONDS, safe=False)
-        columns[name] = [_said(value) for value in column.to_pylist()]
+    """Its rows as a JSON array would have them, for who looks at each of them. Timestamps without a zone are UTC."""
+    columns = {name: _said(column) for name, column in zip(table.column_names, table.columns, strict=True)}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _said(value: Any) -> Any:
+def _said(column: Any) -> list[Any]:
+    if pyarrow.types.is_timestamp(column.type):
+        ticks_per_s = _TICKS_PER_S[column.type.unit]
+        return [None if at is None else _instant(at, ticks_per_s) for at in column.cast(pyarrow.int64()).to_pylist()]
+    return [_plain(cell) for cell in column]
+
+
+def _instant(ticks: int, ticks_per_s: int) -> object:
+    try:
+        return (_EPOCH + timedelta(microseconds=ticks * 10**6 // ticks_per_s)).isoformat()
+    except OverflowError:
+        return _UNSAID
+
+
+def _plain(cell: Any) -> object:
+    try:
+        value = cell.as_py()
+    except (pyarrow.ArrowException, ArithmeticError, ValueError):  # a day that Python does not know
+        return _UNSAID
     if isinstance(value, datetime):
         return value.isoformat()
     return None if isinstance(value, float) and value != value else value
