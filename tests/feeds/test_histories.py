@@ -159,6 +159,27 @@ def test_records_have_both_names_for_times_and_accuracies_of_kilometres(tmp_path
     assert list(found.numbers) == [1, 3]
 
 
+def test_a_number_of_hundreds_of_digits_is_bad_and_the_others_are_taken(tmp_path: Path) -> None:
+    digits = "9" * 400
+    lines = [
+        f'2026-06-02T10:00:00Z\t*\t{{"_type":"location","tst":1780394400,"lat":1,"lon":2,"vel":{vel}}}\n'
+        for vel in (digits, 36)
+    ]
+    table = f"recorded_at,lat,lon\n1780394400,525200000,{digits}\n1780394410,525200000,134050000\n"
+    entries = [
+        f'{{"timestamp":"2026-06-02T10:00:00Z","latitudeE7":525200000,"longitudeE7":{lon}}}' for lon in (digits, 0)
+    ]
+    recorded = read(tmp_path, "".join(lines).encode())
+    others = [
+        read(tmp_path, table.encode(), "history.csv"),
+        read(tmp_path, f'{{"locations":[{",".join(entries)}]}}'.encode()),
+    ]
+    for found in (recorded, *others):
+        assert [row.number for row, _ in found.bad] == [1]
+        assert list(found.numbers) == [2]
+    assert recorded.batch.speed_mps.tolist() == [10]
+
+
 def test_a_longitude_that_went_round_as_an_unsigned_number_is_brought_back(tmp_path: Path) -> None:
     location = {"latitudeE7": 407000000, "longitudeE7": 4294967296 - 740000000, "timestampMs": "1780394400000"}
     assert read(tmp_path, document({"locations": [location]})).batch.lon_deg.tolist() == [-74.0]

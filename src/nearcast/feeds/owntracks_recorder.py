@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from nearcast.feeds import values
 from nearcast.feeds.spellings import at_least
 from nearcast.services.rows import Row
 
@@ -42,8 +43,6 @@ def recorder_rows(file: BinaryIO, place: str, left_out: Counter[str]) -> Iterato
         if message.kind != "location":
             left_out[f"messages of type {message.kind[:20] or 'none'}"] += 1
             continue
-        km_per_h = at_least(message.vel, 0)
-        is_number = isinstance(km_per_h, int | float) and not isinstance(km_per_h, bool)
         yield Row(
             number,
             {
@@ -51,7 +50,14 @@ def recorder_rows(file: BinaryIO, place: str, left_out: Counter[str]) -> Iterato
                 "lat": message.lat,
                 "lon": message.lon,
                 "accuracy_m": at_least(message.acc, 1e-9),
-                "speed_mps": km_per_h / _KM_PER_H if is_number else km_per_h,
+                "speed_mps": _mps(at_least(message.vel, 0)),
                 "ping_id": message.key,
             },
         )
+
+
+def _mps(km_per_h: Any) -> Any:
+    try:
+        return values.number(km_per_h) / _KM_PER_H
+    except ValueError:
+        return km_per_h

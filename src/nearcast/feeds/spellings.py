@@ -63,11 +63,10 @@ def from_e7(value: Any) -> Any:
     """Degrees of a whole number of ten-millionths; one that has gone round as an unsigned number is brought back."""
     try:
         number = int(value)
-    except (TypeError, ValueError):
+        degrees = (number - (1 << 32) if number > 180 * E7 and number >= 1 << 31 else number) / E7
+    except (TypeError, ValueError, OverflowError):
         return value
-    if isinstance(value, float) and value != number:
-        return value
-    return (number - (1 << 32) if number > 180 * E7 and number >= 1 << 31 else number) / E7
+    return value if isinstance(value, float) and value != number else degrees
 
 
 def pair(value: Any) -> tuple[Any, Any]:
