@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -191,6 +192,18 @@ def test_a_request_of_a_key_that_is_known_is_answered_as_the_first_one_was(sqlit
     assert not [each for each in said if "api_key" in each.text]  # the short cut, which asks nobody
     assert (again.status_code, again.json()) == (first.status_code, first.json())
     assert again.headers["content-type"] == first.headers["content-type"]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(("zeros", "size", "status"), [(20, 16 << 20, 413), (6_000, 16 << 20, 413), (6_000, 0, 202)])
+def test_zeros_before_a_length_do_not_make_it_less(sqlite_service: Service, zeros: int, size: int, status: int):
+    client = sqlite_service.client(Role.INGEST)
+    assert client.post("/v1/pings", json=[]).status_code == 202
+    at, key = client.base_url, client.headers["Authorization"]
+    head = f"POST /v1/pings HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((at.host, at.port), timeout=10) as connection:
+        connection.sendall(f"{head}Content-Length: {'0' * zeros}{size + 2}\r\n\r\n[]".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 %d " % status)
 
 
 def arrow(pings: list[dict[str, Any]]) -> bytes:

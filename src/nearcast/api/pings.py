@@ -27,6 +27,7 @@ _JSON = "application/json"
 _MEDIA = (_JSON, *NDJSON, ARROW)
 _MOST_BYTES = 16 * MIB
 _SMALL_BYTES = 16 << 10
+_LONGEST_LENGTH = 20  # digits
 _ROLES = (Role.INGEST, Role.OPERATOR)
 _LINE = '{"customer_id":"cust-0001","recorded_at":1780394400,"lat":52.5204497,"lon":13.405}\n'
 _PING: dict[str, Any] = {
@@ -175,6 +176,7 @@ def _is_plain(scope: Scope, headers: dict[bytes, bytes]) -> bool:
         not scope["query_string"]
         and not headers.keys() & {b"idempotency-key", b"content-encoding"}
         and length.isdigit()
-        and int(length[:20]) <= _MOST_BYTES
+        and len(length) <= _LONGEST_LENGTH
+        and int(length) <= _MOST_BYTES
         and _media(headers.get(b"content-type", b"").decode("latin-1")) in _MEDIA
     )
