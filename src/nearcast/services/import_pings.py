@@ -52,8 +52,8 @@ def _take(
     malformed = unstorable(batch)
     customer_ids = {CustomerId(key) for key in np.delete(batch.customer_id, malformed)}
     with store.writing(tenant_id) as uow:
-        uow.pings.admit()
         uow.customers.lock(sorted(customer_ids))  # who withdraws at this moment comes before, or after
+        uow.pings.admit()  # after the customers, as who erases one does
         world.consents = uow.consents.of(customer_ids)
         door = Door(world)
         arrivals = Arrivals.of(batch, world.tenant.policy.ping_rules, world.roster)

@@ -1,8 +1,12 @@
 """Histories from files: kept once, for those who agree, and nothing is ever sent because of them."""
 
 import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from nearcast.services.live import Live
 from nearcast.services.ping_files import PingFile
 from nearcast.services.ports import MatchLogFilter
 from nearcast.services.scenario import CampaignShape
+from nearcast.store.customers import Customers
 from tests.e2e.importing.town import (
     LAT,
     LOCATED,
@@ -66,6 +71,28 @@ def test_the_same_walk_again_is_counted_and_kept_once(any_town: Town):
     assert (again.counts["accepted"], again.counts["duplicate"]) == (0, 4)
     longer = any_town.take("pings", gpx(any_town.folder, 59, 58, 57, 56), said=HERS)
     assert (longer.counts["accepted"], longer.counts["duplicate"], kept(any_town)) == (2, 2, 5)
+
+
+def test_a_file_that_comes_while_its_customer_is_erased_waits_and_leaves_nothing(
+    any_town: Town, monkeypatch: pytest.MonkeyPatch
+):
+    known(any_town, LOCATED)
+    walk = gpx(any_town.folder, 60)
+    lock, is_coming = Customers.lock, Event()
+
+    def coming(customers: Customers, customer_ids: Iterable[CustomerId]) -> list[CustomerId]:
+        is_coming.set()
+        return lock(customers, customer_ids)
+
+    with ThreadPoolExecutor(1) as pool, any_town.store.writing(any_town.tenant) as uow:
+        uow.customers.lock([ANNA])
+        monkeypatch.setattr(Customers, "lock", coming)
+        taken = pool.submit(any_town.take, "pings", walk, said=HERS)
+        is_coming.wait(1)  # where one writes at a time, it does not come so far
+        sleep(0.2)
+        uow.erasing.erase(ANNA, "nobody")
+        uow.commit()
+    assert (taken.result().counts["accepted"], kept(any_town)) == (0, 0)
 
 
 def test_nothing_is_decided_because_of_a_ping_of_a_minute_ago_that_came_in_a_file(any_town: Town):
