@@ -20,6 +20,10 @@ def test_a_fix_of_the_page():
     assert whole(found) == (NOON, *PLACE, 8.5, None, "a")
 
 
+def test_milliseconds_are_what_the_page_sends():
+    assert [(fix.recorded_at, fix.repaired) for fix in read([FIX]).fixes] == [(NOON, None)]
+
+
 def test_what_is_no_fix_is_refused_by_its_index():
     found = read([FIX, 7, {**FIX, "lat": "x"}, {**FIX, "ping_id": "b", "speed_mps": 1.5}])
     assert [(fix.ping_id, fix.speed_mps) for fix in found.fixes] == [("a", None), ("b", 1.5)]

@@ -44,6 +44,12 @@ def test_times_in_every_spelling_and_none_is_now(timestamp: str | None):
     assert [fix.recorded_at for fix in read(timestamp=timestamp).fixes] == [NOON]
 
 
+def test_milliseconds_are_what_this_protocol_has():
+    assert [fix.repaired for fix in read(timestamp=str(NOON_S * 1000)).fixes] == [None]
+    for wrong in (NOON_S * 1_000_000, 10**14):
+        assert read(timestamp=str(wrong)).refused == ((0, "malformed"),)
+
+
 def test_from_2_to_the_31_on_a_time_is_in_milliseconds():
     seconds, milliseconds = read(timestamp=str(2**31 - 1)).fixes + read(timestamp=str(2**31)).fixes
     assert (seconds.recorded_at.year, milliseconds.recorded_at.year) == (2038, 1970)

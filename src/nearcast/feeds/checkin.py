@@ -5,12 +5,13 @@ from datetime import datetime
 
 from nearcast.feeds.message import Entries, entries, members
 from nearcast.feeds.phone import NoFix, document
+from nearcast.feeds.values import MILLISECONDS_FROM
 from nearcast.services.feed_request import Read
 
 
 def read_checkin(body: bytes, _content_type: str, _query: Mapping[str, str], received_at: datetime) -> Read:
     """The fixes of the page, in its order."""
-    found = Entries(received_at)
+    found = Entries(received_at, milliseconds_from=MILLISECONDS_FROM)
     try:
         said = entries(document(body))
     except NoFix:

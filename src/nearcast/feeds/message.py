@@ -56,11 +56,10 @@ def flag(value: object) -> bool | None:
     return {"true": True, "1": True, "false": False, "0": False}.get(word)
 
 
-def when(
-    value: object, received_at: datetime, *, milliseconds_from: int = values.MILLISECONDS_FROM
-) -> tuple[datetime, str | None]:
-    """An instant, and what was wrong with the clock that gave it: unix seconds or, from that number on, milliseconds,
-    or a date and time in ISO 8601, in UTC where it names no offset. NoFix for anything else, and for a day alone.
+def when(value: object, received_at: datetime, *, milliseconds_from: int | None = None) -> tuple[datetime, str | None]:
+    """An instant, and what was wrong with the clock that gave it: unix seconds, or a date and time in ISO 8601, in UTC
+    where it names no offset. NoFix for anything else, and for a day alone. Milliseconds are wrong, but where the
+    protocol has them from a number on.
     """
     if isinstance(value, str) and not values.is_number(value):
         return repaired(_with_offset(value.strip()), received_at)
@@ -68,7 +67,7 @@ def when(
         found = values.number(value)
     except ValueError:
         raise NoFix("its time is missing or no time") from None
-    if milliseconds_from <= found < values.MILLISECONDS_FROM:
+    if milliseconds_from is not None and milliseconds_from <= found < 1000 * values.MILLISECONDS_FROM:
         return repaired(found / 1000, received_at)
     return repaired(value, received_at)
 
@@ -88,7 +87,7 @@ def _with_offset(text: str) -> str:
 class Entries:
     """What is found in one message that is received at an instant, entry by entry, counted from 0."""
 
-    def __init__(self, received_at: datetime, *, milliseconds_from: int = values.MILLISECONDS_FROM) -> None:
+    def __init__(self, received_at: datetime, *, milliseconds_from: int | None = None) -> None:
         self._received_at, self._milliseconds_from = received_at, milliseconds_from
         self._fixes: list[Fix] = []
         self._refused: list[tuple[int, str]] = []
