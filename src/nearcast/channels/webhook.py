@@ -41,7 +41,7 @@ class WebhookSender:
         *,
         allows_private: bool,
         timeout_s: float = 5.0,
-        within_s: float = 30.0,
+        within_s: float = 15.0,
         addresses: Callable[[str, int], list[str]] = looked_up,
     ) -> None:
         self._allows_private, self._addresses = allows_private, addresses
