@@ -15,7 +15,7 @@ class Figure(StrEnum):
     DECISIONS = "decisions"
     """outcome, reason"""
     MESSAGES = "messages"
-    """status, channel"""
+    """channel, status"""
     DELIVERIES = "event_deliveries"
     """outcome"""
     REQUESTS = "http_requests"
