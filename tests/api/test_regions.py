@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from nearcast.services.access import Role
+from nearcast.services.geofences import GeofenceBook
 from tests.api.phones import Handset, handset, located
 from tests.api.service import Service
 from tests.api.town import LAT, LON, agree, open_shop
@@ -126,6 +127,17 @@ def test_who_agreed_to_no_offers_or_tells_of_the_past_is_told_nothing(sqlite_ser
     assert told(bobs, lat=0, lon=0) == []
     assert bobs.post("owntracks", {"_type": "lwt", "tst": 1}).json() == []
     assert names(told(bobs)) == ["Cafe"]
+
+
+def test_no_fence_is_looked_at_for_who_agreed_to_no_offers(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch):
+    def nearest(*_asked: Any) -> list[Any]:
+        raise AssertionError("fences are looked at")
+
+    named_shop(sqlite_service, "cafe", "Cafe")
+    agree(sqlite_service, "ada", marketing=False)
+    phone = handset(sqlite_service)
+    monkeypatch.setattr(GeofenceBook, "nearest", nearest)
+    assert told(phone) == []
 
 
 def test_phones_of_the_same_name_are_told_apart_by_their_customer(sqlite_service: Service):

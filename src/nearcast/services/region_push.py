@@ -99,10 +99,17 @@ class RegionPush:
             if not consent_state(events, LOCATION, now=now).is_live:
                 return ()
             world = engine.world()
+            running = [each for each in world.campaigns.by_id.values() if _is_on(each, now)]
+            agreed = {
+                (channel, sender)
+                for channel, sender in {(each.channel, each.sender) for each in running}
+                if consent_state(events, NEARBY, channel=channel, sender=sender, now=now).is_live
+            }
+            if not agreed:  # else every fence around would be looked at in vain
+                return ()
 
             def may_be_sent(campaign: Campaign) -> bool:
-                channel, sender = campaign.channel, campaign.sender
-                return consent_state(events, NEARBY, channel=channel, sender=sender, now=now).is_live
+                return (campaign.channel, campaign.sender) in agreed
 
             found = _live_fences(world, position, now, most, may_be_sent)
             return tuple(_regions(phone.tenant_id, found))
