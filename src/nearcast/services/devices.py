@@ -8,7 +8,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 from nearcast.domain.errors import NotFound, StoreUnavailable
 from nearcast.domain.ids import CustomerId, TenantId
@@ -19,7 +19,6 @@ from nearcast.services.device_ports import Device
 from nearcast.services.ports import Page, Store
 
 FeedName = Literal["owntracks", "overland", "traccar", "osmand", "gpslogger", "colota", "checkin"]
-FEEDS: tuple[str, ...] = get_args(FeedName)
 _NAMELESS = ("traccar", "osmand")  # these clients send one id and nothing else
 _SECRET_BYTES = 24  # in base64 32 letters: as many as OwnTracks takes for a key
 _SEEN_IS_NOTED_EVERY = timedelta(minutes=5)

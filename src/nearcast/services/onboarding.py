@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentStatus, consent_state, in_ledger_order
 from nearcast.domain.errors import NotFound
-from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.ids import TenantId
 from nearcast.services.consent_lines import ConsentDocument, NoticeShape, ledger_line, named
 from nearcast.services.customers import subject_of
+from nearcast.services.device_ports import Device
 from nearcast.services.devices import NewDevice
 from nearcast.services.notices import Notice, language_of, notice
 from nearcast.services.ports import Store, UnitOfWork
@@ -53,7 +54,6 @@ class Invitation:
 class _Link:
     tenant_id: TenantId
     device: NewDevice
-    expires_at: datetime
 
 
 class Onboarding:
@@ -99,7 +99,7 @@ class Onboarding:
         self, uow: UnitOfWork, link: _Link, purpose: str, action: ConsentAction, asked: Asked, now: datetime
     ) -> None:
         is_given = action is ConsentAction.GRANTED
-        customer_id = _customer(uow, link)
+        customer_id = _live_device(uow, link).customer_id
         said = ConsentDocument(
             purpose=purpose,
             channel=asked.channel,
@@ -119,23 +119,22 @@ class Onboarding:
             tenant_id, device_id, username, password, token, expires = json.loads(self._seals.open_text(link, of=_OF))
         except (CannotOpen, ValueError):
             raise _over() from None
-        expires_at = datetime.fromisoformat(expires)
-        if now >= expires_at:
+        if now >= datetime.fromisoformat(expires):
             raise _over()
         made = NewDevice(device_id=device_id, username=username, password=password, token=token)
-        return _Link(tenant_id=TenantId(tenant_id), device=made, expires_at=expires_at)
+        return _Link(tenant_id=TenantId(tenant_id), device=made)
 
 
-def _customer(uow: UnitOfWork, link: _Link) -> CustomerId:
+def _live_device(uow: UnitOfWork, link: _Link) -> Device:
     device = uow.devices.get(link.device.device_id)
     if device is None or device.revoked_at is not None:
         raise _over()
-    return device.customer_id
+    return device
 
 
 def _invitation(uow: UnitOfWork, link: _Link, now: datetime) -> Invitation:
-    customer_id = _customer(uow, link)
-    device = uow.devices.get(link.device.device_id)
+    device = _live_device(uow, link)
+    customer_id = device.customer_id
     doc = uow.customers.get(customer_id) or {}
     settings = uow.catalogue.settings()
     said = dict(settings.doc.get("controller") or {}) if settings else {}
@@ -154,7 +153,7 @@ def _invitation(uow: UnitOfWork, link: _Link, now: datetime) -> Invitation:
     return Invitation(
         language=language,
         controller=controller,
-        feed=device.feed if device else "",
+        feed=device.feed,
         location=location,
         nearby=tuple(asked(NEARBY, "nearby", channel) for channel in channels),
         device=link.device if location.status is ConsentStatus.LIVE else None,
