@@ -1,19 +1,20 @@
 """How long everything is kept, and the deletion of what has been kept for long enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from nearcast.domain.chain import flaws_of
 from nearcast.domain.consent import LOCATION, consent_state
-from nearcast.domain.ids import TenantId
+from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.audit_ports import SYSTEM, AuditEntry
 from nearcast.services.catalogue import assembled
 from nearcast.services.evidence import YEARS_KEPT, since_years
 from nearcast.services.look_back import local_days, look_back
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.retention_settings import RetentionShape
+from nearcast.services.steps import slices
 from nearcast.services.world import World
 
 _AT_ONCE, _CHAINS_AT_ONCE = 5_000, 500
@@ -121,12 +122,14 @@ class Retention:
 
     def _forget_unconsented(self, tenant_id: TenantId, now: datetime) -> int:
         """Delete the pings of the past of those whose consent has run out; who withdraws need not wait for this."""
-        with self._store.writing(tenant_id) as uow:
-            theirs = uow.past_pings.customers()
-            events = uow.consents.of(theirs)
-            gone = [key for key in theirs if not consent_state(events.get(key, ()), LOCATION, now=now).is_live]
-            pruned = uow.past_pings.forget(gone)
-            uow.commit()
+        with self._store.reading(tenant_id) as uow:
+            gone = [key for some in slices(uow.past_pings.customers()) for key in _unconsented(uow, some, now)]
+        pruned = 0
+        for some in slices(gone):
+            with self._store.writing(tenant_id) as uow:
+                uow.customers.lock(some)  # who agrees anew at this moment comes before, or after
+                pruned += uow.past_pings.forget(_unconsented(uow, some, now))
+                uow.commit()
         return pruned
 
     def _note(self, pruned: dict[str, int], tenant_id: TenantId, now: datetime) -> None:
@@ -136,6 +139,11 @@ class Retention:
                     AuditEntry(actor=SYSTEM, action="purged", kind="retention", id=tenant_id, at=now, detail=pruned)
                 )
                 uow.commit()
+
+
+def _unconsented(uow: UnitOfWork, customer_ids: Sequence[CustomerId], now: datetime) -> list[CustomerId]:
+    events = uow.consents.of(customer_ids)
+    return [key for key in customer_ids if not consent_state(events.get(key, ()), LOCATION, now=now).is_live]
 
 
 def _purge_chains(uow: UnitOfWork, now: datetime) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from nearcast.channels.recorder import Recorder
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.ids import CustomerId
+from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.feeds.files import read_pings
 from nearcast.services.consent_lines import ConsentDocument
 from nearcast.services.live import Live
@@ -21,6 +21,9 @@ from nearcast.services.ping_files import PingFile
 from nearcast.services.ports import MatchLogFilter
 from nearcast.services.scenario import CampaignShape
 from nearcast.store.customers import Customers
+from nearcast.store.past_pings import PastPings
+from nearcast.store.sql_store import SqlStore
+from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.e2e.importing.town import (
     LAT,
     LOCATED,
@@ -144,6 +147,27 @@ def test_a_past_goes_when_its_consent_runs_out_or_its_time_is_over(town: Town):
     assert town.app.retention.prune(town.tenant, NOW + timedelta(days=2))["past_pings"] == 0
     assert town.app.retention.prune(town.tenant, NOW + timedelta(days=3))["past_pings"] == 2
     assert kept(town) == 0
+
+
+def test_who_agrees_anew_while_others_pasts_go_keeps_theirs(any_town: Town, monkeypatch: pytest.MonkeyPatch):
+    known(any_town, {**LOCATED, "valid_until": (NOW + timedelta(days=3)).isoformat()})
+    any_town.take("pings", gpx(any_town.folder, 60), said=HERS)
+    over = NOW + timedelta(days=3)
+    said = ConsentDocument.model_validate({**LOCATED, "at": over.isoformat()})
+    customers, writing = PastPings.customers, SqlStore.writing
+
+    def looked(past: PastPings) -> list[CustomerId]:
+        monkeypatch.setattr(SqlStore, "writing", agreed)
+        return customers(past)
+
+    def agreed(store: SqlStore, tenant_id: TenantId) -> SqlUnitOfWork:
+        monkeypatch.setattr(SqlStore, "writing", writing)
+        any_town.app.consents.take(any_town.operator, "anna", said, over)
+        return writing(store, tenant_id)
+
+    monkeypatch.setattr(PastPings, "customers", looked)
+    assert any_town.app.retention.prune(any_town.tenant, over)["past_pings"] == 0
+    assert kept(any_town) == 1
 
 
 def test_a_past_is_kept_for_ninety_days_from_when_it_came(town: Town):
