@@ -16,6 +16,7 @@ from starlette.responses import Response
 from nearcast.api import problems
 from nearcast.api.patience import Patience
 from nearcast.services.access import Role
+from nearcast.services.figures import Figure
 from tests.api.service import Service, running
 from tests.api.town import agree, leave, open_shop, ping, rows_of, send, visit, work
 from tests.loopback import LOOPBACK
@@ -120,6 +121,25 @@ def test_a_body_that_trickles_in_is_given_up(sqlite_service: Service, path: str,
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"connection: close" in head.lower()
     assert json.loads(body)["code"] == "too_slow"
+
+
+@pytest.mark.parametrize("path", ["/v1/shops", "/v1/pings", "/v1/feeds/owntracks"])
+def test_a_body_that_breaks_off_is_no_fault_of_ours(
+    sqlite_service: Service, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    client, figures = sqlite_service.client(), sqlite_service.store.figures
+    assert client.post("/v1/pings", json=[]).status_code == 202  # from now on the key is known
+    at, key = client.base_url, client.headers["Authorization"]
+    before = figures.counts(Figure.REQUESTS).get(("POST", path, "400"), 0)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((at.host, at.port), timeout=10) as connection:
+        connection.sendall(f"{head}Content-Length: 9\r\n\r\n[".encode())
+        time.sleep(0.2)
+    until_s, broken_off = time.monotonic() + 5, ("POST", path, "400")
+    while (count := figures.counts(Figure.REQUESTS).get(broken_off, 0)) == before and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert count == before + 1
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_an_answer_that_takes_long_is_waited_for() -> None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nearcast.domain.errors import (
@@ -94,6 +95,10 @@ def install(app: FastAPI) -> None:
     app.add_middleware(Faults)
 
 
+_BROKEN_OFF = problem(400, "malformed", "Malformed request", "The body broke off.")
+"""For those who count answers: whom it is for has gone."""
+
+
 def answer_to(request: Request, error: NearcastError | Refusal) -> JSONResponse:
     """The problem for what was raised outside of FastAPI's routes."""
     return _of_nearcast(request, error) if isinstance(error, NearcastError) else _of_http(request, error)
@@ -120,7 +125,7 @@ class Faults:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:
-            answer = _of_fault(Request(scope), error)
+            answer = _BROKEN_OFF if isinstance(error, ClientDisconnect) else _of_fault(Request(scope), error)
             if has_begun:
                 raise BrokenOff from None
             await answer(scope, receive, send)
