@@ -8,6 +8,7 @@ from nearcast.services.access import Role
 from tests.api.operations import Operation, operations
 from tests.api.phones import handset
 from tests.api.service import Service
+from tests.api.test_webhooks import deliveries, webhook
 from tests.api.town import agree, open_shop, rows_of, visit
 
 pytestmark = pytest.mark.enable_socket
@@ -31,6 +32,7 @@ MAY: dict[str, set[Role]] = {
     "compliance": set(),
     "sensitive-places": set(),
     "conflicts": set(),
+    "webhooks": set(),
 }
 """Besides operators, who may everything."""
 
@@ -75,7 +77,7 @@ def _told(client: Any, each: Operation, names: dict[str, str]) -> tuple[int, str
         body = {"channel": "sms"} if "suppressions" in path else {"campaign_id": "c", "status": "sent"}
         body = {"reason": "said so"} if path.endswith("/lift") else body
         body = {"purpose": "location.matching", "action": "granted"} if "consents" in path else body
-        body = {} if path.startswith("/v1/keys/") else body
+        body = {} if path.startswith(("/v1/keys/", "/v1/webhooks/")) else body
     answer = client.request(each.method, path, json=body)
     text: str = answer.text
     for name in names.values():
@@ -87,7 +89,9 @@ def _names(service: Service) -> dict[str, str]:
     """A shop with all that belongs to one."""
     open_shop(service)
     agree(service, "ada")
+    webhook_id = webhook(service.client())["id"]
     visit(service, "ada")
+    (delivery,) = deliveries(service.client(), webhook_id)
     (row,) = rows_of(service.client(Role.ANALYST))
     clinic = {"type": "Point", "coordinates": [20.0, 50.0]}
     place = {"type": "Feature", "geometry": clinic, "properties": {"radius_m": 60, "category": "clinic"}}
@@ -106,6 +110,8 @@ def _names(service: Service) -> dict[str, str]:
         "key_id": key_id,
         "device_id": handset(service).device_id,
         "place_id": "clinic",
+        "webhook_id": webhook_id,
+        "delivery_id": delivery["id"],
     }
 
 
@@ -169,7 +175,7 @@ def test_a_cursor_tells_nothing_and_is_of_no_use_to_others(service: Service):
             cursors.append(answer["next_cursor"])
             answer = client.get(path, params={"limit": 1, "cursor": cursors[-1]}).json()
         assert len(cursors) == 2
-        assert all(len(each) == 32 for each in cursors)
+        assert all(len(each) == 64 for each in cursors)
         assert abs(int(cursors[0], 16) - int(cursors[1], 16)) > 10**6
         changed = cursors[0][:-1] + ("0" if cursors[0][-1] != "0" else "1")
         for other, cursor in ((service.client(tenant="t2"), cursors[0]), (client, changed), (client, "1")):

@@ -93,7 +93,8 @@ def test_one_process_in_all_roles_says_where_it_is_and_answers_anna_and_explain_
         assert outcomes(client) == ["send"]
         greeted_at = client.get("/v1/match-log").json()["items"][0]["decided_at"]
         assert service.end() == 0
-        assert service.err == ""
+        said = service.err.splitlines()
+        assert all(re.search(r" INFO nearcast\.request: [A-Z]+ /\S+ \d+ in ", line) for line in said), said
     where = ["--tenant", "default", "--customer", "anna", "--campaign", "hello", "--at", greeted_at]
     answer = run("explain", *where, "--json")
     assert answer.code == 0, answer.err

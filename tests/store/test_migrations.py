@@ -230,14 +230,14 @@ def test_pings_that_stood_in_rows_of_their_own_are_read_on_from_where_workers_we
     old = table("ping_log", *map(column, (*names, "accuracy_m", "ping_id")))
     position = table("log_position", *map(column, ("tenant_id", "partition", "head", "position")))
     partition = partition_of(ANNA)
-    with closing(make_engine(url).connect()) as connection:
+    engine = make_engine(url)
+    with engine.begin() as connection:
         for seq in (2, 3, 4, 5):  # the first one is pruned
             key = {"tenant_id": "t1", "partition": partition, "seq": seq, "customer_id": ANNA, "ping_id": f"p{seq}"}
             at = {"recorded_at_us": 10**15 + seq, "received_at_us": 10**15 + seq, "lat_deg": seq / 10, "lon_deg": 7.0}
             connection.execute(old.insert().values(**key, **at, accuracy_m=None if seq == 4 else 5.0))
         connection.execute(position.insert().values(tenant_id="t1", partition=partition, head=5, position=2))
-        connection.commit()
-        connection.engine.dispose()
+    engine.dispose()
     upgrade(url)
     with closing(SqlStore(url)) as store, store.reading(TenantId("t1")) as uow:
         kept = uow.pings.of(ANNA)

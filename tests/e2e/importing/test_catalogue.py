@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import geopandas
+import numpy as np
 import pytest
 from shapely.geometry import Point
 
@@ -11,6 +12,7 @@ from nearcast.services.live import Live
 from nearcast.services.scenario import CampaignShape
 from tests.e2e.importing.town import LAT, LOCATED, LON, NOW, Town, collection, feature, report_of
 from tests.e2e.shell import write_csv, write_json, write_ndjson
+from tests.live.corner import arrive
 
 pytestmark = pytest.mark.e2e
 
@@ -131,8 +133,7 @@ def test_a_geofence_that_changed_holds_for_whoever_is_inside(town: Town):
     """Its open visits go on: taken in by a file as by a single edit."""
     town.take("geofences", write_json(town.folder / "f.geojson", collection(feature("door"))))
     town.take("customers", write_ndjson(town.folder / "p.ndjson", [{"id": "anna", "consents": [LOCATED]}]))
-    ping = {"customer_id": "anna", "recorded_at": NOW.isoformat(), "lat": LAT, "lon": LON}
-    town.take("pings", write_ndjson(town.folder / "pings.ndjson", [ping]))
+    arrive(town.store, town.tenant, ["anna"], NOW, LAT, lon_deg=np.array([LON]))
     live = Live(town.store, town.tenant, Recorder())
     live.work_pings(NOW)
     hours = feature("door", active_hours="Mo-Su 08:00-12:10")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nearcast.channels.recorder import Recorder
@@ -29,6 +30,7 @@ from tests.e2e.importing.town import (
     report_of,
 )
 from tests.e2e.shell import write_csv, write_json, write_ndjson
+from tests.live.corner import arrive
 
 pytestmark = pytest.mark.e2e
 
@@ -55,9 +57,7 @@ def test_a_customer_whom_no_zone_is_known_of_is_quiet_by_the_tenants_clock(town:
     town.take("customers", write_ndjson(town.folder / "people.ndjson", people))
     offer = {**OFFER, "shop_id": "boat"}
     town.app.campaigns.put(town.operator, CampaignShape.model_validate(offer), NOW)
-    ping = {"customer_id": "c0001", "recorded_at": late.isoformat(), "lat": lat, "lon": lon}
-    path = write_ndjson(town.folder / "p.ndjson", [ping])
-    assert town.app.importing.take("pings", path, town.tenant, late).counts["accepted"] == 1
+    arrive(town.store, town.tenant, ["c0001"], late, lat, lon_deg=np.array([lon]))
     Live(town.store, town.tenant, Recorder()).work_pings(late)
     with town.store.reading(town.tenant) as uow:
         (row,) = uow.match_log.page(MatchLogFilter()).items
