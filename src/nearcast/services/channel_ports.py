@@ -1,8 +1,94 @@
-"""What a channel may say of itself."""
+"""What messages leave through, and what a channel says of itself (messaging reference §12)."""
 
+from collections.abc import Mapping, Sequence
+from enum import Flag, auto
 from typing import Protocol, runtime_checkable
 
+from nearcast.domain.channel_event import ChannelEvent
+from nearcast.domain.errors import InvalidInput
 from nearcast.domain.message import Message
+from nearcast.domain.sending import Attempt, Outbound
+from nearcast.domain.value import value
+
+
+class Capability(Flag):
+    """What planners may rely on."""
+
+    TEXT = auto()
+    TEMPLATE = auto()
+    REPLY_BUTTONS = auto()
+    LIST = auto()
+    LOCATION_REQUEST = auto()
+    INBOUND = auto()
+    RECEIPT_SENT = auto()
+    RECEIPT_DELIVERED = auto()
+    RECEIPT_READ = auto()
+    CLICK = auto()
+    PLATFORM_OPT_OUT = auto()
+    PROVIDER_STOP = auto()
+    CALLBACK_TAG = auto()
+    CLIENT_MESSAGE_ID = auto()
+    TTL = auto()
+    PRICE_IN_RECEIPT = auto()
+
+
+@value(kw_only=True)
+class Limits:
+    """What a provider lets through; None for no limit. Lengths in characters, `per_s` messages of one sender,
+    `pair_interval_s` between two to one person, `unique_recipients_24h` people in any 24 hours.
+    """
+
+    body: int
+    buttons: int = 0
+    rows: int = 0
+    min_ttl_s: float | None = None
+    max_ttl_s: float | None = None
+    per_s: float | None = None
+    pair_interval_s: float | None = None
+    unique_recipients_24h: int | None = None
+
+
+@value(kw_only=True)
+class ChannelHealth:
+    """Whether the provider lets us send; `what` says more, without addresses or secrets."""
+
+    is_ready: bool
+    what: str = ""
+
+
+class BadSignature(InvalidInput):
+    """A webhook that its provider has not signed."""
+
+    code = "bad_signature"
+
+
+class Adapter(Protocol):
+    """One provider. It knows how to say things there and what is said back, and nothing of why or whether."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def capabilities(self) -> Capability: ...
+    @property
+    def limits(self) -> Limits: ...
+    def render(self, outbound: Outbound) -> bytes:
+        """What would be sent; pure. InvalidInput for what the provider would refuse."""
+
+    def send(self, outbound: Outbound) -> Attempt:
+        """One attempt without a hidden repetition, within a hard limit of time; many threads send at once. What is
+        to be expected of a provider is an Attempt and never an exception.
+        """
+
+    def verify(self, headers: Mapping[str, str], raw: bytes) -> None:
+        """BadSignature unless the provider has signed exactly these bytes."""
+
+    def parse(self, raw: bytes) -> Sequence[ChannelEvent]:
+        """Everything that signed bytes report. Whatever is not understood comes back as Unparsed: never an exception
+        for JSON.
+        """
+
+    def probe(self) -> ChannelHealth:
+        """Ask the provider whether we may send; an unreachable one is not ready."""
 
 
 @runtime_checkable
