@@ -30,7 +30,8 @@ class Price:
 @value(kw_only=True)
 class Receipt:
     """How far one message came at `at`, or, with an `error`, that it failed. Named by our `tag`, by the provider's own
-    id, or by both. `key` tells it from every other event and is the same when it is delivered again.
+    id, or by both. `key` tells it from every other event and is the same when it is delivered again. `received_by` is
+    our own number or account there: that tells whose event it is.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Receipt:
     error: ProviderError | None = None
     price: Price | None = None
     learnt: tuple[LearntKey, ...] = ()
+    received_by: str | None = None
 
 
 class InboundKind(StrEnum):
@@ -92,6 +94,7 @@ class TemplateChange:
     category: str | None = None
     quality: str | None = None
     reason: str | None = None
+    received_by: str | None = None
 
 
 @value(kw_only=True)
@@ -123,6 +126,7 @@ class Unparsed:
 
     key: str
     what: str
+    received_by: str | None = None
 
 
 ChannelEvent: TypeAlias = Receipt | Inbound | Preference | TemplateChange | SenderChange | IdentityChange | Unparsed
