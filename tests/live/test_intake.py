@@ -4,11 +4,13 @@ from contextlib import closing
 from threading import Event
 from time import sleep
 
+import numpy as np
 import pytest
 
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import TenantId
 from nearcast.domain.reason import Reason
+from nearcast.services.instants import as_us
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
@@ -191,3 +193,20 @@ def test_a_request_that_cannot_be_kept_does_not_keep_the_others_out(store: SqlSt
         at_once([open_the_door, *(lambda n=n: post(n) for n in range(3))])
     assert outcomes == {0: [], 1: "TypeError", 2: []}
     assert waiting(store, tenant) == 2
+
+
+def test_who_comes_back_through_a_server_whose_clock_is_behind_has_come_back(store: SqlStore) -> None:
+    anna = names(1)
+    tenant = open_corner(store, ENTER, customers=anna)
+    ahead, behind = Intake(store, unheard), Intake(store, unheard)
+    live = Live(store, tenant, Heard())
+    ahead.accept(tenant, seen(anna, NOON), NOON)
+    live.work_pings(NOON)
+    for server, at, received_at, lat_deg in (
+        (ahead, later(10), later(10.03), OUTSIDE_DEG),
+        (behind, later(10.01), later(10.02), INSIDE_DEG),
+    ):
+        received = np.array([as_us(received_at)])
+        server.accept(tenant, seen(anna, at, lat_deg, received_at_us=received), received_at)
+    live.work_pings(later(11))
+    assert [customer for customer, _ in verdicts(store, tenant)] == anna * 2

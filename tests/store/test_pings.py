@@ -52,6 +52,23 @@ def test_pings_are_read_in_order_from_a_position(store: SqlStore, tenant: Tenant
         assert HOME not in uow.pings.waiting()
 
 
+def test_nobody_arrives_before_who_is_in_the_log_already(store: SqlStore, tenant: TenantId) -> None:
+    ahead, behind = pings("anna", "anna"), pings("anna", "bob", "anna", first=2)
+    ahead.received_at_us[1] += 60_000_000
+    behind.recorded_at_us[2] = behind.recorded_at_us[0] - 1
+    for batch in (ahead, behind):
+        with store.writing(tenant) as uow:
+            uow.pings.append(batch)
+            uow.commit()
+    with store.reading(tenant) as uow:
+        found = uow.pings.read([HOME], limit=9).batch
+        other = uow.pings.read([partition_of("bob")], limit=9).batch
+    first, last = int(ahead.received_at_us[0]), int(ahead.received_at_us[1])
+    assert found.received_at_us.tolist() == [first, last, last, last]
+    assert found.recorded_at_us.tolist() == [*ahead.recorded_at_us, *behind.recorded_at_us[[2, 0]]]
+    assert other.received_at_us.tolist() == [behind.received_at_us[1]]
+
+
 def test_pings_of_several_partitions_are_read_together(store: SqlStore, tenant: TenantId) -> None:
     append(store, tenant, "anna", "bob", "anna", "bob", "bob")
     other = partition_of("bob")

@@ -121,7 +121,8 @@ class Live:
 
     def _tell(self, received_at_us: Ints, done_at_us: int, now: datetime) -> None:
         """How long pings have waited to be decided, and what they were decided with."""
-        waited_s, times = np.unique((done_at_us - received_at_us) / US_PER_S, return_counts=True)
+        waited_us = np.maximum(done_at_us - received_at_us, 0)  # a server may have a clock that runs ahead
+        waited_s, times = np.unique(waited_us / US_PER_S, return_counts=True)
         figures = self.store.figures
         figures.took_each(Span.DECIDED, zip(waited_s.tolist(), times.tolist(), strict=True))
         figures.keep_index(self.tenant_id, self.catalogue.indexed, self.catalogue.revision, now)

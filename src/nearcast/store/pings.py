@@ -5,11 +5,12 @@ Pings are numbered within their partition; a row holds those of one commit, unde
 
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
@@ -49,8 +50,9 @@ class Pings:
         lock_names(self._connection, [door(self._tenant)], shared=True)
 
     def append(self, batch: PingBatch) -> None:
-        """Add pings in their order. Whoever appends to a partition waits for the one before it to commit: numbers
-        become visible in their order, so that a reader's position never passes a ping still to come.
+        """Add pings, by arrival, then by `recorded_at`. Whoever appends to a partition waits for the one before it to
+        commit: numbers become visible in their order, so that a reader's position never passes a ping still to come.
+        None arrived before what its partition has: machines' clocks differ, and the order of the log is the true one.
         """
         if not len(batch):
             return
@@ -58,9 +60,11 @@ class Pings:
         order = np.argsort(partitions, kind="stable")
         numbers, starts = np.unique(partitions[order], return_index=True)
         parts = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True))
+        heads = self._take_numbers({key: len(part) for key, part in parts.items()})
+        arrived_us = self._arrived_us((partition, head - len(parts[partition])) for partition, head in heads)
         rows: list[dict[str, Any]] = []
-        for partition, head in self._take_numbers({key: len(part) for key, part in parts.items()}):
-            mine = batch.take(parts[partition])
+        for partition, head in heads:
+            mine = _by_arrival(batch.take(parts[partition]), arrived_us.get(partition))
             rows.append(
                 {
                     "tenant_id": self._tenant,
@@ -232,6 +236,18 @@ class Pings:
             ).returning(log_position.c.partition, log_position.c.head)
         )
         return [(row.partition, row.head) for row in heads]
+
+    def _arrived_us(self, last: Iterable[tuple[int, int]]) -> dict[int, int]:
+        """When the pings with those numbers arrived, by partition; those that are gone are left out."""
+        named = or_(*((_here.partition == partition) & (_here.seq == seq) for partition, seq in last))
+        found = select(_here.partition, _here.received_at_us).where(_here.tenant_id == self._tenant, named)
+        return {row.partition: row.received_at_us for row in self._connection.execute(found)}
+
+
+def _by_arrival(batch: PingBatch, not_before_us: int | None) -> PingBatch:
+    if not_before_us is not None:
+        batch = replace(batch, received_at_us=np.maximum(batch.received_at_us, not_before_us))
+    return batch.take(np.lexsort((batch.recorded_at_us, batch.received_at_us)))
 
 
 def _shown(batch: PingBatch) -> list[dict[str, Any]]:
