@@ -53,6 +53,7 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
+from nearcast.services.opt_outs import OptOuts
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
 from nearcast.services.personal_data import PersonalData
@@ -227,6 +228,7 @@ def application(
         confirmations=Confirmations(store, terms),
         devices=Devices(store),
         onboarding=Onboarding(store, terms, vault),
+        opt_outs=OptOuts(store, terms, vault),
         patience=Patience(),
         phones=Phones(store, intake, RegionPush(engines), PHONE_FEEDS),
         ledger_proof=LedgerProof(store),

@@ -22,6 +22,7 @@ from fastapi import APIRouter
 from nearcast.api.app import create_app, create_watch_app
 from nearcast.console.checkin import checkin_pages
 from nearcast.console.onboarding import onboarding_pages
+from nearcast.console.opt_out import opt_out_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.services.application import Application
 from nearcast.worker.worker import Worker
@@ -70,7 +71,8 @@ def run(
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
     served = replace(application, worker_status=worker.status)
     if "api" in roles:
-        app = create_app(served, pages=[checkin_pages(), onboarding_pages(), *pages], public_url=public_url)
+        own_pages = [checkin_pages(), onboarding_pages(), opt_out_pages()]
+        app = create_app(served, pages=[*own_pages, *pages], public_url=public_url)
     else:
         app = create_watch_app(served)
     with _started(worker, *beside, stop_within_s=shutdown_s / 2):

@@ -16,6 +16,7 @@ from nearcast.api.app import create_app
 from nearcast.bootstrap import application
 from nearcast.console.checkin import checkin_pages
 from nearcast.console.onboarding import onboarding_pages
+from nearcast.console.opt_out import opt_out_pages
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from nearcast.services.application import Application
@@ -92,7 +93,7 @@ def serving(store: SqlStore) -> Iterator[Service]:
     """A service on a store that has its schema."""
     clock = SteppedClock()
     app = application(Settings(), store, clock=clock, is_narrow=True)
-    server = create_app(app, pages=[checkin_pages(), onboarding_pages()])
+    server = create_app(app, pages=[checkin_pages(), onboarding_pages(), opt_out_pages()])
     with running(server) as url:
         service = Service(url, server, store, clock)
         yield service

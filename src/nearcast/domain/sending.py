@@ -105,7 +105,7 @@ Content: TypeAlias = Text | Choice | LocationRequest | Template
 class Outbound:
     """What is to leave once. Nothing of it may be sent from `not_after` on; `ttl_s` is how long the provider may go on
     trying where it can be told. `reply_to` is the provider's name for the message that this one answers.
-    `opt_out_url` ends it all with one click.
+    `opt_out_url` ends it all with one click. Of several with one `topic` only the newest matters to whoever gets them.
     """
 
     id: MessageId
@@ -118,6 +118,7 @@ class Outbound:
     ttl_s: float | None = None
     reply_to: str | None = None
     opt_out_url: str | None = None
+    topic: str | None = None
 
     @property
     def tag(self) -> str:

@@ -30,6 +30,7 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
+from nearcast.services.opt_outs import OptOuts
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
 from nearcast.services.personal_data import PersonalData
@@ -72,6 +73,7 @@ class Application:
     confirmations: Confirmations
     devices: Devices
     onboarding: Onboarding
+    opt_outs: OptOuts
     patience: Patience
     phones: Phones
     ledger_proof: LedgerProof
