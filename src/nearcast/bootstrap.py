@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from shutil import disk_usage
@@ -16,6 +17,7 @@ from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
 from nearcast.clock import FollowingClock, PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
+from nearcast.domain.ids import TenantId
 from nearcast.feeds.by_name import PHONE_FEEDS
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
@@ -173,40 +175,50 @@ def _clock(store: SqlStore) -> Clock:
     return FollowingClock(store.database_now) if store.is_shared else SystemClock()
 
 
+def _secret(settings: Settings, store: SqlStore, at: datetime) -> str:
+    """What all processes on a database sign with."""
+    given, made = settings.secret_key, secrets.token_urlsafe(32)
+    return given.get_secret_value() if given else store.secret("secret_key", made, at)
+
+
+def _new_engines(settings: Settings, channel: Channel, store: SqlStore, owner: str) -> Engines:
+    """The engines of all tenants, under that name."""
+    platform, dice = read_platform(settings.quiet_hours), secrets.SystemRandom().random
+
+    def engine(tenant_id: TenantId) -> Live:
+        return Live(
+            store,
+            tenant_id,
+            channel,
+            owner=owner,
+            lease_s=settings.lease_s,
+            platform=platform,
+            dice=dice,
+            monotonic_s=monotonic,
+        )
+
+    return Engines(engine)
+
+
+def _importing(store: SqlStore, engines: Engines, contacts: Contacts) -> Importing:
+    return Importing(
+        store, engines, contacts, read_rows=read_rows, read_features=_read_features, read_pings=_read_ping_rows
+    )
+
+
 def application(
     settings: Settings, whole: SqlStore, *, clock: Clock | None = None, is_narrow: bool = False
 ) -> Application:
     """The live service on a store. Where `is_narrow`, who asks works under row-level security; workers never do."""
     store = whole.for_api() if is_narrow else whole
-    is_paced, clock = clock is not None, clock or _clock(whole)
-    made = secrets.token_urlsafe(32)
-    given = settings.secret_key
-    secret = given.get_secret_value() if given else store.secret("secret_key", made, clock.now())
+    machine_now, clock = None if clock else SystemClock().now, clock or _clock(whole)
+    secret, vault = _secret(settings, store, clock.now()), open_vault(store, settings.data_keys, clock.now())
     pseudonyms, cursors, webhook_secrets = Pseudonyms(secret), Cursors(secret), WebhookSecrets(secret)
-    vault = open_vault(store, settings.data_keys, clock.now())
-    contacts = Contacts(vault)
+    platform, pings_arrived = read_platform(settings.quiet_hours), Event()
+    contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
-    channel, pings_arrived = _channel(settings), Event()
-
-    lease_s, platform = settings.lease_s, read_platform(settings.quiet_hours)
-    dice = secrets.SystemRandom().random
-
-    def new_engines(owner: str, used: SqlStore = whole) -> Engines:
-        return Engines(
-            lambda tenant_id: Live(
-                used,
-                tenant_id,
-                channel,
-                owner=owner,
-                lease_s=lease_s,
-                platform=platform,
-                dice=dice,
-                monotonic_s=monotonic,
-            )
-        )
-
-    engines, explanations = new_engines("api", store), Explanations(store, platform)
-    terms = Terms(platform)
+    channel = _channel(settings)
+    engines = _new_engines(settings, channel, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     return Application(
         clock=clock,
@@ -235,17 +247,10 @@ def application(
         evidence=Evidence(store),
         reminders=Reminders(store),
         intake=intake,
-        importing=Importing(
-            store,
-            engines,
-            contacts,
-            read_rows=read_rows,
-            read_features=_read_features,
-            read_pings=_read_ping_rows,
-        ),
+        importing=_importing(store, engines, contacts),
         exporting=Exporting(store, write_geofences=_write_fence_file),
         retention=Retention(whole),
-        new_engines=new_engines,
+        new_engines=partial(_new_engines, settings, channel, whole),
         partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,
@@ -253,9 +258,9 @@ def application(
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
-        courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, dice=dice),
+        courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random),
         figures=whole.figures,
-        health=Health(whole, cache(head_revision), machine_now=None if is_paced else SystemClock().now),
+        health=Health(whole, cache(head_revision), machine_now=machine_now),
     )
 
 
