@@ -54,6 +54,7 @@ PUBLISHED = [
     "rate_limited",
     "channel_busy",
     "retry_exhausted",
+    "market_blocked",
 ]
 
 

@@ -1,5 +1,9 @@
-"""What providers report: receipts, what people write back, and what changes on their side (messaging reference §2)."""
+"""What providers report: receipts, what people write back, and what changes on their side (messaging reference §2).
 
+None of them shows a provider's id, a text or a position when it is printed.
+"""
+
+from dataclasses import field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
@@ -7,6 +11,9 @@ from typing import TypeAlias
 from nearcast.domain.position import Position
 from nearcast.domain.sending import LearntKey, ProviderError
 from nearcast.domain.value import value
+
+UNLIMITED = (1 << 31) - 1
+"""More people a day than any provider has customers for."""
 
 
 class Rank(IntEnum):
@@ -34,10 +41,10 @@ class Receipt:
     our own number or account there: that tells whose event it is.
     """
 
-    key: str
+    key: str = field(repr=False)
     at: datetime
     rank: Rank | None
-    provider_id: str | None = None
+    provider_id: str | None = field(default=None, repr=False)
     tag: str | None = None
     error: ProviderError | None = None
     price: Price | None = None
@@ -59,23 +66,23 @@ class Inbound:
     `in_reply_to` is the provider's id of our message. `received_by` is our own number or account there.
     """
 
-    key: str
+    key: str = field(repr=False)
     at: datetime
     kind: InboundKind
     sender_keys: tuple[LearntKey, ...]
     received_by: str
-    provider_id: str
-    text: str = ""
-    payload: str | None = None
-    position: Position | None = None
-    in_reply_to: str | None = None
+    provider_id: str = field(repr=False)
+    text: str = field(default="", repr=False)
+    payload: str | None = field(default=None, repr=False)
+    position: Position | None = field(default=None, repr=False)
+    in_reply_to: str | None = field(default=None, repr=False)
 
 
 @value(kw_only=True)
 class Preference:
     """Somebody told the provider itself whether they want marketing from us."""
 
-    key: str
+    key: str = field(repr=False)
     at: datetime
     sender_keys: tuple[LearntKey, ...]
     received_by: str
@@ -86,7 +93,7 @@ class Preference:
 class TemplateChange:
     """What became of a template on the provider's side; None for what it does not say."""
 
-    key: str
+    key: str = field(repr=False)
     at: datetime
     name: str
     language: str
@@ -99,9 +106,11 @@ class TemplateChange:
 
 @value(kw_only=True)
 class SenderChange:
-    """What became of a number or an account: `what` in the provider's word, and how many people a day it may reach."""
+    """What became of a number or an account: `what` in the provider's word, and how many people a day it may reach,
+    which is UNLIMITED where there is no limit and None where that is not said.
+    """
 
-    key: str
+    key: str = field(repr=False)
     at: datetime
     sender: str
     what: str
@@ -113,7 +122,7 @@ class SenderChange:
 class IdentityChange:
     """Somebody has another number, or another identity, from now on."""
 
-    key: str
+    key: str = field(repr=False)
     at: datetime
     received_by: str
     before: tuple[LearntKey, ...]

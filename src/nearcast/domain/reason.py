@@ -58,6 +58,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     CHANNEL_BUSY = "channel_busy"
     RETRY_EXHAUSTED = "retry_exhausted"
+    MARKET_BLOCKED = "market_blocked"
 
 
 _DISPATCH = {

@@ -1,8 +1,10 @@
 """One message as a channel is to send it, and what a single attempt came to (messaging reference §12).
 
-All of it is plain values: rules and tests speak of them without a channel.
+All of it is plain values: rules and tests speak of them without a channel. None of them shows an address, a text or
+a provider's id when it is printed.
 """
 
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -28,8 +30,8 @@ class Recipient:
     chat. `user_id` is a provider's own name for a person who has shown no number. One of the two is there.
     """
 
-    address: str | None = None
-    user_id: str | None = None
+    address: str | None = field(default=None, repr=False)
+    user_id: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.address is None and self.user_id is None:
@@ -40,7 +42,7 @@ class Recipient:
 class Button:
     """What can be tapped under a message; `id` comes back with the tap."""
 
-    id: str
+    id: str = field(repr=False)
     title: str
 
 
@@ -48,26 +50,26 @@ class Button:
 class Row:
     """One line of a list to choose from; `id` comes back with the choice."""
 
-    id: str
-    title: str
-    description: str = ""
+    id: str = field(repr=False)
+    title: str = field(repr=False)
+    description: str = field(default="", repr=False)
 
 
 @value(kw_only=True)
 class Text:
     """Free words, with buttons under them where the channel has any. `title` heads an e-mail or a push."""
 
-    body: str
+    body: str = field(repr=False)
     buttons: tuple[Button, ...] = ()
-    title: str | None = None
-    url: str | None = None
+    title: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
 
 
 @value(kw_only=True)
 class Choice:
     """A list of which one row may be chosen; `label` opens it."""
 
-    body: str
+    body: str = field(repr=False)
     label: str
     rows: tuple[Row, ...]
 
@@ -76,26 +78,31 @@ class Choice:
 class LocationRequest:
     """Asks for a position, which the answer carries."""
 
-    body: str
+    body: str = field(repr=False)
 
 
 @value(kw_only=True)
 class Template:
     """A text that the provider has approved, with what stands in its places. `body` is what the customer reads, for
-    channels that have no templates and for whoever explains the message. `payloads` are those of its quick-reply
-    buttons in their order, `url_suffix` that of its address button, `code` that of its copy-code button;
-    `ends_at` is shown by a limited-time offer.
+    channels that have no templates and for whoever explains the message. `header` stands in the place that its
+    heading has. `payloads` are those of its quick-reply buttons in their order, `url_suffix` that of its address
+    button, `code` that of its copy-code button; `button_indexes` says which of the template's buttons these are, in
+    the order payloads, code, address, where they are not simply the first ones. `ends_at` is shown by a limited-time
+    offer. `is_marketing` is what the provider has filed it under; None where that is the message's purpose.
     """
 
     name: str
     language: str
-    variables: tuple[str, ...] = ()
+    variables: tuple[str, ...] = field(default=(), repr=False)
     variable_names: tuple[str, ...] = ()
-    payloads: tuple[str, ...] = ()
-    url_suffix: str | None = None
-    code: str | None = None
+    header: str | None = field(default=None, repr=False)
+    payloads: tuple[str, ...] = field(default=(), repr=False)
+    url_suffix: str | None = field(default=None, repr=False)
+    code: str | None = field(default=None, repr=False)
+    button_indexes: tuple[int, ...] = ()
     ends_at: datetime | None = None
-    body: str = ""
+    is_marketing: bool | None = None
+    body: str = field(default="", repr=False)
 
 
 Content: TypeAlias = Text | Choice | LocationRequest | Template
@@ -116,8 +123,8 @@ class Outbound:
     purpose: Purpose
     not_after: datetime
     ttl_s: float | None = None
-    reply_to: str | None = None
-    opt_out_url: str | None = None
+    reply_to: str | None = field(default=None, repr=False)
+    opt_out_url: str | None = field(default=None, repr=False)
     topic: str | None = None
 
     @property
@@ -173,14 +180,14 @@ class LearntKey:
     """Another name that a provider has for the recipient; `kind` is wa_id, bsuid, parent_bsuid, tg_chat…"""
 
     kind: str
-    key: str
+    key: str = field(repr=False)
 
 
 @value(kw_only=True)
 class Accepted:
     """The provider has taken the message, which is not yet to say that it arrives; held back where `is_held`."""
 
-    provider_id: str | None = None
+    provider_id: str | None = field(default=None, repr=False)
     is_held: bool = False
     learnt: tuple[LearntKey, ...] = ()
 

@@ -56,6 +56,7 @@ _SENTENCES = {
     "rate_limited": "waits for its turn: no more may leave at once",
     "channel_busy": "could not be taken, and is tried again",
     "retry_exhausted": "could not be taken while the offer held",
+    "market_blocked": "is not delivered by that channel where the number is",
 }
 
 
