@@ -1,17 +1,51 @@
 """The answer to OwnTracks tells the phone which shops to watch: the nearest, by public names, for who agreed to it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from nearcast.channels.recorder import Recorder
+from nearcast.domain.geofence import Geofence
+from nearcast.domain.position import Position
+from nearcast.feeds.by_name import PHONE_FEEDS
 from nearcast.services.access import Role
+from nearcast.services.engines import Engines
 from nearcast.services.geofences import GeofenceBook
+from nearcast.services.live import Live
+from nearcast.services.phones import Phones
+from nearcast.services.region_push import RegionPush
+from nearcast.services.world import World
 from tests.api.phones import Handset, handset, located
 from tests.api.service import Service
 from tests.api.town import LAT, LON, agree, open_shop
 
 pytestmark = pytest.mark.enable_socket
 ANDROID, IPHONE = "Owntracks-Android/gms/420500002", "OwnTracks/17.2 CFNetwork/1410 Darwin/22.6.0"
+
+
+class Unfenced(GeofenceBook):
+    """No fences, and who looked for them."""
+
+    def __init__(self, looked: list[Position], like: GeofenceBook) -> None:
+        super().__init__([], like.zone_of_shop)
+        self._looked = looked
+
+    def nearest(self, position: Position, count: int) -> list[tuple[Geofence, float]]:
+        self._looked.append(position)
+        return super().nearest(position, count)
+
+
+class Somewhere(Live):
+    """An engine in a world without fences."""
+
+    def __init__(self, looked: list[Position], *made_of: Any) -> None:
+        super().__init__(*made_of)
+        self._looked = looked
+
+    def world(self) -> World:
+        world = super().world()
+        return replace(world, geofences=Unfenced(self._looked, world.geofences))
 
 
 def told(phone: Handset, agent: str = ANDROID, **changes: Any) -> list[dict[str, Any]]:
@@ -129,15 +163,19 @@ def test_who_agreed_to_no_offers_or_tells_of_the_past_is_told_nothing(sqlite_ser
     assert names(told(bobs)) == ["Cafe"]
 
 
-def test_no_fence_is_looked_at_for_who_agreed_to_no_offers(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch):
-    def nearest(*_asked: Any) -> list[Any]:
-        raise AssertionError("fences are looked at")
-
+def test_no_fence_is_looked_at_for_who_agreed_to_no_offers(sqlite_service: Service):
     named_shop(sqlite_service, "cafe", "Cafe")
     agree(sqlite_service, "ada", marketing=False)
-    phone = handset(sqlite_service)
-    monkeypatch.setattr(GeofenceBook, "nearest", nearest)
-    assert told(phone) == []
+    agree(sqlite_service, "bob")
+    looked: list[Position] = []
+    store, app = sqlite_service.store, sqlite_service.app
+    engines = Engines(lambda tenant_id: Somewhere(looked, store.for_api(), tenant_id, Recorder()))
+    phones = Phones(store.for_api(), app.intake, RegionPush(engines), PHONE_FEEDS)
+    sqlite_service.server.state.application = replace(app, phones=phones)
+    assert told(handset(sqlite_service)) == []
+    assert looked == []
+    told(handset(sqlite_service, "bob"))
+    assert looked == [Position(LAT, LON)]
 
 
 def test_phones_of_the_same_name_are_told_apart_by_their_customer(sqlite_service: Service):

@@ -128,9 +128,8 @@ def test_it_is_found_through_its_index(store: SqlStore, town: TenantId, ask: Ask
     assert not through
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # SQLite sorts what is queued
 def test_the_next_messages_are_found_in_their_order(store: SqlStore, town: TenantId) -> None:
-    if store.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite sorts what is queued")
     claim: Ask = lambda uow: uow.outbox.claim_due(NOON, owner="a", lease_s=9, limit=5)  # noqa: E731
     indexes, through = read_on_postgresql(store, town, claim)
     assert ("ix_message_next" in indexes, through) == (True, set())

@@ -1,11 +1,10 @@
 """Histories from files: kept once, for those who agree, and nothing is ever sent because of them."""
 
 import json
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
 from time import sleep
 from typing import Any
 
@@ -13,17 +12,14 @@ import pytest
 
 from nearcast.channels.recorder import Recorder
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.ids import CustomerId
 from nearcast.feeds.files import read_pings
 from nearcast.services.consent_lines import ConsentDocument
 from nearcast.services.live import Live
 from nearcast.services.ping_files import PingFile
 from nearcast.services.ports import MatchLogFilter
+from nearcast.services.retention import Retention
 from nearcast.services.scenario import CampaignShape
-from nearcast.store.customers import Customers
-from nearcast.store.past_pings import PastPings
-from nearcast.store.sql_store import SqlStore
-from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.e2e.importing.town import (
     LAT,
     LOCATED,
@@ -37,6 +33,7 @@ from tests.e2e.importing.town import (
     feature,
     report_of,
 )
+from tests.e2e.importing.watched import WatchedStore
 from tests.e2e.shell import nearcast_with, write_json, write_ndjson
 
 pytestmark = pytest.mark.e2e
@@ -76,26 +73,19 @@ def test_the_same_walk_again_is_counted_and_kept_once(any_town: Town):
     assert (longer.counts["accepted"], longer.counts["duplicate"], kept(any_town)) == (2, 2, 5)
 
 
-def test_a_file_that_comes_while_its_customer_is_erased_waits_and_leaves_nothing(
-    any_town: Town, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_file_that_comes_while_its_customer_is_erased_waits_and_leaves_nothing(any_town: Town):
     known(any_town, LOCATED)
     walk = gpx(any_town.folder, 60)
-    lock, is_coming = Customers.lock, Event()
-
-    def coming(customers: Customers, customer_ids: Iterable[CustomerId]) -> list[CustomerId]:
-        is_coming.set()
-        return lock(customers, customer_ids)
-
-    with ThreadPoolExecutor(1) as pool, any_town.store.writing(any_town.tenant) as uow:
-        uow.customers.lock([ANNA])
-        monkeypatch.setattr(Customers, "lock", coming)
-        taken = pool.submit(any_town.take, "pings", walk, said=HERS)
-        is_coming.wait(1)  # where one writes at a time, it does not come so far
-        sleep(0.2)
-        uow.erasing.erase(ANNA, "nobody")
-        uow.commit()
-    assert (taken.result().counts["accepted"], kept(any_town)) == (0, 0)
+    with closing(WatchedStore(any_town.url)) as watched, ThreadPoolExecutor(1) as pool:
+        same = Town(watched, any_town.tenant, any_town.folder)
+        with any_town.store.writing(any_town.tenant) as uow:
+            uow.customers.lock([ANNA])
+            taken = pool.submit(same.take, "pings", walk, said=HERS)
+            watched.is_coming.wait(1)  # where one writes at a time, it does not come so far
+            sleep(0.2)
+            uow.erasing.erase(ANNA, "nobody")
+            uow.commit()
+        assert (taken.result().counts["accepted"], kept(any_town)) == (0, 0)
 
 
 def test_nothing_is_decided_because_of_a_ping_of_a_minute_ago_that_came_in_a_file(any_town: Town):
@@ -149,25 +139,18 @@ def test_a_past_goes_when_its_consent_runs_out_or_its_time_is_over(town: Town):
     assert kept(town) == 0
 
 
-def test_who_agrees_anew_while_others_pasts_go_keeps_theirs(any_town: Town, monkeypatch: pytest.MonkeyPatch):
+def test_who_agrees_anew_while_others_pasts_go_keeps_theirs(any_town: Town):
     known(any_town, {**LOCATED, "valid_until": (NOW + timedelta(days=3)).isoformat()})
     any_town.take("pings", gpx(any_town.folder, 60), said=HERS)
     over = NOW + timedelta(days=3)
     said = ConsentDocument.model_validate({**LOCATED, "at": over.isoformat()})
-    customers, writing = PastPings.customers, SqlStore.writing
 
-    def looked(past: PastPings) -> list[CustomerId]:
-        monkeypatch.setattr(SqlStore, "writing", agreed)
-        return customers(past)
-
-    def agreed(store: SqlStore, tenant_id: TenantId) -> SqlUnitOfWork:
-        monkeypatch.setattr(SqlStore, "writing", writing)
+    def agreed() -> None:
         any_town.app.consents.take(any_town.operator, "anna", said, over)
-        return writing(store, tenant_id)
 
-    monkeypatch.setattr(PastPings, "customers", looked)
-    assert any_town.app.retention.prune(any_town.tenant, over)["past_pings"] == 0
-    assert kept(any_town) == 1
+    with closing(WatchedStore(any_town.url, agreed)) as watched:
+        assert Retention(watched).prune(any_town.tenant, over)["past_pings"] == 0
+    assert (kept(any_town), any_town.lines("anna")) == (1, 2)
 
 
 def test_a_past_is_kept_for_ninety_days_from_when_it_came(town: Town):

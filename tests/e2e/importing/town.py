@@ -47,6 +47,10 @@ class Town:
         self.app.tenants.ensure(self.tenant, NOW, timezone="Europe/Berlin")
         self.operator = Principal(tenant_id=self.tenant, key_id="", role=Role.OPERATOR)
 
+    @property
+    def url(self) -> str:
+        return self.store.engine.url.render_as_string(hide_password=False)
+
     def take(self, kind: str, path: Path, **options: Any) -> Taken:
         return self.app.importing.take(kind, path, self.tenant, NOW, **options)
 
