@@ -142,5 +142,5 @@ def test_a_server_that_is_not_there_or_cannot_speak_tls_is_a_failure_without_a_w
 
 
 def test_nobody_is_trusted_without_a_certificate() -> None:
-    tls = WebhookSender(allows_private=True)._tls
+    tls = WebhookSender(allows_private=True)._http._tls
     assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)

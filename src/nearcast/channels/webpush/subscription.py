@@ -1,0 +1,42 @@
+"""What a browser gives to be reached by: where to post to, and what to encrypt with."""
+
+import json
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from nearcast.domain.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """`endpoint` is a secret: who knows it and our key may post there. `p256dh` and `auth` are in base64url."""
+
+    endpoint: str = field(repr=False)
+    p256dh: str = field(repr=False)
+    auth: str = field(repr=False)
+
+    @property
+    def origin(self) -> str:
+        """The push service: scheme, host and port."""
+        parts = urlsplit(self.endpoint)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def subscription(address: str) -> Subscription:
+    """The subscription that an address of this channel is; InvalidInput, which does not show it, where it is none."""
+    try:
+        said = json.loads(address)
+        found = Subscription(said["endpoint"], said["keys"]["p256dh"], said["keys"]["auth"])
+        parts = urlsplit(found.endpoint)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        point, secret = _read(found.p256dh), _read(found.auth)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidInput("is not a push subscription", place="address") from None
+    if not is_whole or len(point) != 65 or point[:1] != b"\x04" or len(secret) != 16:
+        raise InvalidInput("is not a push subscription", place="address")
+    return found
+
+
+def _read(said: str) -> bytes:
+    return urlsafe_b64decode(said + "=" * (-len(said) % 4))
