@@ -55,6 +55,12 @@ PUBLISHED = [
     "channel_busy",
     "retry_exhausted",
     "market_blocked",
+    "sender_stopped",
+    "allowance_exhausted",
+    "pair_wait",
+    "user_cooldown",
+    "user_unreachable",
+    "template_not_approved",
 ]
 
 

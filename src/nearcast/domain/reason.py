@@ -59,6 +59,12 @@ class Reason(StrEnum):
     CHANNEL_BUSY = "channel_busy"
     RETRY_EXHAUSTED = "retry_exhausted"
     MARKET_BLOCKED = "market_blocked"
+    SENDER_STOPPED = "sender_stopped"
+    ALLOWANCE_EXHAUSTED = "allowance_exhausted"
+    PAIR_WAIT = "pair_wait"
+    USER_COOLDOWN = "user_cooldown"
+    USER_UNREACHABLE = "user_unreachable"
+    TEMPLATE_NOT_APPROVED = "template_not_approved"
 
 
 _DISPATCH = {

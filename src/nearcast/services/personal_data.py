@@ -1,6 +1,7 @@
 """Everything that is kept about one customer, for them to read and to take along (GDPR Art. 15 and 20)."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +48,9 @@ class PersonalData:
             "subject": subject_of(uow, customer_id),
             "customer": {"id": customer_id, **whole(uow.customers.get(customer_id) or {}), "contacts": contacts},
             "suppressed": sorted(suppressed_on(uow, customer_id)),
+            "reached_on": [
+                {"channel": name, **asdict(each)} for name, each in uow.senders.channels_of(customer_id).items()
+            ],
             "consents": [line_row(line) for line in uow.consents.lines(customer_id)],
             "devices": [_device_row(device) for device in uow.devices.of(customer_id)],
             "decisions": list(_decisions(uow, customer_id)),

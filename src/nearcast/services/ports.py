@@ -28,6 +28,7 @@ from nearcast.services.history_ports import PastPings
 from nearcast.services.key_ports import ApiKey, Keys
 from nearcast.services.ledger_ports import Confirmations, Consents
 from nearcast.services.secret_ports import Secrets
+from nearcast.services.sender_ports import SendingKept
 from nearcast.services.waiting import Watched
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -258,12 +259,7 @@ class MatchLog(Protocol):
     def newest(self) -> str: ...
     def prune(self, before: datetime, *, limit: int) -> int: ...
     def page(
-        self,
-        wanted: MatchLogFilter = ...,
-        *,
-        cursor: str | None = None,
-        limit: int = 100,
-        newest_first: bool = True,
+        self, wanted: MatchLogFilter = ..., *, cursor: str | None = None, limit: int = 100, newest_first: bool = True
     ) -> Page[dict[str, Any]]: ...
 
 
@@ -331,7 +327,7 @@ class Idempotency(Protocol):
     def prune(self, before: datetime, *, limit: int) -> int: ...
 
 
-class UnitOfWork(Telling, Protocol):
+class UnitOfWork(Telling, SendingKept, Protocol):
     """One transaction of one tenant: rolled back unless `commit` was called."""
 
     @property

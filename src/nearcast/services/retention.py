@@ -18,6 +18,7 @@ from nearcast.services.steps import slices
 from nearcast.services.world import World
 
 _AT_ONCE, _CHAINS_AT_ONCE = 5_000, 500
+_COUNTED = timedelta(days=2)  # twice as long as any provider counts whom one writes to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ _FOR_EVER = {
     "consent_ledger": "the proof of what was agreed to; after an erasure for five years, by a subject that is no name",
     "audit": "who changed what, without personal data",
     "customers": "until they are erased",
+    "recipients_given_up": "who cannot be reached on a channel, until they write there or are erased",
 }
 
 
@@ -103,6 +105,8 @@ class Retention:
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
             "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
             "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
+            "allowances": lambda uow: uow.allowances.prune(now - _COUNTED, limit=_AT_ONCE),
+            "recipient_states": lambda uow: uow.senders.prune(now - _COUNTED, now, limit=_AT_ONCE),
             "consent_ledger": lambda uow: _purge_chains(uow, now),
         }
         pruned = {kind: self._prune(tenant_id, job) for kind, job in jobs.items()}

@@ -57,6 +57,12 @@ _SENTENCES = {
     "channel_busy": "could not be taken, and is tried again",
     "retry_exhausted": "could not be taken while the offer held",
     "market_blocked": "is not delivered by that channel where the number is",
+    "sender_stopped": "waits: the provider has stopped the sender",
+    "allowance_exhausted": "the provider lets us write to no more people today",
+    "pair_wait": "waits: the provider wants a pause between two messages to one person",
+    "user_cooldown": "the provider did not want to bring them marketing, and they are left alone for a day",
+    "user_unreachable": "cannot be reached on this channel",
+    "template_not_approved": "the provider does not let its template be used",
 }
 
 

@@ -1,6 +1,6 @@
 """The whole schema: all tables, wherever they are written down."""
 
-from nearcast.store import customer_tables, event_tables, history_tables, tables
+from nearcast.store import customer_tables, event_tables, history_tables, sender_tables, tables
 from nearcast.store.schema import metadata
 
-__all__ = ["customer_tables", "event_tables", "history_tables", "metadata", "tables"]
+__all__ = ["customer_tables", "event_tables", "history_tables", "metadata", "sender_tables", "tables"]

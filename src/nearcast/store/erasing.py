@@ -14,6 +14,7 @@ from nearcast.store.dialect import lock_names
 from nearcast.store.event_tables import event_delivery
 from nearcast.store.history_tables import past_ping
 from nearcast.store.pings import Pings, door
+from nearcast.store.sender_tables import allowance_use, recipient_state
 from nearcast.store.tables import (
     assignment,
     idempotency,
@@ -38,6 +39,7 @@ GONE: tuple[Table, ...] = (
     ping_seen,
     past_ping,
     idempotency,
+    recipient_state,
 )
 """Deleted, and after them the customer."""
 
@@ -46,6 +48,7 @@ BLANK: Mapping[Table, Mapping[str, Any]] = {
     message: {"text": "", "provider_id": None},
     other_send: {},
     assignment: {},
+    allowance_use: {},
 }
 """Kept under the subject, with these columns emptied."""
 

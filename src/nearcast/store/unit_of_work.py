@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.figures import Figure, Figures
+from nearcast.store.allowances import Allowances
 from nearcast.store.assignments import Assignments
 from nearcast.store.audit import AuditTrail
 from nearcast.store.budgets import Budgets
@@ -28,6 +29,7 @@ from nearcast.store.outbox import Outbox
 from nearcast.store.past_pings import PastPings
 from nearcast.store.pings import Pings
 from nearcast.store.runs import Runs
+from nearcast.store.senders import Senders
 from nearcast.store.sends import Sends
 from nearcast.store.suppressions import Suppressions
 from nearcast.store.tracks import Tracks
@@ -64,6 +66,8 @@ class SqlUnitOfWork(Transaction):
     counters: Counters
     audit: AuditTrail
     events: Events
+    senders: Senders
+    allowances: Allowances
 
     def __init__(
         self,
@@ -104,6 +108,8 @@ class SqlUnitOfWork(Transaction):
         self.counters = Counters(connection, tenant_id)
         self.audit = AuditTrail(connection, tenant_id)
         self.events = Events(connection, tenant_id)
+        self.senders = Senders(connection, tenant_id)
+        self.allowances = Allowances(connection, tenant_id)
         return self
 
     def tell(self, figure: Figure, *labels: str, by: int = 1) -> None:

@@ -1,0 +1,232 @@
+"""Whether messages may leave as far as their senders and the providers are concerned, and what is learnt of that.
+
+Asked in the transaction that marks messages as leaving, told in the one that writes what came of them.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from nearcast.domain.allowance import Allowance
+from nearcast.domain.channel_event import SenderChange
+from nearcast.domain.ids import CustomerId, MessageId
+from nearcast.domain.reason import Reason
+from nearcast.domain.recipient_state import RecipientState
+from nearcast.domain.sender_state import DAY, Blocked, SenderState
+from nearcast.domain.sending import Accepted, Attempt, NotSent, ProviderError, Purpose, Rejected, RetryClass
+from nearcast.domain.throttle import Throttle
+from nearcast.domain.value import value
+from nearcast.services.channel_ports import Limits
+from nearcast.services.ports import UnitOfWork
+from nearcast.services.sender_ports import Pair, Use
+
+NOBODY_IN_PARTICULAR = "default"
+"""The sender of a channel that has one and no name for it."""
+
+_NOBODY = RecipientState()
+_log = logging.getLogger(__name__)
+
+
+@value(kw_only=True)
+class Leaving:
+    """What senders need to know of a message, or of a reply."""
+
+    message_id: MessageId
+    customer_id: CustomerId
+    channel: str
+    purpose: Purpose
+
+    @property
+    def pair(self) -> Pair:
+        return self.customer_id, self.channel
+
+
+@value(kw_only=True)
+class Tried:
+    """An attempt that began at `began_at`, and what came of it, then or by a later receipt."""
+
+    leaving: Leaving
+    began_at: datetime
+    attempt: Attempt
+
+
+class SenderStates:
+    """The senders of this installation: `accounts` are their names by channel, `limits` what providers let through."""
+
+    def __init__(self, accounts: Mapping[str, str], limits: Mapping[str, Limits]) -> None:
+        self.accounts, self._limits = accounts, limits
+
+    def sender_of(self, channel: str) -> str:
+        """The account that a channel sends from."""
+        return self.accounts.get(channel, NOBODY_IN_PARTICULAR)
+
+    def people_a_day(self, state: SenderState) -> int | None:
+        """To how many people it may write in 24 hours: what the provider said last, else what is known of it."""
+        if state.people_a_day is not None:
+            return state.people_a_day if state.people_a_day >= 0 else None
+        limits = self._limits.get(state.channel)
+        return None if limits is None else limits.unique_recipients_24h
+
+    def may_send(self, uow: UnitOfWork, leaving: Sequence[Leaving], now: datetime) -> dict[MessageId, Blocked]:
+        """Those of the messages that may not leave at `now`. The others are counted as leaving: those that come first
+        are let through first. Their customers must be held.
+        """
+        people = uow.senders.recipients({each.pair for each in leaving})
+        changed: dict[Pair, RecipientState] = {}
+        blocked: dict[MessageId, Blocked] = {}
+        for channel in dict.fromkeys(each.channel for each in leaving):
+            desk = _Desk(self, uow, channel, now, [each for each in leaving if each.channel == channel])
+            limits = self._limits.get(channel)
+            for each in desk.leaving:
+                person = changed.get(each.pair) or people.get(each.pair, _NOBODY)
+                found = person.blocks(each.purpose, now) or desk.take(each)
+                if found is not None:
+                    blocked[each.message_id] = found
+                    continue
+                after = person.leaving(now, None if limits is None else limits.pair_interval_s)
+                if after is not person:
+                    changed[each.pair] = after
+            desk.close()
+        uow.senders.put_recipients(changed, now)
+        return blocked
+
+    def note(self, uow: UnitOfWork, tried: Sequence[Tried], now: datetime) -> None:
+        """Learn from what came of attempts. Whoever did not get a message is not counted as written to."""
+        people = uow.senders.recipients({each.leaving.pair for each in tried})
+        changed: dict[Pair, RecipientState] = {}
+        for each in tried:
+            pair = each.leaving.pair
+            person = changed.get(pair) or people.get(pair, _NOBODY)
+            after = _told(person, each.attempt, now)
+            if after != person:
+                changed[pair] = after
+        uow.senders.put_recipients(changed, now)
+        for channel in dict.fromkeys(each.leaving.channel for each in tried):
+            self._note_sender(uow, channel, [each for each in tried if each.leaving.channel == channel], now)
+        missed = [each.leaving.message_id for each in tried if isinstance(each.attempt, Rejected | NotSent)]
+        if missed:
+            uow.allowances.give_back(missed)
+
+    def heard_from(self, uow: UnitOfWork, customer_ids: Collection[CustomerId], channel: str, now: datetime) -> None:
+        """They wrote on a channel: they can be reached there. They must be held."""
+        people = uow.senders.recipients({(customer_id, channel) for customer_id in customer_ids})
+        changed = {pair: person.heard_from() for pair, person in people.items()}
+        uow.senders.put_recipients({pair: after for pair, after in changed.items() if after != people[pair]}, now)
+
+    def change(self, uow: UnitOfWork, channel: str, change: SenderChange, now: datetime) -> None:
+        """Take over what the provider says of a sender of ours."""
+        state = uow.senders.hold(channel, self.sender_of(channel))
+        after = state
+        if change.unique_recipients_24h is not None:
+            after = replace(after, people_a_day=change.unique_recipients_24h)
+        if change.is_stopped:
+            after = after.stopped(change.what, now, now)
+        self._put(uow, state, after, now)
+
+    def resume(self, uow: UnitOfWork, channel: str, sender: str, now: datetime) -> SenderState:
+        """Somebody says that the cause of a stop is gone: what waits may leave."""
+        state = uow.senders.hold(channel, sender)
+        after = state.resumed(now)
+        self._put(uow, state, after, now)
+        return after
+
+    def throttles(self, uow: UnitOfWork, throttles: Iterable[Throttle], now: datetime) -> tuple[Throttle, ...]:
+        """Throttles as they hold at `now`: slower where the provider complained."""
+        slowed = {state.channel: state.rate(now) for state in uow.senders.all()}
+        return tuple(
+            replace(each, per_s=each.per_s * rate) if (rate := slowed.get(each.channel, 1.0)) < 1 else each
+            for each in throttles
+        )
+
+    def _note_sender(self, uow: UnitOfWork, channel: str, tried: Sequence[Tried], now: datetime) -> None:
+        sender = self.sender_of(channel)
+        known = uow.senders.get(channel, sender)
+        if _after(known, tried, now) == known:
+            return
+        held = uow.senders.hold(channel, sender)
+        self._put(uow, held, _after(held, tried, now), now)
+
+    def _put(self, uow: UnitOfWork, before: SenderState, after: SenderState, now: datetime) -> None:
+        if after != before:
+            uow.senders.put(after)
+        if after.is_stopped and not before.is_stopped:
+            _log.error(
+                "channel %s: its provider has stopped the sender (%s): nothing leaves", after.channel, after.code
+            )
+        if before.is_stopped and not after.is_stopped:
+            _log.warning("channel %s: the sender is not stopped any more", after.channel)
+            uow.senders.release(after.channel, [Reason.SENDER_STOPPED], now)
+
+
+class _Desk:
+    """One channel's sender while messages ask whether they may leave."""
+
+    def __init__(
+        self, states: SenderStates, uow: UnitOfWork, channel: str, now: datetime, leaving: Sequence[Leaving]
+    ) -> None:
+        self._uow, self._now, self.leaving = uow, now, leaving
+        sender = states.sender_of(channel)
+        self._before = uow.senders.get(channel, sender)
+        if self._before.is_stopped or states.people_a_day(self._before) is not None:
+            self._before = uow.senders.hold(channel, sender)
+        self._state, self._uses = self._before, list[Use]()
+        self._allowance = self._read_allowance(states.people_a_day(self._before))
+
+    def _read_allowance(self, limit: int | None) -> Allowance | None:
+        asked = {each.customer_id for each in self.leaving if each.purpose is not Purpose.SERVICE}
+        if limit is None or not asked:
+            return None
+        account, since = (self._before.channel, self._before.sender), self._now - DAY
+        counted, known = (
+            self._uow.allowances.counted(*account, since),
+            self._uow.allowances.among(*account, asked, since),
+        )
+        first_at = self._uow.allowances.first(*account, since) if counted >= limit else None
+        return Allowance(limit, counted, known, first_at)
+
+    def take(self, leaving: Leaving) -> Blocked | None:
+        """Let one more through, or say why not."""
+        blocked = self._state.blocks(self._now)
+        if blocked is None and self._allowance is not None and leaving.purpose is not Purpose.SERVICE:
+            blocked = self._allowance.take(leaving.customer_id)
+            if blocked is None:
+                use = Use(customer_id=leaving.customer_id, message_id=leaving.message_id, at=self._now)
+                self._uses.append(use)
+        if blocked is None and self._state.is_stopped:
+            self._state = self._state.tried(self._now)
+        return blocked
+
+    def close(self) -> None:
+        """Write what was taken."""
+        if self._state != self._before:
+            self._uow.senders.put(self._state)
+        self._uow.allowances.reserve(self._before.channel, self._before.sender, self._uses)
+
+
+def _told(person: RecipientState, attempt: Attempt, now: datetime) -> RecipientState:
+    match attempt:
+        case Accepted():
+            return person.succeeded()
+        case Rejected(error=ProviderError(retry=RetryClass.PAIR_WAIT)):
+            return person.complained(now)
+        case Rejected(error=ProviderError(retry=RetryClass.USER_COOLDOWN) as error):
+            return person.cooled(now, error.retry_after_s)
+        case Rejected(error=ProviderError(retry=RetryClass.USER_UNREACHABLE)):
+            return person.unreachable(now)
+        case _:
+            return person
+
+
+def _after(state: SenderState, tried: Iterable[Tried], now: datetime) -> SenderState:
+    for each in tried:
+        match each.attempt:
+            case Accepted():
+                state = state.succeeded(each.began_at, now)
+            case Rejected(error=ProviderError(retry=RetryClass.SENDER_STOP) as error):
+                state = state.stopped(error.code, each.began_at, now)
+            case Rejected(error=ProviderError(retry=RetryClass.THROTTLE)):
+                state = state.slowed(now)
+            case _:
+                pass
+    return state

@@ -1,0 +1,114 @@
+"""How senders stand with the providers, and how the people do whom they write to."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, or_, select, update
+
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.message import MessageStatus
+from nearcast.domain.reason import Reason
+from nearcast.domain.recipient_state import UNREACHABLE_WITHIN, RecipientState
+from nearcast.domain.sender_state import SenderState
+from nearcast.services.sender_ports import Pair
+from nearcast.store.dialect import among, insert_new, upsert
+from nearcast.store.page import chunks
+from nearcast.store.pruning import delete_some
+from nearcast.store.sender_tables import recipient_state, sender_state
+from nearcast.store.tables import message
+
+_SENDER = [each.name for each in fields(SenderState)]
+_RECIPIENT = [each.name for each in fields(RecipientState)]
+
+
+def stopped_by_channel() -> Any:
+    """How many senders of all tenants are stopped, by channel."""
+    c = sender_state.c
+    return select(c.channel, func.count()).where(c.stopped_at.is_not(None)).group_by(c.channel).order_by(c.channel)
+
+
+class Senders:
+    """One tenant's senders."""
+
+    def __init__(self, connection: Connection, tenant: TenantId) -> None:
+        self._connection, self._tenant = connection, tenant
+
+    def all(self) -> list[SenderState]:
+        """Those of which anything is known, by channel and name."""
+        c = sender_state.c
+        mine = select(sender_state).where(c.tenant_id == self._tenant).order_by(c.channel, c.sender)
+        return [_sender(row) for row in self._connection.execute(mine)]
+
+    def get(self, channel: str, sender: str) -> SenderState:
+        """As it stands; one that nothing is known of stands well."""
+        return self._read(channel, sender, hold=False)
+
+    def hold(self, channel: str, sender: str) -> SenderState:
+        """As `get`; nobody else holds it before the transaction ends."""
+        fresh = {"tenant_id": self._tenant, "channel": channel, "sender": sender, "factor": 1.0}
+        insert_new(self._connection, sender_state, fresh)  # a row that is not there cannot be waited for
+        return self._read(channel, sender, hold=True)
+
+    def _read(self, channel: str, sender: str, *, hold: bool) -> SenderState:
+        c = sender_state.c
+        one = select(sender_state).where(c.tenant_id == self._tenant, c.channel == channel, c.sender == sender)
+        row = self._connection.execute(one.with_for_update() if hold else one).one_or_none()
+        return SenderState(channel=channel, sender=sender) if row is None else _sender(row)
+
+    def put(self, state: SenderState) -> None:
+        """Write how it stands."""
+        upsert(self._connection, sender_state, [{"tenant_id": self._tenant, **asdict(state)}])
+
+    def recipients(self, pairs: Collection[Pair]) -> dict[Pair, RecipientState]:
+        """How these people stand; those of whom nothing is known are left out."""
+        c, found = recipient_state.c, {}
+        for ids in chunks(sorted({customer_id for customer_id, _ in pairs})):
+            theirs = select(recipient_state).where(c.tenant_id == self._tenant, among(c.customer_id, ids))
+            for row in self._connection.execute(theirs):
+                found[CustomerId(row.customer_id), row.channel] = _recipient(row)
+        return {pair: found[pair] for pair in pairs if pair in found}
+
+    def channels_of(self, customer_id: CustomerId) -> dict[str, RecipientState]:
+        """How one person stands, by channel."""
+        c = recipient_state.c
+        theirs = select(recipient_state).where(c.tenant_id == self._tenant, c.customer_id == customer_id)
+        return {row.channel: _recipient(row) for row in self._connection.execute(theirs.order_by(c.channel))}
+
+    def put_recipients(self, states: Mapping[Pair, RecipientState], at: datetime) -> None:
+        """Write how they stand; customers must be held."""
+        rows = [
+            {
+                "tenant_id": self._tenant,
+                "customer_id": customer_id,
+                "channel": channel,
+                "changed_at": at,
+                **asdict(state),
+            }
+            for (customer_id, channel), state in sorted(states.items(), key=lambda item: item[0])
+        ]
+        upsert(self._connection, recipient_state, rows)
+
+    def prune(self, before: datetime, now: datetime, *, limit: int) -> int:
+        """Forget what was last changed before an instant and says nothing at `now`, at most `limit`; how many."""
+        c = recipient_state.c
+        ends = ((c.wait_until, now), (c.cooldown_until, now), (c.unreachable_at, now - UNREACHABLE_WITHIN))
+        is_over = [or_(column.is_(None), column <= until) for column, until in ends]
+        old = c.tenant_id == self._tenant, c.changed_at < before, c.given_up_at.is_(None), *is_over
+        return delete_some(self._connection, recipient_state, *old, limit=limit)
+
+    def release(self, channel: str, reasons: Collection[Reason], now: datetime) -> int:
+        """Let what waits on a channel for one of these reasons be asked for again; how many messages."""
+        c = message.c
+        waiting = c.tenant_id == self._tenant, c.status == MessageStatus.QUEUED.value, c.channel == channel
+        held = update(message).where(*waiting, c.reason.in_([reason.value for reason in reasons]), c.not_before > now)
+        return self._connection.execute(held.values(not_before=now)).rowcount
+
+
+def _sender(row: Row[Any]) -> SenderState:
+    return SenderState(**{name: getattr(row, name) for name in _SENDER})
+
+
+def _recipient(row: Row[Any]) -> RecipientState:
+    return RecipientState(**{name: getattr(row, name) for name in _RECIPIENT})
