@@ -9,6 +9,7 @@ from nearcast.domain.ids import CustomerId, VisitId
 from nearcast.domain.visit import TransitionKind
 from nearcast.domain.webhook import DeliveryStatus
 from nearcast.services.figures import Figure
+from nearcast.services.inbound_ports import Hearing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,10 @@ class Events(Protocol):
     def prune(self, before: datetime, *, limit: int) -> int: ...
 
 
-class Telling(Protocol):
-    """What a unit of work tells the outside: events, and figures that count once it is committed."""
+class Telling(Hearing, Protocol):
+    """What a unit of work tells the outside: events, and figures that count once it is committed; and what it heard
+    from there.
+    """
 
     @property
     def events(self) -> Events: ...

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.figures import Figures
+from nearcast.services.inbound_ports import Quarantine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Waiting:
     dead_events: int
 
 
-class Watched(Protocol):
+class Watched(Quarantine, Protocol):
     """What a store tells of itself."""
 
     @property

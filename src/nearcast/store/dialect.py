@@ -173,6 +173,20 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     return connection.execute(statement, dict(row)).first() is not None
 
 
+def insert_unseen(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column_name: str
+) -> set[str]:
+    """Insert those of the rows, of the same columns, that break no unique constraint; what stands in one column of
+    these. Waits for whoever is inserting the same: all in one order, or two wait for each other.
+    """
+    if not rows:
+        return set()
+    statement = _insertion(connection.dialect.name, table, tuple(rows[0])).on_conflict_do_nothing()
+    asked = statement.returning(table.c[column_name])
+    said: Any = {_ROWS: msgspec.json.encode(rows).decode()} if connection.dialect.name == "postgresql" else list(rows)
+    return set(connection.scalars(asked, said))
+
+
 def lock_names(connection: Connection, names: Iterable[str], *, shared: bool = False) -> None:
     """Hold names until the transaction ends, alone or beside others who share them; on SQLite a writer holds
     everything.

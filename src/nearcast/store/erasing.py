@@ -13,6 +13,7 @@ from nearcast.store.customer_tables import contact, customer, device, suppressio
 from nearcast.store.dialect import lock_names
 from nearcast.store.event_tables import event_delivery
 from nearcast.store.history_tables import past_ping
+from nearcast.store.inbound_tables import channel_pause, contact_key, message_event, opt_out_review, raw_webhook, reply
 from nearcast.store.pings import Pings, door
 from nearcast.store.sender_tables import allowance_use, recipient_state
 from nearcast.store.tables import (
@@ -36,6 +37,11 @@ GONE: tuple[Table, ...] = (
     visiting,
     transition,
     event_delivery,
+    message_event,
+    contact_key,
+    channel_pause,
+    opt_out_review,
+    reply,
     ping_seen,
     past_ping,
     idempotency,
@@ -69,6 +75,7 @@ class Erasing:
             self._connection, [door(self._tenant)]
         )  # whoever takes pings in at this moment comes before, or after
         self._forget_findings(customer_id)
+        self._forget_bodies(customer_id)
         counts = {table.name: self._delete(table, customer_id) for table in GONE}
         for table, blank in BLANK.items():
             mine = (table.c.tenant_id == self._tenant) & (table.c.customer_id == customer_id)
@@ -82,6 +89,13 @@ class Erasing:
     def _delete(self, table: Table, customer_id: CustomerId) -> int:
         mine = (table.c.tenant_id == self._tenant) & (table.c.customer_id == customer_id)
         return self._connection.execute(delete(table).where(mine)).rowcount
+
+    def _forget_bodies(self, customer_id: CustomerId) -> None:
+        """The bytes that a provider sent of a person go, and of whoever else stands in them."""
+        said = message_event.c.tenant_id == self._tenant, message_event.c.customer_id == customer_id
+        bodies = select(message_event.c.raw_sha256).where(*said)
+        theirs = raw_webhook.c.tenant_id == self._tenant, raw_webhook.c.sha256.in_(bodies)
+        self._connection.execute(delete(raw_webhook).where(*theirs))
 
     def _forget_findings(self, customer_id: CustomerId) -> None:
         """What the rules saw of a person goes; what proves that they might be written to stays."""

@@ -20,11 +20,14 @@ from nearcast.store.devices import find_device
 from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product, upsert
 from nearcast.store.engine import make_engine
 from nearcast.store.events import count_events, with_events_due
+from nearcast.store.heard import with_pending_events
+from nearcast.store.inbound_tables import quarantined_webhook
 from nearcast.store.keys import find_key
 from nearcast.store.migrate import revision_of
 from nearcast.store.outbox import count_queued, queued_by
 from nearcast.store.partitions import end_share, keep_share
 from nearcast.store.pings import waiting_by_partition
+from nearcast.store.replies import with_replies_due
 from nearcast.store.tables import geofence_revision, log_position, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
@@ -80,6 +83,26 @@ class SqlStore:
     def tenants_with_events(self, due_by: datetime) -> list[TenantId]:
         """Tenants with an event for a webhook that may go by that instant, by id."""
         return self._tenants(with_events_due(due_by))
+
+    def tenants_with_heard(self, due_by: datetime) -> list[TenantId]:
+        """Tenants with an event of a provider to be applied, or a reply that may go by that instant, by id."""
+        return sorted({*self._tenants(with_pending_events()), *self._tenants(with_replies_due(due_by))})
+
+    def quarantine(self, sha256: str, channel: str, sealed: str, at: datetime) -> bool:
+        """Keep the bytes of a webhook that belongs to no tenant; whether they are new."""
+        row = {"sha256": sha256, "channel": channel, "sealed": sealed, "received_at": at}
+        with Transaction(self.engine) as transaction:
+            is_new = insert_new(transaction.connection, quarantined_webhook, row)
+            transaction.commit()
+        return is_new
+
+    def prune_quarantined(self, before: datetime) -> int:
+        """Delete what came before an instant and belongs to no tenant; how many."""
+        with Transaction(self.engine) as transaction:
+            old = delete(quarantined_webhook).where(quarantined_webhook.c.received_at < before)
+            gone = transaction.connection.execute(old).rowcount
+            transaction.commit()
+        return gone
 
     def _tenants(self, ids: Select[str]) -> list[TenantId]:
         with Transaction(self.engine, read_only=True) as transaction:

@@ -15,6 +15,7 @@ from nearcast.store.budgets import Budgets
 from nearcast.store.catalogue import Catalogue
 from nearcast.store.confirmations import Confirmations
 from nearcast.store.consents import Consents
+from nearcast.store.contact_keys import ContactKeys
 from nearcast.store.contacts import Contacts
 from nearcast.store.counters import Counters
 from nearcast.store.customers import Customers
@@ -22,12 +23,15 @@ from nearcast.store.devices import Devices
 from nearcast.store.dialect import narrow
 from nearcast.store.erasing import Erasing
 from nearcast.store.events import Events
+from nearcast.store.heard import MessageEvents
 from nearcast.store.idempotency import Idempotency
 from nearcast.store.keys import Keys
 from nearcast.store.match_log import MatchLog
 from nearcast.store.outbox import Outbox
 from nearcast.store.past_pings import PastPings
+from nearcast.store.pauses import OptOutReviews, Pauses
 from nearcast.store.pings import Pings
+from nearcast.store.replies import Replies
 from nearcast.store.runs import Runs
 from nearcast.store.senders import Senders
 from nearcast.store.sends import Sends
@@ -68,6 +72,11 @@ class SqlUnitOfWork(Transaction):
     events: Events
     senders: Senders
     allowances: Allowances
+    heard: MessageEvents
+    contact_keys: ContactKeys
+    pauses: Pauses
+    reviews: OptOutReviews
+    replies: Replies
 
     def __init__(
         self,
@@ -110,6 +119,11 @@ class SqlUnitOfWork(Transaction):
         self.events = Events(connection, tenant_id)
         self.senders = Senders(connection, tenant_id)
         self.allowances = Allowances(connection, tenant_id)
+        self.heard = MessageEvents(connection, tenant_id)
+        self.contact_keys = ContactKeys(connection, tenant_id)
+        self.pauses = Pauses(connection, tenant_id)
+        self.reviews = OptOutReviews(connection, tenant_id)
+        self.replies = Replies(connection, tenant_id)
         return self
 
     def tell(self, figure: Figure, *labels: str, by: int = 1) -> None:
