@@ -10,7 +10,7 @@ from nearcast.services.working_set import WorkingSet
 
 
 def suppressed_on(uow: UnitOfWork, customer_id: CustomerId) -> frozenset[str]:
-    """The channels on whose lists a customer stands."""
+    """The channels on which a customer gets nothing, by their own word or anybody else's."""
     return uow.suppressions.of([customer_id]).get(customer_id, frozenset())
 
 
@@ -26,9 +26,16 @@ def suppress(
     """Put a customer of the working set on a channel's list and cancel what is queued there; the cancelled messages.
     None where the customer stood on it already, which is left as it is. Saving is the caller's.
     """
-    if channel in suppressed_on(uow, customer_id):
+    if channel in uow.suppressions.own(customer_id):
         return None
     uow.suppressions.add(customer_id, channel, now, reason=reason)
+    return cancel_suppressed(working, customer_id, channel, now)
+
+
+def cancel_suppressed(working: WorkingSet, customer_id: CustomerId, channel: str, now: datetime) -> list[Message]:
+    """Cancel what is queued for a customer of the working set on a channel; the cancelled messages. Saving is the
+    caller's.
+    """
     cancelled = [
         message.to(MessageStatus.CANCELLED, reason=at_dispatch(Reason.SUPPRESSED_ADDRESS), freed_at=now)
         for message in working.world.queued(customer_id)

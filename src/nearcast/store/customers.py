@@ -16,7 +16,7 @@ from nearcast.services.quiet_hours import kept_quiet_hours
 from nearcast.store.customer_tables import contact, customer, suppression
 from nearcast.store.dialect import among, insert_new, upsert
 from nearcast.store.page import chunks, page_of
-from nearcast.store.suppressions import is_listed
+from nearcast.store.suppressions import is_listed, paused_channels
 
 
 class Customers:
@@ -133,9 +133,10 @@ def _channels(connection: Connection, tenant: TenantId, ids: Sequence[CustomerId
     by_address = select(contact.c.customer_id, contact.c.channel, true().label("reaches"), is_listed().label("listed"))
     by_name = select(suppression.c.customer_id, suppression.c.channel, false().label("reaches"), true().label("listed"))
     named = (suppression.c.tenant_id == tenant) & among(suppression.c.customer_id, ids)
+    paused = paused_channels(tenant, ids).add_columns(false().label("reaches"), true().label("listed"))
     found: dict[CustomerId, _Channels] = {}
     for key, channel, reaches, is_suppressed in connection.execute(
-        union_all(by_address.where(mine), by_name.where(named))
+        union_all(by_address.where(mine), by_name.where(named), paused)
     ):
         channels = found.setdefault(CustomerId(key), _Channels())
         if reaches:

@@ -1,16 +1,17 @@
 """The suppression list: customers by channel, and their addresses, which stay on it when the customer is gone."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, literal, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, delete, exists, literal, or_, select, union
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.contact_ports import EVERY_CHANNEL
 from nearcast.store.customer_tables import contact, suppression
 from nearcast.store.customer_tables import suppressed_address as listed
-from nearcast.store.dialect import among, insert_into, upsert
+from nearcast.store.dialect import among, insert_into, insert_new, upsert
+from nearcast.store.inbound_tables import channel_pause
 from nearcast.store.page import chunks
 
 
@@ -49,15 +50,35 @@ class Suppressions:
         return self._connection.execute(lifted).rowcount + gone.rowcount > 0
 
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, frozenset[str]]:
-        """The channels on whose lists customers stand, or their addresses there; those on none are left out."""
+        """The channels on whose lists customers stand, or their addresses there, and those on which they are paused;
+        customers with none are left out.
+        """
+        return self._of(customer_ids, [paused_channels])
+
+    def own(self, customer_id: CustomerId) -> frozenset[str]:
+        """The channels on whose lists a customer stands, or their address there, whoever else paused them."""
+        return self._of([customer_id], []).get(customer_id, frozenset())
+
+    def _of(
+        self,
+        customer_ids: Iterable[CustomerId],
+        others: Sequence[Callable[[TenantId, Sequence[CustomerId]], Select[tuple[str, str]]]],
+    ) -> dict[CustomerId, frozenset[str]]:
         found: dict[CustomerId, set[str]] = {}
         for ids in chunks(sorted(set(customer_ids))):
             mine = (suppression.c.tenant_id == self._tenant) & among(suppression.c.customer_id, ids)
             by_name = select(suppression.c.customer_id, suppression.c.channel).where(mine)
             by_address = select(contact.c.customer_id, contact.c.channel).where(self._contacts_of(ids), is_listed())
-            for key, channel in self._connection.execute(union(by_name, by_address)):
-                found.setdefault(CustomerId(key), set()).add(channel)
+            besides = [other(self._tenant, ids) for other in others]
+            standing: CompoundSelect[Any] = union(by_name, by_address, *besides)
+            for row in self._connection.execute(standing):
+                found.setdefault(CustomerId(row[0]), set()).add(row[1])
         return {key: frozenset(channels) for key, channels in found.items()}
+
+    def list_index(self, address_index: str, channel: str, at: datetime, *, reason: str) -> None:
+        """Put the address of nobody known on a channel's list."""
+        row = {"tenant_id": self._tenant, "address_index": address_index, "channel": channel}
+        insert_new(self._connection, listed, {**row, "reason": reason, "at": at})
 
     def list_addresses(self, customer_ids: Iterable[CustomerId]) -> None:
         """Put the addresses of customers on the lists on which these stand by name."""
@@ -99,6 +120,13 @@ class Suppressions:
     def _contacts_of(self, ids: Iterable[CustomerId]) -> ColumnElement[bool]:
         mine = (contact.c.tenant_id == self._tenant) & among(contact.c.customer_id, ids)
         return mine & contact.c.address_index.is_not(None)
+
+
+def paused_channels(tenant: TenantId, ids: Sequence[CustomerId]) -> Select[tuple[str, str]]:
+    """The customers who are paused for other reasons than their own word, and where."""
+    here = channel_pause.c
+    mine = (here.tenant_id == tenant) & among(here.customer_id, ids)
+    return select(here.customer_id, here.channel).where(mine, here.is_lifted.is_(False))
 
 
 def is_listed() -> ColumnElement[bool]:
