@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from nearcast.channels.tls import tls
 from nearcast.channels.webhook import WebhookSender
 from nearcast.services.event_ports import Answer, Post
 
@@ -142,5 +143,4 @@ def test_a_server_that_is_not_there_or_cannot_speak_tls_is_a_failure_without_a_w
 
 
 def test_nobody_is_trusted_without_a_certificate() -> None:
-    tls = WebhookSender(allows_private=True)._http._tls
-    assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert (tls().verify_mode, tls().check_hostname) == (ssl.CERT_REQUIRED, True)

@@ -6,16 +6,15 @@ whoever answers differently the second time leads nowhere else. No redirect is f
 """
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from threading import Timer
 
 import httpx
 
 from nearcast import __version__
 from nearcast.channels.attempts import Answered
+from nearcast.channels.tls import tls
 from nearcast.domain.networks import is_public
 
 _AGENT = f"nearcast/{__version__}"
@@ -55,7 +54,7 @@ class Guarded:
         found = self._allowed(url, host)
         # a connection is for one host alone: nothing is kept open that another could be sent over
         with (
-            httpx.Client(verify=self._tls, timeout=self._timeout, trust_env=False) as client,
+            httpx.Client(verify=tls(), timeout=self._timeout, trust_env=False) as client,
             hurried(client.close, self._within_s),
         ):
             request = client.build_request(
@@ -74,10 +73,6 @@ class Guarded:
         if not self._allows_private and not all(map(is_public, found)):
             raise NotAllowed
         return found[0]
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context(trust_env=False)
 
 
 @contextmanager

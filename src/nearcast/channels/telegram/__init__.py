@@ -1,0 +1,1 @@
+"""Messages of a Telegram bot: https://core.telegram.org/bots/api"""
