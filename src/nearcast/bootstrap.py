@@ -29,6 +29,7 @@ from nearcast.services.application import Application
 from nearcast.services.audit import Audit
 from nearcast.services.audit_ports import COMMAND_LINE
 from nearcast.services.campaigns import Campaigns
+from nearcast.services.channel_ports import WaysOut
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
@@ -60,7 +61,7 @@ from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
 from nearcast.services.personal_data import PersonalData
 from nearcast.services.phones import Phones
-from nearcast.services.ports import Channel, Clock
+from nearcast.services.ports import Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
 from nearcast.services.region_push import RegionPush
@@ -127,7 +128,7 @@ def open_store(database_url: str) -> SqlStore:
     return SqlStore(database_url)
 
 
-def _channel(settings: Settings) -> Channel:
+def _channel(settings: Settings) -> WaysOut:
     """What live messages leave through."""
     console = Console()
     return ByName({"console": console}, console if settings.fallback_channel == "console" else None)
@@ -181,7 +182,7 @@ def _secret(settings: Settings, store: SqlStore, at: datetime) -> str:
     return given.get_secret_value() if given else store.secret("secret_key", made, at)
 
 
-def _new_engines(settings: Settings, channel: Channel, store: SqlStore, owner: str) -> Engines:
+def _new_engines(settings: Settings, channel: WaysOut, contacts: Contacts, store: SqlStore, owner: str) -> Engines:
     """The engines of all tenants, under that name."""
     platform, dice = read_platform(settings.quiet_hours), secrets.SystemRandom().random
 
@@ -190,6 +191,7 @@ def _new_engines(settings: Settings, channel: Channel, store: SqlStore, owner: s
             store,
             tenant_id,
             channel,
+            contacts=contacts,
             owner=owner,
             lease_s=settings.lease_s,
             platform=platform,
@@ -218,7 +220,7 @@ def application(
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
     channel = _channel(settings)
-    engines = _new_engines(settings, channel, store, "api")
+    engines = _new_engines(settings, channel, contacts, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     return Application(
         clock=clock,
@@ -250,7 +252,7 @@ def application(
         importing=_importing(store, engines, contacts),
         exporting=Exporting(store, write_geofences=_write_fence_file),
         retention=Retention(whole),
-        new_engines=partial(_new_engines, settings, channel, whole),
+        new_engines=partial(_new_engines, settings, channel, contacts, whole),
         partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,

@@ -135,7 +135,7 @@ def test_from_the_link_to_the_message(sqlite_service: Service):
         worker.work_pings(service.clock.now())
         worker.dispatch_due(service.clock.now())
     assert {each["desc"] for each in app.watched.values()} == {"Market Square Café", "Market Square Café (2)"}
-    assert [sent.text for sent in channel.sent] == ["Coffee at Market Square Café"]
+    assert [sent.content.body for sent in channel.sent] == ["Coffee at Market Square Café"]
     (message,) = operator.get("/v1/messages").json()["items"]
     assert (message["customer_id"], message["campaign_id"]) == (WALKER, "coffee")
     assert message["status"] == "accepted"

@@ -82,7 +82,6 @@ AT_DISPATCH = {
         "consent_location_missing",
         "consent_location_expired",
         "suppressed_address",
-        "no_address",
         "consent_marketing_missing",
         "consent_unconfirmed",
         "consent_marketing_expired",

@@ -11,13 +11,14 @@ import numpy as np
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.domain.message import Message
+from nearcast.domain.sending import Accepted, Attempt, Outbound
 from nearcast.geo.batch import PingBatch
 from nearcast.geo.validate import geofence_from_feature
+from nearcast.services.channel_ports import Capability
 from nearcast.services.instants import as_us
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_ports import LedgerLine
-from nearcast.services.ports import Run, SendOutcome
+from nearcast.services.ports import Run
 from nearcast.store.sql_store import SqlStore
 from tests.sealing import put_customers
 
@@ -137,22 +138,24 @@ def arrive(
 class Heard:
     """A channel for many threads; `fails` says what it raises for a customer's message."""
 
+    capabilities = Capability.OWN_NAMES
+
     def __init__(self, fails: dict[str, Exception] | None = None) -> None:
         self.fails = fails or {}
         self._lock = Lock()
-        self.messages: list[Message] = []
+        self.messages: list[Outbound] = []
 
-    def send(self, message: Message) -> SendOutcome:
+    def send(self, outbound: Outbound) -> Attempt:
         with self._lock:
-            self.messages.append(message)
-        if message.customer_id in self.fails:
-            raise self.fails[message.customer_id]
-        return SendOutcome.ACCEPTED
+            self.messages.append(outbound)
+        if outbound.to.user_id in self.fails:
+            raise self.fails[outbound.to.user_id]
+        return Accepted()
 
     @property
     def customers(self) -> list[str]:
         with self._lock:
-            return sorted(message.customer_id for message in self.messages)
+            return sorted(message.to.user_id or "" for message in self.messages)
 
 
 def messages(store: SqlStore, tenant: TenantId) -> dict[str, list[str]]:

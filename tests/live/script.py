@@ -10,11 +10,13 @@ from typing import NoReturn, TypeAlias
 from sqlalchemy import Connection, event
 
 from nearcast.domain.errors import StoreUnavailable
-from nearcast.domain.ids import TenantId
+from nearcast.domain.ids import MessageId, TenantId
 from nearcast.domain.message import Message
-from nearcast.services.ports import SendOutcome
+from nearcast.domain.sending import Attempt, Outbound
+from nearcast.services.channel_ports import Capability
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.unit_of_work import SqlUnitOfWork
+from tests.live.answers import ACCEPTED, FAILED, NOT_NOW, UNAVAILABLE
 
 
 class Killed(BaseException):
@@ -123,7 +125,7 @@ class ScriptedClock:
         self.newest = max(self.newest, self.at)
 
 
-NOTHING_LEFT = (SendOutcome.FAILED, SendOutcome.UNAVAILABLE, SendOutcome.NOT_NOW)
+NOTHING_LEFT: tuple[Attempt | None, ...] = (FAILED, UNAVAILABLE, NOT_NOW)
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,11 @@ class Sent:
 
     message: Message
     at: datetime
-    outcome: SendOutcome | None
+    outcome: Attempt | None
     is_shown: bool
 
 
-Answer: TypeAlias = SendOutcome | Fate | Meanwhile | None
+Answer: TypeAlias = Attempt | Fate | Meanwhile | None
 """What the channel makes of a message; None breaks it."""
 
 
@@ -151,21 +153,25 @@ class ScriptedChannel:
     """
 
     SAYS_S, KEEPS_S = 45.0, 60.0
+    capabilities = Capability.OWN_NAMES
 
     def __init__(self, store: ScriptedStore, clock: ScriptedClock, repeatable: Collection[str] = ()) -> None:
         self._store, self._clock, self._repeatable = store, clock, repeatable
         self.answers: deque[Answer] = deque()
         self.sent: list[Sent] = []
+        self._known: dict[MessageId, Message] = {}
 
     def repeatable_s(self, message: Message) -> float:
+        self._known[message.id] = message
         return self.SAYS_S if message.campaign_id in self._repeatable else 0.0
 
-    def send(self, message: Message) -> SendOutcome:
+    def send(self, outbound: Outbound) -> Attempt:
+        message = self._known[outbound.id]
         meanwhile, answer = self._next_answer()
         is_known = self._recognises(message)
-        if is_known and answer in (SendOutcome.FAILED, SendOutcome.UNAVAILABLE):
-            answer = SendOutcome.ACCEPTED
-        outcome = answer if isinstance(answer, SendOutcome) else None
+        if is_known and answer in (FAILED, UNAVAILABLE):
+            answer = ACCEPTED
+        outcome = None if isinstance(answer, Fate) else answer
         is_shown = not is_known and outcome not in NOTHING_LEFT
         self.sent.append(Sent(message, self._clock.now(), outcome, is_shown))
         for act in meanwhile:
@@ -176,14 +182,14 @@ class ScriptedChannel:
             raise RuntimeError("the channel broke")
         return outcome
 
-    def _next_answer(self) -> tuple[list[Meanwhile], SendOutcome | Fate | None]:
+    def _next_answer(self) -> tuple[list[Meanwhile], Attempt | Fate | None]:
         meanwhile: list[Meanwhile] = []
         while self.answers:
             answer = self.answers.popleft()
             if not callable(answer):
                 return meanwhile, answer
             meanwhile.append(answer)
-        return meanwhile, SendOutcome.ACCEPTED
+        return meanwhile, ACCEPTED
 
     def _recognises(self, message: Message) -> bool:
         if message.campaign_id not in self._repeatable:

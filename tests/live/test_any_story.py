@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction
-from nearcast.services.ports import SendOutcome
+from nearcast.domain.sending import Attempt
 from nearcast.store.sql_store import SqlStore
+from tests.live.answers import ACCEPTED, ANSWERS
 from tests.live.script import Fate, ScriptedStore
 from tests.live.storyteller import (
     AMPLE,
@@ -67,7 +68,7 @@ fates: st.SearchStrategy[list[Any]] = st.one_of(
     st.builds(lambda n, act: [Fate.LIVES] * n + [BeforeIt(act)], commits, works | sayings),
 )
 answers: st.SearchStrategy[list[Any]] = st.just([]) | st.lists(
-    st.sampled_from([*SendOutcome, SendOutcome.ACCEPTED, Fate.KILLED_AFTER, None]) | acts, max_size=2
+    st.sampled_from([*ANSWERS, ACCEPTED, Fate.KILLED_AFTER, None]) | acts, max_size=2
 )
 
 
@@ -128,8 +129,8 @@ class AnyStory(RuleBasedStateMachine):
     def a_worker_stands_still(self, worker: int, name: str, commits: int) -> None:
         self.story.do(name, worker, fates=[Fate.LIVES] * commits + [STILL])
 
-    @rule(worker=workers, outcome=st.sampled_from(SendOutcome))
-    def a_worker_stands_still_while_it_sends(self, worker: int, outcome: SendOutcome) -> None:
+    @rule(worker=workers, outcome=st.sampled_from(ANSWERS))
+    def a_worker_stands_still_while_it_sends(self, worker: int, outcome: Attempt) -> None:
         self.story.do("dispatch", worker, answers=[STILL, outcome])
 
     @rule(who=offices)

@@ -7,9 +7,11 @@ import pytest
 
 from nearcast.domain.ids import TenantId
 from nearcast.domain.message import Message
+from nearcast.domain.sending import Attempt, Outbound
+from nearcast.services.channel_ports import Capability
 from nearcast.services.live import Live
-from nearcast.services.ports import SendOutcome
 from nearcast.store.sql_store import SqlStore
+from tests.live.answers import ACCEPTED, NOT_NOW, UNKNOWN
 from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner
 from tests.live.test_races import withdrawal
 
@@ -24,7 +26,9 @@ class Provider:
     With `ttl_s` it recognises a message for so long.
     """
 
-    def __init__(self, *replies: SendOutcome | BaseException, ttl_s: float = 0.0) -> None:
+    capabilities = Capability.OWN_NAMES
+
+    def __init__(self, *replies: Attempt | BaseException, ttl_s: float = 0.0) -> None:
         self.replies, self.ttl_s = list(replies), ttl_s
         self.attempts: list[str] = []
         self.shown: list[str] = []
@@ -32,17 +36,14 @@ class Provider:
     def repeatable_s(self, message: Message) -> float:
         return self.ttl_s
 
-    def send(self, message: Message) -> SendOutcome:
-        self.attempts.append(message.id)
+    def send(self, outbound: Outbound) -> Attempt:
+        self.attempts.append(outbound.id)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        if reply is not SendOutcome.NOT_NOW and not (self.ttl_s and message.id in self.shown):
-            self.shown.append(message.id)
+        if reply != NOT_NOW and not (self.ttl_s and outbound.id in self.shown):
+            self.shown.append(outbound.id)
         if isinstance(reply, BaseException):
             raise reply
         return reply
-
-
-ACCEPTED, UNKNOWN, NOT_NOW = SendOutcome.ACCEPTED, SendOutcome.UNKNOWN, SendOutcome.NOT_NOW
 
 
 def queued(store: SqlStore, channel: Any, owner: str = "first", **settings: Any) -> Live:

@@ -9,14 +9,15 @@ import pytest
 from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.errors import InvalidInput, StoreUnavailable
 from nearcast.domain.ids import CampaignId, GeofenceId, TenantId
-from nearcast.domain.message import Message
+from nearcast.domain.sending import Attempt, Outbound
 from nearcast.services.catalogue import CatalogueCache
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import SendOutcome, UnitOfWork
+from nearcast.services.ports import UnitOfWork
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.unit_of_work import SqlUnitOfWork
+from tests.live.answers import UNAVAILABLE
 from tests.live.corner import (
     ENTER,
     FENCE,
@@ -214,8 +215,8 @@ def test_a_message_that_cannot_be_decided_does_not_hold_up_the_others(store: Sql
 
 def test_a_message_without_a_channel_says_so(store: SqlStore) -> None:
     class Nowhere(Heard):
-        def send(self, message: Message) -> SendOutcome:
-            return SendOutcome.UNAVAILABLE
+        def send(self, outbound: Outbound) -> Attempt:
+            return UNAVAILABLE
 
     live = queued(store, Nowhere(), 1)
     live.dispatch_due(NOON)

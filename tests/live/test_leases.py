@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from nearcast.domain.ids import TenantId
-from nearcast.domain.message import Message
+from nearcast.domain.sending import Attempt, Outbound
+from nearcast.services.channel_ports import Capability
 from nearcast.services.live import Live
-from nearcast.services.ports import SendOutcome
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner
 from tests.store.values import at_once
@@ -18,12 +18,14 @@ from tests.store.values import at_once
 class SlowClock:
     """A channel that takes its time, and the clock by which it does."""
 
+    capabilities = Capability.OWN_NAMES
+
     def __init__(self, send_s: float) -> None:
         self.at, self.send_s, self.heard = NOON, send_s, Heard()
 
-    def send(self, message: Message) -> SendOutcome:
+    def send(self, outbound: Outbound) -> Attempt:
         self.at = later(self.send_s, self.at)
-        return self.heard.send(message)
+        return self.heard.send(outbound)
 
     def now(self) -> datetime:
         return self.at
@@ -42,10 +44,10 @@ def test_a_dispatcher_that_hangs_loses_its_claim_and_what_it_says_later(store: S
     class Hanging(Heard):
         begun, may_end = Event(), Event()
 
-        def send(self, message: Message) -> SendOutcome:
+        def send(self, outbound: Outbound) -> Attempt:
             self.begun.set()
             assert self.may_end.wait(20)
-            return super().send(message)
+            return super().send(outbound)
 
     hanging, tenant = Hanging(), queued(store, 1)
     hung, alive = Live(store, tenant, hanging, owner="hung"), Live(store, tenant, Heard(), owner="alive")
@@ -79,9 +81,9 @@ def test_what_a_slow_dispatcher_does_not_come_to_within_its_lease_is_sent_by_ano
 class Stumbling(SlowClock):
     """Answers at once, but for one message, which takes ten seconds."""
 
-    def send(self, message: Message) -> SendOutcome:
+    def send(self, outbound: Outbound) -> Attempt:
         self.send_s = 10 if len(self.heard.messages) == 10 else 0
-        return super().send(message)
+        return super().send(outbound)
 
 
 def test_a_channel_that_becomes_slow_gives_back_what_was_marked_and_had_not_left(store: SqlStore) -> None:
@@ -102,10 +104,10 @@ def test_what_has_left_is_written_down_though_the_next_cannot_be_marked(store: S
     tenant = queued(store, 3)
 
     class Closing(Heard):
-        def send(self, message: Message) -> SendOutcome:
+        def send(self, outbound: Outbound) -> Attempt:
             with store.engine.begin() as connection:  # the next are marked after this
-                connection.execute(text("UPDATE customer SET doc = '[' WHERE id <> :id"), {"id": message.customer_id})
-            return super().send(message)
+                connection.execute(text("UPDATE customer SET doc = '[' WHERE id <> :id"), {"id": outbound.to.user_id})
+            return super().send(outbound)
 
     closing = Closing()
     with pytest.raises(ValueError, match="Expecting"):

@@ -16,11 +16,10 @@ import pytest
 
 from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
-from nearcast.domain.message import Message
+from nearcast.domain.sending import Attempt, Outbound
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import SendOutcome
 from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.unit_of_work import SqlUnitOfWork
@@ -208,7 +207,9 @@ def test_a_budget_holds_when_many_customers_are_decided_at_once(store: SqlStore,
     at_once([*(lambda n=n: arrive(n) for n in range(4)), *(lambda live=live: work(live) for live in lives)])
     lives[0].work_pings(later(60))
     lives[0].dispatch_due(later(60))
-    assert Counter(message.campaign_id for message in heard.messages) == {"camp-7": 31, "b": 7}
+    with store.reading(tenant) as uow:
+        campaigns_of = {message.id: message.campaign_id for message in uow.outbox.page(limit=100).items}
+    assert Counter(campaigns_of[message.id] for message in heard.messages) == {"camp-7": 31, "b": 7}
     assert Counter(reason for _, reason in verdicts(store, tenant))["budget_exhausted"] >= 80 - 38
 
 
@@ -262,10 +263,10 @@ class Busy(Heard):
         super().__init__()
         self.begun, self.may_end = Event(), Event()
 
-    def send(self, message: Message) -> SendOutcome:
+    def send(self, outbound: Outbound) -> Attempt:
         self.begun.set()
         assert self.may_end.wait(20)
-        return super().send(message)
+        return super().send(outbound)
 
 
 def test_a_message_that_is_leaving_when_the_withdrawal_comes_is_the_last(store: SqlStore) -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from nearcast.domain.message import Message, MessageStatus
+from nearcast.domain.message import MessageStatus
+from nearcast.domain.sending import Attempt, Outbound
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
-from nearcast.services.ports import RunStatus, SendOutcome
+from nearcast.services.ports import RunStatus
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import (
     ENTER,
@@ -106,7 +107,7 @@ def test_one_dispatcher_takes_over_from_another_that_died(store: SqlStore) -> No
 
 def test_the_lease_is_as_long_as_it_was_said(store: SqlStore) -> None:
     class Dying(Heard):
-        def send(self, message: Message) -> SendOutcome:
+        def send(self, outbound: Outbound) -> Attempt:
             raise KeyboardInterrupt
 
     tenant = open_corner(store, ENTER, customers=names(1))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction
-from nearcast.services.ports import SendOutcome
 from nearcast.store.sql_store import SqlStore
+from tests.live.answers import ACCEPTED, FAILED, NOT_NOW, UNKNOWN
 from tests.live.script import Fate, ScriptedStore
 from tests.live.storyteller import CUSTOMERS, STILL, TIGHT, BeforeIt, Story
 
@@ -166,10 +166,10 @@ def test_a_sender_that_died_is_not_repeated_where_nobody_would_recognise_it(told
 def test_who_stood_still_beyond_its_lease_writes_nothing_over_who_took_over(told: Told) -> None:
     told.come_in("g")
     told.do("work_pings", 0)
-    told.do("dispatch", 0, answers=[STILL, SendOutcome.FAILED])
+    told.do("dispatch", 0, answers=[STILL, FAILED])
     told.do("tick", 0, 31)
     told.do("rescue", 1)
-    told.do("dispatch", 1, answers=[STILL, SendOutcome.ACCEPTED])
+    told.do("dispatch", 1, answers=[STILL, ACCEPTED])
     told.do("go_on", 0)
     told.do("go_on", 0)
 
@@ -178,7 +178,7 @@ def test_what_may_have_arrived_counts_from_then_on_while_it_waits_to_be_repeated
     told.come_in("both")
     told.do("work_pings", 0)
     told.do("tick", 0, 25)
-    told.do("dispatch", 0, answers=[SendOutcome.UNKNOWN] * len(CUSTOMERS))
+    told.do("dispatch", 0, answers=[UNKNOWN] * len(CUSTOMERS))
     told.do("ping", 0, CUSTOMERS, "")
     told.do("work_pings", 0)
     told.do("dispatch", 0)
@@ -189,10 +189,10 @@ def test_what_may_have_arrived_counts_for_what_was_queued_before_it_too(told: To
     told.come_in("both")
     told.do("work_pings", 0)
     told.do("tick", 0, 25)
-    told.do("dispatch", 0, answers=[SendOutcome.NOT_NOW] * len(CUSTOMERS))
+    told.do("dispatch", 0, answers=[NOT_NOW] * len(CUSTOMERS))
     told.do("ping", 0, CUSTOMERS, "")
     told.do("work_pings", 0)
-    told.do("dispatch", 0, answers=[SendOutcome.UNKNOWN] * len(CUSTOMERS))
+    told.do("dispatch", 0, answers=[UNKNOWN] * len(CUSTOMERS))
     told.do("tick", 0, 1)
     told.do("dispatch", 0)
     assert told.shown() == ["camp-x"]

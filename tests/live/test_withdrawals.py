@@ -14,13 +14,12 @@ from sqlalchemy import text
 from nearcast.bootstrap import application
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.ids import CampaignId, CustomerId, TenantId
-from nearcast.domain.message import Message
+from nearcast.domain.sending import Attempt, Outbound
 from nearcast.services.access import Principal, Role
 from nearcast.services.application import Application
 from nearcast.services.consent_lines import ConsentDocument
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
-from nearcast.services.ports import SendOutcome
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import ENTER, FENCE, NOON, Heard, arrive, later, messages, names, open_corner, seen
@@ -135,12 +134,12 @@ class OneIsBusy(Heard):
         self.first: list[CustomerId] = []
         self.sent, self.is_held = Event(), Event()
 
-    def send(self, message: Message) -> SendOutcome:
+    def send(self, outbound: Outbound) -> Attempt:
         if not self.first:
-            self.first.append(message.customer_id)
+            self.first.append(CustomerId(outbound.to.user_id or ""))
             self.sent.set()
             assert self.is_held.wait(20)
-        return super().send(message)
+        return super().send(outbound)
 
 
 @where_writers_meet
@@ -190,9 +189,9 @@ def test_a_message_that_leaves_late_in_its_claim_has_a_whole_lease(store: SqlSto
     rescuer = Live(store, tenant, Heard(), owner="rescuer")
 
     class Slow(Heard):
-        def send(self, message: Message) -> SendOutcome:
+        def send(self, outbound: Outbound) -> Attempt:
             rescuer.rescue(later(70))
-            return super().send(message)
+            return super().send(outbound)
 
     live = Live(store, tenant, Slow(), lease_s=60)
     live.work_pings(NOON)

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Row, Table, select
 
 from nearcast.domain.ids import TenantId
-from nearcast.services.ports import SendOutcome
 from nearcast.store.customer_tables import consent_event, customer, suppression
 from nearcast.store.tables import campaign_revision, match_log, message, other_send, track, visiting
+from tests.live.answers import ACCEPTED
 from tests.live.script import ScriptedChannel, ScriptedClock, ScriptedStore, Sent
 
 FREED = ("cancelled", "expired")
@@ -132,7 +132,7 @@ class Witness:
             assert each.message.id in self.entered, "sent without being written down before"
         for each in shown:
             received[each.message.customer_id].append(each)
-            if each.outcome is SendOutcome.ACCEPTED:
+            if each.outcome == ACCEPTED:
                 assert statuses[each.message.id] not in (*FREED, "failed"), "sent, and freed as if it were not"
         for customer_id, sends in received.items():
             for cap in self._terms.caps:

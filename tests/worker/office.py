@@ -7,9 +7,9 @@ from time import monotonic, sleep
 
 from nearcast import bootstrap
 from nearcast.domain.ids import TenantId
+from nearcast.services.channel_ports import WayOut
 from nearcast.services.engines import Engines
 from nearcast.services.live import Live
-from nearcast.services.ports import Channel
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
 from nearcast.worker.worker import ROLES, Worker
@@ -25,9 +25,9 @@ class HandClock:
 
 
 class Office:
-    def __init__(self, store: SqlStore, channel: Channel | None = None) -> None:
+    def __init__(self, store: SqlStore, channel: WayOut | None = None) -> None:
         self.store, self.clock, self.heard = store, HandClock(NOON), Heard()
-        self.channel: Channel = channel or self.heard
+        self.channel: WayOut = channel or self.heard
         self.owners: list[str] = []
         made = bootstrap.application(Settings(), store, clock=self.clock)
         self.application = replace(made, new_engines=self._new_engines)

@@ -14,8 +14,9 @@ import pytest
 from nearcast.domain.customer import Customer
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
+from nearcast.domain.sending import Accepted, Attempt, Outbound
 from nearcast.domain.track import Track
-from nearcast.services.ports import SendOutcome
+from nearcast.services.channel_ports import Capability
 from nearcast.store.partitions import tokens_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import PARTITIONS
@@ -27,8 +28,10 @@ from tests.worker.office import Office, eventually
 class Deaf:
     """A channel that remembers nothing."""
 
-    def send(self, message: Message) -> SendOutcome:
-        return SendOutcome.ACCEPTED
+    capabilities = Capability.OWN_NAMES
+
+    def send(self, outbound: Outbound) -> Attempt:
+        return Accepted()
 
 
 def accepted(store: SqlStore, tenant: TenantId, customer: CustomerId) -> bool:
@@ -243,10 +246,10 @@ class Slow(Heard):
         super().__init__()
         self.begun, self.may_end = Event(), Event()
 
-    def send(self, message: Message) -> SendOutcome:
+    def send(self, outbound: Outbound) -> Attempt:
         self.begun.set()
         assert self.may_end.wait(60)
-        return super().send(message)
+        return super().send(outbound)
 
 
 def test_a_slow_channel_keeps_no_ping_waiting(office: Office) -> None:

@@ -5,24 +5,32 @@ import sys
 from threading import Lock
 from typing import TextIO
 
-from nearcast.domain.message import Message
-from nearcast.services.ports import SendOutcome
+from nearcast.channels.one_way import OneWay
+from nearcast.domain.sending import Accepted, Attempt, NotSent, Outbound
+from nearcast.services.channel_ports import Capability, Limits
 
 
-class Console:
+class Console(OneWay):
     """One line per message: its id, channel, customer and text, quoted; never an address.
 
     `stream` None is the process's standard output at the time of sending.
     """
 
+    name = "console"
+    capabilities = Capability.TEXT | Capability.TEMPLATE | Capability.LIST | Capability.OWN_NAMES
+    limits = Limits(body=sys.maxsize)
+
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
         self._lock = Lock()
 
-    def send(self, message: Message) -> SendOutcome:
-        """Print and flush; FAILED where the stream is closed or broken, for nobody has read it."""
-        said = (message.id, message.channel, message.customer_id, message.text)
-        line = f"message {' '.join(map(_quoted, said))}\n"
+    def render(self, outbound: Outbound) -> bytes:
+        """The line as it is printed where all letters can be."""
+        return _line(outbound).encode()
+
+    def send(self, outbound: Outbound) -> Attempt:
+        """Print and flush; nothing has left where the stream is closed or broken, for nobody has read it."""
+        line = _line(outbound)
         with self._lock:
             stream = self._stream or sys.stdout
             try:
@@ -30,8 +38,13 @@ class Console:
                 stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
                 stream.flush()
             except (OSError, ValueError):
-                return SendOutcome.FAILED
-        return SendOutcome.ACCEPTED
+                return NotSent(reason="stream_closed", is_final=True)
+        return Accepted()
+
+
+def _line(outbound: Outbound) -> str:
+    said = (outbound.id, outbound.channel, outbound.to.user_id or "", outbound.content.body)
+    return f"message {' '.join(map(_quoted, said))}\n"
 
 
 def _quoted(text: str) -> str:

@@ -1,15 +1,27 @@
 """A channel that keeps what would have been sent and accepts it at once."""
 
-from nearcast.domain.message import Message
-from nearcast.services.ports import SendOutcome
+import sys
+
+from nearcast.channels.one_way import OneWay
+from nearcast.domain.sending import Accepted, Attempt, Outbound
+from nearcast.services.channel_ports import Capability, Limits
+
+_TAKEN = Accepted()
 
 
-class Recorder:
+class Recorder(OneWay):
     """For replays and forecasts: nothing leaves the machine."""
 
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
+    name = "recorder"
+    capabilities = Capability.TEXT | Capability.TEMPLATE | Capability.LIST | Capability.OWN_NAMES
+    limits = Limits(body=sys.maxsize)
 
-    def send(self, message: Message) -> SendOutcome:
-        self.sent.append(message)
-        return SendOutcome.ACCEPTED
+    def __init__(self) -> None:
+        self.sent: list[Outbound] = []
+
+    def render(self, outbound: Outbound) -> bytes:
+        return outbound.content.body.encode("utf-8", "backslashreplace")
+
+    def send(self, outbound: Outbound) -> Attempt:
+        self.sent.append(outbound)
+        return _TAKEN

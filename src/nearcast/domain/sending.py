@@ -113,6 +113,7 @@ class Outbound:
     """What is to leave once. Nothing of it may be sent from `not_after` on; `ttl_s` is how long the provider may go on
     trying where it can be told. `reply_to` is the provider's name for the message that this one answers.
     `opt_out_url` ends it all with one click. Of several with one `topic` only the newest matters to whoever gets them.
+    `channel` is the one that the message names, for whoever stands in for it.
     """
 
     id: MessageId
@@ -126,6 +127,7 @@ class Outbound:
     reply_to: str | None = field(default=None, repr=False)
     opt_out_url: str | None = field(default=None, repr=False)
     topic: str | None = None
+    channel: str = ""
 
     @property
     def tag(self) -> str:

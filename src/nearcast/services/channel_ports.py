@@ -30,6 +30,8 @@ class Capability(Flag):
     CLIENT_MESSAGE_ID = auto()
     TTL = auto()
     PRICE_IN_RECEIPT = auto()
+    OWN_NAMES = auto()
+    """It knows customers by our own names for them, and needs no address."""
 
 
 @value(kw_only=True)
@@ -62,22 +64,26 @@ class BadSignature(InvalidInput):
     code = "bad_signature"
 
 
-class Adapter(Protocol):
+class WayOut(Protocol):
+    """What messages leave through."""
+
+    @property
+    def capabilities(self) -> Capability: ...
+    def send(self, outbound: Outbound) -> Attempt:
+        """One attempt without a hidden repetition, within a hard limit of time; many threads send at once. What is
+        to be expected of a provider is an Attempt and never an exception.
+        """
+
+
+class Adapter(WayOut, Protocol):
     """One provider. It knows how to say things there and what is said back, and nothing of why or whether."""
 
     @property
     def name(self) -> str: ...
     @property
-    def capabilities(self) -> Capability: ...
-    @property
     def limits(self) -> Limits: ...
     def render(self, outbound: Outbound) -> bytes:
         """What would be sent; pure. InvalidInput for what the provider would refuse."""
-
-    def send(self, outbound: Outbound) -> Attempt:
-        """One attempt without a hidden repetition, within a hard limit of time; many threads send at once. What is
-        to be expected of a provider is an Attempt and never an exception.
-        """
 
     def verify(self, headers: Mapping[str, str], raw: bytes) -> None:
         """BadSignature unless the provider has signed exactly these bytes."""
@@ -89,6 +95,19 @@ class Adapter(Protocol):
 
     def probe(self) -> ChannelHealth:
         """Ask the provider whether we may send; an unreachable one is not ready."""
+
+
+@runtime_checkable
+class WaysOut(Protocol):
+    """A way out for each channel."""
+
+    def through(self, channel: str) -> WayOut | None:
+        """The way out for messages that name that channel; None where it is not set up."""
+
+
+def way_out(ways: WayOut | WaysOut, channel: str) -> WayOut | None:
+    """The way out for a channel. One alone is that for all of them."""
+    return ways.through(channel) if isinstance(ways, WaysOut) else ways
 
 
 @runtime_checkable

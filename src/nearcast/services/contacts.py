@@ -28,7 +28,7 @@ class Contacts:
     ) -> dict[CustomerId, Addresses]:
         """The addresses of customers; those without any are left out. CannotOpen where our keys are others."""
         return {
-            key: [{"channel": each.channel, "address": self._opened(tenant_id, each)} for each in kept]
+            key: [{"channel": each.channel, "address": self.opened(tenant_id, each)} for each in kept]
             for key, kept in uow.contacts.of(customer_ids).items()
         }
 
@@ -91,7 +91,7 @@ class Contacts:
         return AuditEntry(actor=by, action="rotated", kind="data_key", id=key_id, at=now, detail=said)
 
     def _anew(self, tenant_id: TenantId, kept: SealedContact) -> SealedContact:
-        address = self._opened(tenant_id, kept)
+        address = self.opened(tenant_id, kept)
         return replace(kept, sealed=self._vault.seal(tenant_id, kept.customer_id, kept.channel, address))
 
     def _sealed(self, tenant_id: TenantId, customer_id: CustomerId, channel: str, address: str) -> SealedContact:
@@ -102,7 +102,8 @@ class Contacts:
             address_index=self._vault.blind_index(channel, address),
         )
 
-    def _opened(self, tenant_id: TenantId, kept: SealedContact) -> str:
+    def opened(self, tenant_id: TenantId, kept: SealedContact) -> str:
+        """An address in clear; CannotOpen where our keys are others."""
         if kept.address_index is None:
             return kept.sealed
         return self._vault.open(tenant_id, kept.customer_id, kept.channel, kept.sealed)

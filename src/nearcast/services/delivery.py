@@ -10,24 +10,27 @@ from nearcast.domain.decision import Outcome, decide
 from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, VisitId, decision_id
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
+from nearcast.domain.sending import Accepted, Attempt, NotSent, Recipient, Rejected, Unknown
 from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.track import pass_time
-from nearcast.services.ports import Channel, SendOutcome
+from nearcast.services.channel_ports import WayOut
+from nearcast.services.outbound import outbound
 from nearcast.services.runs import sensitive_since
 from nearcast.services.world import World
 
 
-def dispatch(world: World, channel: Channel, message_id: MessageId, now: datetime) -> Message:
+def dispatch(world: World, channel: WayOut, message_id: MessageId, now: datetime) -> Message:
     """Send a due message, or put it off, or end it; the message as it is then.
 
-    A message that is no longer queued, or not due yet, is left alone.
+    A message that is no longer queued, or not due yet, is left alone. Its customer goes by their name here.
     """
     message = world.messages[message_id]
     if message.status is not MessageStatus.QUEUED or message.not_before > now:
         return message
     ready = decide_again(world, message.to(MessageStatus.CLAIMED), now)
     if ready.status is MessageStatus.SENDING:
-        ready = settled(ready, channel.send(ready), now)
+        to = Recipient(user_id=ready.customer_id)
+        ready = settled(ready, channel.send(outbound(ready, world.tenant.id, to, now)), now)
     return _keep(world, ready)
 
 
@@ -69,20 +72,20 @@ def sensitive_of(
     return None if geofence is None else world.sensitive.over(geofence)
 
 
-def settled(message: Message, outcome: SendOutcome, now: datetime, *, again_at: datetime | None = None) -> Message:
+def settled(message: Message, attempt: Attempt, now: datetime, *, again_at: datetime | None = None) -> Message:
     """A message after one attempt to send it, which may be repeated at `again_at`, at once without it."""
-    match outcome:
-        case SendOutcome.ACCEPTED:
+    match attempt:
+        case Accepted():
             return message.to(MessageStatus.ACCEPTED, sent_at=now)
-        case SendOutcome.FAILED:
+        case Rejected():
             return message.to(MessageStatus.FAILED, freed_at=now)
-        case SendOutcome.UNAVAILABLE:
-            return message.to(MessageStatus.FAILED, reason=Reason.CHANNEL_UNAVAILABLE, freed_at=now)
-        case SendOutcome.NOT_NOW:
+        case NotSent(is_final=True):
+            return message.to(MessageStatus.FAILED, reason=attempt.reason, freed_at=now)
+        case NotSent():
             return message.again(again_at or now, now)
-        case SendOutcome.UNKNOWN if message.repeat_until is not None:
+        case Unknown() if message.repeat_until is not None:
             return message.again(again_at or now, now)
-        case SendOutcome.UNKNOWN:
+        case Unknown():
             return message.to(MessageStatus.UNKNOWN)
 
 

@@ -17,11 +17,15 @@ from typing import TypeAlias
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import MessageId
 from nearcast.domain.message import Message, MessageStatus, next_attempt_at
+from nearcast.domain.reason import Reason
+from nearcast.domain.sending import Attempt, NotSent, Outbound, Unknown
+from nearcast.domain.value import value
 from nearcast.services.channel_ports import repeatable_s
 from nearcast.services.delivery import decide_again, settled
 from nearcast.services.fallbacks import fall_back
 from nearcast.services.figures import Figure
-from nearcast.services.ports import Channel, Claim, SendOutcome, UnitOfWork
+from nearcast.services.outbound import Outlet
+from nearcast.services.ports import Claim, UnitOfWork
 from nearcast.services.steps import Steps
 from nearcast.services.working_set import WorkingSet
 from nearcast.services.world import World
@@ -35,6 +39,20 @@ Present: TypeAlias = Callable[[], datetime]
 """Tells the present instant."""
 
 
+_NOWHERE = NotSent(reason=Reason.CHANNEL_UNAVAILABLE, is_final=True)
+
+
+@value
+class Ready:
+    """A claim whose message is marked as being sent, and what leaves of it. `known_until` is what the message said
+    before of how long it may be repeated: so it says again if nothing has left.
+    """
+
+    claim: Claim
+    outbound: Outbound
+    known_until: datetime | None
+
+
 class Dispatcher:
     """Sends for one tenant under the name of `owner`; a claim holds for `lease_s` seconds. `dice` are from [0, 1): they
     part what would be tried again together.
@@ -42,10 +60,8 @@ class Dispatcher:
     `resumes_at` is when a throttle that held something back, when last asked, lets more through; None for none.
     """
 
-    def __init__(
-        self, steps: Steps, channel: Channel, *, owner: str, lease_s: float, dice: Callable[[], float]
-    ) -> None:
-        self._steps, self._channel = steps, channel
+    def __init__(self, steps: Steps, outlet: Outlet, *, owner: str, lease_s: float, dice: Callable[[], float]) -> None:
+        self._steps, self._outlet = steps, outlet
         self._owner, self._lease_s, self._dice = owner, lease_s, dice
         self._pace = 1  # how many messages the channel takes in a moment, by what it took last
         self.resumes_at: datetime | None = None
@@ -122,14 +138,14 @@ class Dispatcher:
             for claim in ours if len(ours) > 1 else ():  # one of them cannot be decided: not the others' fault
                 self._deliver([claim], tried, present, failed)
             return
-        began, before = present(), {claim.message.id: claim.message for claim in ours}
-        for claim in marked:
-            tried.append(self._tried(claim, before[claim.message.id].repeat_until, began, present))
+        began = present()
+        for ready in marked:
+            tried.append(self._tried(ready, began, present))
         self._keep_pace(len(ours), len(marked), present() - began)
 
     def _mark(
         self, claims: Sequence[Claim], tried: list[Claim], present: Present, failed: list[Exception]
-    ) -> list[Claim]:
+    ) -> list[Ready]:
         """Those of the claims whose messages are to be sent, and are marked so from now on."""
         customer_ids = {claim.message.customer_id for claim in claims}
         with self._steps.writing() as uow:
@@ -143,29 +159,36 @@ class Dispatcher:
 
     def _marked(
         self, uow: UnitOfWork, claims: Sequence[Claim], tried: list[Claim], now: datetime, failed: list[Exception]
-    ) -> list[Claim]:
+    ) -> list[Ready]:
         """As `_mark`, in a transaction that has held the customers since before `now`. Each claim begins again, so that
         its message has left or is back before it ends.
         """
         customer_ids, until = [claim.message.customer_id for claim in claims], now + timedelta(seconds=self._lease_s)
         world = WorkingSet(uow, self._steps.catalogue, customer_ids, now).world
-        leaving, staying = list[Claim](), list[Claim]()
+        kept = self._outlet.kept(uow, [claim.message for claim in claims])
+        leaving, staying = list[Ready](), list[Claim]()
         for claim in _unended(claims, now):
             message = world.messages.get(claim.message.id)
             if message is None or message.status is not MessageStatus.CLAIMED:
                 continue
             try:
-                ready = decide_again(world, message, now)
+                decided = self._leaving(decide_again(world, message, now), now)
+                leaves = decided.status is MessageStatus.SENDING
+                outbound = self._outlet.outbound(decided, kept, now) if leaves else None
             except Exception as error:
                 failed.append(error)
                 continue
-            world.keep(ready)
-            ready = self._leaving(ready, now)
-            goes_on = leaving if ready.status is MessageStatus.SENDING else staying
-            goes_on.append(replace(claim, message=ready, until=until))
+            if leaves and outbound is None:
+                decided = message.to(MessageStatus.CANCELLED, reason=Reason.NO_ADDRESS, freed_at=now)
+            world.keep(decided)
+            goes_on = replace(claim, message=decided, until=until)
+            if outbound is not None:
+                leaving.append(Ready(goes_on, outbound, message.repeat_until))
+            else:
+                staying.append(goes_on)
         others = partial(_fall_back, uow, world, staying, now)
-        marked = self._record(uow, [*leaving, *staying], tried, others)
-        return [claim for claim in leaving if claim.message.id in marked]
+        marked = self._record(uow, [*(ready.claim for ready in leaving), *staying], tried, others)
+        return [ready for ready in leaving if ready.claim.message.id in marked]
 
     def _record(
         self,
@@ -184,18 +207,16 @@ class Dispatcher:
         tried.clear()
         return ours
 
-    def _tried(self, claim: Claim, known_until: datetime | None, marked_at: datetime, present: Present) -> Claim:
-        """A claim with its message as it is after an attempt, or back in the queue where its turn came too late.
-        `known_until` is what it said before of how long it may be repeated: so it says again if nothing has left.
-        """
-        message, now = claim.message, present()
-        as_before = replace(message, repeat_until=known_until)
+    def _tried(self, ready: Ready, marked_at: datetime, present: Present) -> Claim:
+        """A claim with its message as it is after an attempt, or back in the queue where its turn came too late."""
+        claim, message, now = ready.claim, ready.claim.message, present()
+        as_before = replace(message, repeat_until=ready.known_until)
         if now - marked_at > _FRESH or now >= message.expires_at:
             return replace(claim, message=as_before.to(MessageStatus.QUEUED))
-        outcome, at = self._send(message), present()
-        tried = as_before if outcome is SendOutcome.NOT_NOW else message
+        attempt, at = self._send(message.channel, ready.outbound), present()
+        tried = as_before if isinstance(attempt, NotSent) else message
         again_at = next_attempt_at(at, claim.attempt, self._dice())
-        return replace(claim, message=settled(tried, outcome, at, again_at=again_at))
+        return replace(claim, message=settled(tried, attempt, at, again_at=again_at))
 
     def _keep_pace(self, decided: int, marked: int, took: timedelta) -> None:
         if took > _MOMENT:
@@ -211,16 +232,17 @@ class Dispatcher:
             return message
         if message.repeat_until is not None:
             return message if now < message.repeat_until else message.to(MessageStatus.UNKNOWN)
-        span_s = repeatable_s(self._channel, message)
+        span_s = repeatable_s(self._outlet.through(message.channel), message)
         return replace(message, repeat_until=now + timedelta(seconds=span_s)) if span_s > 0 else message
 
-    def _send(self, message: Message) -> SendOutcome:
+    def _send(self, channel: str, outbound: Outbound) -> Attempt:
+        way = self._outlet.through(channel)
         try:
-            return self._channel.send(message)
+            return _NOWHERE if way is None else way.send(outbound)
         except Exception as error:
             # its text may hold an address or the message's own text
-            _log.error("channel %s raised %s: message %s is unknown", message.channel, type(error).__name__, message.id)
-            return SendOutcome.UNKNOWN
+            _log.error("channel %s raised %s: message %s is unknown", channel, type(error).__name__, outbound.id)
+            return Unknown(reason=type(error).__name__)
 
 
 def _tell(uow: UnitOfWork, claims: Sequence[Claim]) -> None:

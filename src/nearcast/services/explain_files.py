@@ -12,8 +12,8 @@ from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.experiment import Assignment
 from nearcast.domain.ids import CampaignId, CustomerId, MessageId
 from nearcast.services.assembly import assemble
+from nearcast.services.channel_ports import WayOut
 from nearcast.services.explain import Slot, Standing, explain_instant, explain_row, taken_up
-from nearcast.services.ports import Channel
 from nearcast.services.replay import Replay
 from nearcast.services.report import FACTS, MATCH_LOG
 from nearcast.services.scalars import Instant, parse_instant
@@ -23,7 +23,7 @@ from nearcast.services.world import World
 _ROW_KEYS = frozenset({"customer_id", "campaign_id", "at", "decided_at", "outcome", "reason", "reasons", "detail"})
 
 
-def explain_replay(folder: Path, customer: str, campaign: str, at: datetime, channel: Channel) -> list[dict[str, Any]]:
+def explain_replay(folder: Path, customer: str, campaign: str, at: datetime, channel: WayOut) -> list[dict[str, Any]]:
     """One explanation for each row of that instant, or one of what the rules say where there is none.
 
     NotFound for a customer or campaign that the replay does not know.
@@ -50,7 +50,7 @@ class _Facts(BaseModel):
 class _Folder:
     """A `Past`."""
 
-    def __init__(self, folder: Path, customer_id: CustomerId, campaign_id: CampaignId, channel: Channel) -> None:
+    def __init__(self, folder: Path, customer_id: CustomerId, campaign_id: CampaignId, channel: WayOut) -> None:
         self.folder, self.customer_id, self.campaign_id, self.channel = folder, customer_id, campaign_id, channel
         try:
             facts = _Facts.model_validate(_document(folder / FACTS))

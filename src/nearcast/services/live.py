@@ -18,6 +18,8 @@ from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.answering import Keep, nobody_asks_again
 from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
+from nearcast.services.channel_ports import WayOut, WaysOut
+from nearcast.services.contacts import Contacts
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
 from nearcast.services.engine import apply_consent, end_visits
@@ -25,7 +27,8 @@ from nearcast.services.figures import Span
 from nearcast.services.ingest import Door, ping_keys
 from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.ledger_ports import LedgerLine
-from nearcast.services.ports import Channel, Store, UnitOfWork
+from nearcast.services.outbound import Outlet
+from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Known, Steps, slices
 from nearcast.services.taken_lines import take_line
@@ -51,6 +54,7 @@ class Live:
 
     One thread uses it at a time. Whatever fails, it can be used again at once: nothing of that step is kept, here or in
     the store. A message that a channel has taken, and whose record failed, is `unknown` when its lease has ended.
+    `contacts` opens the addresses that messages go to; without it, only ways out are of use that need none.
     `platform` is what holds for every tenant, as a scenario says it. `monotonic_s` tells seconds that never go back; by
     them steps are kept short.
     """
@@ -59,8 +63,9 @@ class Live:
         self,
         store: Store,
         tenant_id: TenantId,
-        channel: Channel,
+        channel: WayOut | WaysOut,
         *,
+        contacts: Contacts | None = None,
         owner: str = "worker",
         lease_s: float = 60.0,
         pings_at_once: int = _PINGS_AT_ONCE,
@@ -72,7 +77,8 @@ class Live:
         self._pings_at_once, self._pace = pings_at_once, min(_PINGS_AT_FIRST, pings_at_once)
         self._monotonic_s = monotonic_s
         self._steps = Steps(store, tenant_id, platform)
-        self._dispatcher = Dispatcher(self._steps, channel, owner=owner, lease_s=lease_s, dice=dice)
+        outlet = Outlet(tenant_id, channel, contacts)
+        self._dispatcher = Dispatcher(self._steps, outlet, owner=owner, lease_s=lease_s, dice=dice)
         self._scheduler = Scheduler(self._steps)
         self._turn = zlib.crc32(owner.encode()) % _TURNS
         self._consents_until: datetime | None = None

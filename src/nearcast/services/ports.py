@@ -74,25 +74,6 @@ class Run:
     at: datetime
 
 
-class SendOutcome(StrEnum):
-    """What one attempt came to."""
-
-    ACCEPTED = "accepted"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    UNAVAILABLE = "unavailable"
-    """Nothing left: no channel of that name is set up here."""
-    NOT_NOW = "not_now"
-    """Nothing left, and it may be tried again: the provider is away, or busy."""
-
-
-class Channel(Protocol):
-    """What messages leave through."""
-
-    def send(self, message: Message) -> SendOutcome:
-        """One attempt, never repeated by the channel itself."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """One revision of a document, from `at` until the next one's. `catalogue_revision` is the edit that made it;

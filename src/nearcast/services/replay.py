@@ -27,6 +27,7 @@ from nearcast.geo.batch import Floats, PingBatch, Texts
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.assembly import consent_event
 from nearcast.services.batches import Stretch
+from nearcast.services.channel_ports import WayOut
 from nearcast.services.delivery import dispatch
 from nearcast.services.engine import (
     apply_consent,
@@ -41,7 +42,7 @@ from nearcast.services.engine import (
 from nearcast.services.fallbacks import fall_back
 from nearcast.services.ingest import Door, in_order_of_arrival
 from nearcast.services.instants import EPOCH, as_instant, as_us
-from nearcast.services.ports import Channel, Progress
+from nearcast.services.ports import Progress
 from nearcast.services.prior_sends import prior_send
 from nearcast.services.runs import next_due
 from nearcast.services.scenario import EventShape, PriorSendShape, ScenarioShape, placed
@@ -95,7 +96,7 @@ class Replay:
         world: World,
         shape: ScenarioShape,
         pings: Sequence[PingBatch],
-        channel: Channel,
+        channel: WayOut,
         *,
         note: Callable[[str], None],
         repair: bool = False,

@@ -12,11 +12,12 @@ from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.geo.fence_file import AS_IT_COMES, Choice
 from nearcast.geo.matcher import COMPILE_FROM
 from nearcast.services.assembly import assemble
+from nearcast.services.channel_ports import WayOut
 from nearcast.services.explain_files import explain_replay
 from nearcast.services.import_pings import preview
 from nearcast.services.match_files import match_files, verify
 from nearcast.services.ping_files import SPEAKS_FOR_ITSELF, PingFile, PingReader, PingRowReader
-from nearcast.services.ports import Channel, Progress
+from nearcast.services.ports import Progress
 from nearcast.services.replay import Replay
 from nearcast.services.report import make_folder, write_report
 from nearcast.services.scenario import read_scenario
@@ -49,7 +50,7 @@ class Workbench:
     read_ping_rows: PingRowReader
     read_geofences: FenceFileReader
     write_pairs: PairWriter
-    new_channel: Callable[[], Channel]
+    new_channel: Callable[[], WayOut]
 
     def replay(
         self,

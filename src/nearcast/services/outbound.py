@@ -1,0 +1,69 @@
+"""A message as it is to leave: its content, and whom it goes to in the words of its way out.
+
+Addresses are opened here and nowhere else on the way out; whoever knows customers by our own names gets no address.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.message import Message
+from nearcast.domain.sending import Outbound, Purpose, Recipient, Text
+from nearcast.services.channel_ports import Capability, WayOut, WaysOut, way_out
+from nearcast.services.contact_ports import SealedContact
+from nearcast.services.contacts import Contacts
+from nearcast.services.ports import UnitOfWork
+
+Kept: TypeAlias = Mapping[tuple[CustomerId, str], SealedContact]
+"""Addresses as they are kept, by customer and channel."""
+
+
+class Outlet:
+    """The ways out of one tenant's messages. Without `contacts` nobody has an address."""
+
+    def __init__(self, tenant_id: TenantId, ways: WayOut | WaysOut, contacts: Contacts | None) -> None:
+        self._tenant_id, self._ways, self._contacts = tenant_id, ways, contacts
+
+    def through(self, channel: str) -> WayOut | None:
+        """The way out for a channel; None where it is not set up."""
+        return way_out(self._ways, channel)
+
+    def kept(self, uow: UnitOfWork, messages: Iterable[Message]) -> Kept:
+        """The addresses of those whose messages need one, all on each channel, still sealed."""
+        customers = {message.customer_id for message in messages if self._needs_address(message.channel)}
+        if self._contacts is None or not customers:
+            return {}
+        return {(key, each.channel): each for key, all_of in uow.contacts.of(customers).items() for each in all_of}
+
+    def outbound(self, message: Message, kept: Kept, now: datetime) -> Outbound | None:
+        """What leaves at `now`; None for who has no address where one is needed. CannotOpen where our keys are
+        others.
+        """
+        if not self._needs_address(message.channel):
+            return outbound(message, self._tenant_id, Recipient(user_id=message.customer_id), now)
+        found = kept.get((message.customer_id, message.channel))
+        if found is None or self._contacts is None:
+            return None
+        to = Recipient(address=self._contacts.opened(self._tenant_id, found))
+        return outbound(message, self._tenant_id, to, now)
+
+    def _needs_address(self, channel: str) -> bool:
+        way = self.through(channel)
+        return way is not None and Capability.OWN_NAMES not in way.capabilities
+
+
+def outbound(message: Message, tenant_id: TenantId, to: Recipient, now: datetime) -> Outbound:
+    """A message to that recipient, as it leaves at `now`."""
+    return Outbound(
+        id=message.id,
+        tenant_id=tenant_id,
+        sender=message.sender or tenant_id,
+        to=to,
+        content=Text(body=message.text),
+        purpose=Purpose.MARKETING,
+        not_after=message.expires_at,
+        ttl_s=(message.expires_at - now).total_seconds(),
+        topic=message.campaign_id,
+        channel=message.channel,
+    )
