@@ -83,6 +83,7 @@ from nearcast.store.migrate import current_revision, head_revision, refuse_newer
 from nearcast.store.sql_store import SqlStore
 
 if TYPE_CHECKING:
+    from nearcast.fake_whatsapp.settings import FakeSettings
     from nearcast.geo.fence_file import Choice, FenceFile
     from nearcast.services.ping_files import PingFile, PingRows
     from nearcast.services.workbench import Workbench
@@ -333,6 +334,22 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
                 raise NearcastError(f"row-level security does not cover {', '.join(missed)}: nearcast migrate")
             served = application(said, store, is_narrow=True)
             serving.run(served, asked, listening, say, public_url=said.public_url, shutdown_s=said.shutdown_s)
+
+
+def fake_whatsapp(behaves: "FakeSettings", *, port: int, say: Callable[[str], None]) -> None:
+    """Run a WhatsApp that sends nothing, on this machine alone, until the process is told to end."""
+    from nearcast import serving
+    from nearcast.fake_whatsapp.program import FakeWhatsApp
+
+    with serving.until_told_to_end("text"):
+        listening = serving.listen("127.0.0.1", port)
+        fake = FakeWhatsApp(behaves, listening, clock=SystemClock().now)
+        fake.start()
+        try:
+            say(f"a fake WhatsApp answers at {serving.url_of(listening)}")
+            Event().wait()
+        finally:
+            fake.stop()
 
 
 def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[str], None]) -> None:

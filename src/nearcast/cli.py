@@ -12,6 +12,7 @@ from nearcast import __version__
 from nearcast.bench.commands import bench
 from nearcast.commands.audit import audit
 from nearcast.commands.export import export
+from nearcast.commands.fake_whatsapp import fake_whatsapp
 from nearcast.commands.keys import keys
 from nearcast.commands.ledger import ledger
 from nearcast.commands.live import AsJson, Tenant, known_tenant, live_service, note
@@ -29,6 +30,7 @@ app = typer.Typer(
     help="Geo-targeted proximity campaigns: consent first, silence by default, every message explained.",
 )
 app.command()(audit)
+app.command("fake-whatsapp")(fake_whatsapp)
 app.add_typer(export, name="export")
 app.add_typer(keys, name="keys")
 app.add_typer(ledger, name="ledger")

@@ -26,6 +26,7 @@ COMMANDS = [
     "import",
     "simulate",
     "export",
+    "fake-whatsapp",
     "keys",
     "ledger",
     "bench",

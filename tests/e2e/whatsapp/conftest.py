@@ -1,0 +1,47 @@
+"""One fake WhatsApp for all tests of a process; whatever it was sent is judged at the end of each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.whatsapp.fake import Fake, Hook, fake_process, hook
+from tests.e2e.whatsapp.judging import IS_THERE, faults
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.enable_socket)
+
+
+@pytest.fixture(scope="session")
+def _process() -> Iterator[Fake]:
+    with fake_process() as fake:
+        yield fake
+
+
+@pytest.fixture
+def rough(_process: Fake) -> Fake:
+    """A fake that may be sent anything."""
+    _process.tell("beginning", {})
+    return _process
+
+
+@pytest.fixture
+def fake(rough: Fake) -> Iterator[Fake]:
+    """A fake that is sent nothing but what Meta's description allows, where that is here."""
+    yield rough
+    if IS_THERE:
+        wrong = {str(each): found for each in rough.look("bodies") if (found := faults(each["api"], each["body"]))}
+        assert wrong == {}
+
+
+@pytest.fixture
+def webhook(rough: Fake) -> Iterator[Hook]:
+    """What the fake tells."""
+    with hook() as received:
+        rough.behave(webhook_url=received.url)
+        yield received
+        rough.behave(webhook_url=None)
