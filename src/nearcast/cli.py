@@ -61,9 +61,9 @@ def demo(
         int | None, typer.Option(min=0, max=65_535, help="By default NEARCAST_PORT; a free one where that is taken.")
     ] = None,
 ) -> None:
-    """Show a sample city on SQLite: drag yourself into a geofence.
+    """Show a sample city: drag yourself into a geofence.
 
-    It needs nothing set up and prints where it is, and keys for its API. Ctrl-C ends it.
+    It is on SQLite, needs nothing set up and prints where it is, and keys for its API. Ctrl-C ends it.
     """
     from nearcast.bootstrap import demo as run
 
@@ -126,7 +126,7 @@ def match(
     layer: Layer = None,
     customer: Customer = None,
 ) -> None:
-    """Geometry alone: every (ping, geofence) with the ping inside."""
+    """Geometry alone: which ping is in which geofence."""
     from nearcast.geo.columns import said_choice
     from nearcast.services.ping_files import PingFile
     from nearcast.services.report import as_json as dumped
@@ -250,7 +250,7 @@ def import_(
     preview: Annotated[bool, typer.Option("--preview", help="Show what a file of pings holds; take nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take in shops, geofences, customers, pings or sensitive places.
+    """Take in shops, fences, customers, pings, sensitive places.
 
     Good rows are kept, bad ones are listed in a report. Pings are history: nothing is ever sent because of them.
     """

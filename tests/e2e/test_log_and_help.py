@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
 COMMANDS = [
     "audit",
+    "fake-whatsapp",
     "demo",
     "serve",
     "migrate",
@@ -26,7 +27,6 @@ COMMANDS = [
     "import",
     "simulate",
     "export",
-    "fake-whatsapp",
     "keys",
     "ledger",
     "bench",
@@ -70,7 +70,7 @@ def test_why_it_does_not_start_is_a_line_of_the_json_log(tmp_path: Path) -> None
 
 def test_help_has_a_whole_line_for_every_command(tmp_path: Path) -> None:
     told = ran("--help", folder=tmp_path).out
-    listed = re.findall(r"^  (\w+) +([A-Z].+)$", told.partition("Commands:")[2], re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+) +([A-Z].+)$", told.partition("Commands:")[2], re.MULTILINE)
     assert [name for name, _ in listed] == COMMANDS
     assert all(re.fullmatch(r".{20,}[^.]\.", line) for _, line in listed)
 

@@ -19,7 +19,7 @@ def fake_whatsapp(
         list[str] | None, typer.Option("--set", help="Another setting: batch=100, shuffles=true, recipients_24h=null.")
     ] = None,
 ) -> None:
-    """Run a WhatsApp Cloud API that sends nothing: phones are pages.
+    """Run a WhatsApp that sends nothing: phones are pages.
 
     It takes what the real one takes, refuses what that refuses, and brings receipts and replies to a webhook. Its
     settings can be changed at /_control/settings while it runs. For this machine alone.
