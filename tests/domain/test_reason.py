@@ -61,6 +61,7 @@ PUBLISHED = [
     "user_cooldown",
     "user_unreachable",
     "template_not_approved",
+    "content_refused",
 ]
 
 

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     USER_COOLDOWN = "user_cooldown"
     USER_UNREACHABLE = "user_unreachable"
     TEMPLATE_NOT_APPROVED = "template_not_approved"
+    CONTENT_REFUSED = "content_refused"
 
 
 _DISPATCH = {
