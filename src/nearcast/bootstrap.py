@@ -73,7 +73,10 @@ from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
+from nearcast.services.vault import Vault
 from nearcast.services.vault_keys import open_vault, reseal_index_key
+from nearcast.services.voucher_codes import VoucherCodes
+from nearcast.services.vouchers import Vouchers
 from nearcast.services.webhook_secrets import WebhookSecrets
 from nearcast.services.webhooks import Webhooks
 from nearcast.services.zone_data import edition_of_zones
@@ -183,7 +186,13 @@ def _secret(settings: Settings, store: SqlStore, at: datetime) -> str:
     return given.get_secret_value() if given else store.secret("secret_key", made, at)
 
 
-def _new_engines(settings: Settings, channel: WaysOut, contacts: Contacts, store: SqlStore, owner: str) -> Engines:
+def _voucher_codes(settings: Settings, vault: Vault) -> VoucherCodes:
+    return VoucherCodes(vault.voucher_key, settings.public_url or f"http://{settings.host}:{settings.port}")
+
+
+def _new_engines(
+    settings: Settings, channel: WaysOut, contacts: Contacts, codes: VoucherCodes, store: SqlStore, owner: str
+) -> Engines:
     """The engines of all tenants, under that name."""
     platform, dice = read_platform(settings.quiet_hours), secrets.SystemRandom().random
 
@@ -196,6 +205,7 @@ def _new_engines(settings: Settings, channel: WaysOut, contacts: Contacts, store
             owner=owner,
             lease_s=settings.lease_s,
             platform=platform,
+            codes=codes,
             dice=dice,
             monotonic_s=monotonic,
         )
@@ -220,8 +230,8 @@ def application(
     platform, pings_arrived = read_platform(settings.quiet_hours), Event()
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
-    channel = _channel(settings)
-    engines = _new_engines(settings, channel, contacts, store, "api")
+    channel, codes = _channel(settings), _voucher_codes(settings, vault)
+    engines = _new_engines(settings, channel, contacts, codes, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     return Application(
         clock=clock,
@@ -253,13 +263,14 @@ def application(
         importing=_importing(store, engines, contacts),
         exporting=Exporting(store, write_geofences=_write_fence_file),
         retention=Retention(whole),
-        new_engines=partial(_new_engines, settings, channel, contacts, whole),
+        new_engines=partial(_new_engines, settings, channel, contacts, codes, whole),
         partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,
         read_native=read_native,
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
+        vouchers=Vouchers(store, codes, terms),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random),
         figures=whole.figures,

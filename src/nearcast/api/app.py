@@ -31,6 +31,7 @@ from nearcast.api import (
     sensitive_places,
     settings,
     shops,
+    vouchers,
     webhooks,
 )
 from nearcast.api.address import Addresses
@@ -64,6 +65,7 @@ _ROUTERS = (
     match_log.router,
     explain.router,
     messages.router,
+    vouchers.router,
     webhooks.router,
     metrics.router,
 )

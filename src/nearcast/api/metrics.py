@@ -21,6 +21,7 @@ _COUNTED = {
     Figure.DECISIONS: ("Rows of the match log.", ("outcome", "reason")),
     Figure.MESSAGES: ("Messages that came to a status.", ("channel", "status")),
     Figure.DELIVERIES: ("Attempts to deliver an event to a webhook.", ("outcome",)),
+    Figure.VOUCHERS: ("Codes that tills wanted to take: `taken`, or what stood against it.", ("outcome",)),
     Figure.REQUESTS: ("HTTP requests by route.", ("method", "route", "status")),
     Figure.STEPS: ("Steps of the worker's loops for one tenant.", ("loop", "result")),
 }

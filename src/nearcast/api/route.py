@@ -124,13 +124,14 @@ async def _once(
     key: str,
     handle: Callable[[Request], Coroutine[Any, Any, Response]],
 ) -> Response:
-    route = f"{request.method} {request.url.path}?{request.url.query}"
+    route = f"{request.method} {request.scope['route'].path}"
+    address = f"{request.url.path}?{request.url.query}\n".encode()  # codes stand in some, which nobody is to read here
     about = request.path_params.get("customer_id")
     wanted = Wanted(
         asker=asker,
         key=key,
         route=route,
-        body_sha256=hashlib.sha256(raw).hexdigest(),
+        body_sha256=hashlib.sha256(address + raw).hexdigest(),
         customer_id=None if about is None else CustomerId(about),
     )
     found = await run_in_threadpool(application.once.begin, wanted, application.clock.now())

@@ -13,9 +13,11 @@ from nearcast.domain.experiment import BUCKETS, bucket
 from nearcast.domain.ids import CampaignId, GeofenceId, ShopId
 from nearcast.domain.local_time import LocalHours
 from nearcast.domain.policy import FrequencyCap, Holdout
+from nearcast.domain.voucher import VoucherTerms
 
 _PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")
 _OFFER_NAMES = ("expires_at", "shop.name")
+_VOUCHER_NAMES = ("voucher.code", "voucher.url", "voucher.until")
 
 
 class Trigger(StrEnum):
@@ -63,15 +65,22 @@ _LIFECYCLE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The text, with {expires_at}, {shop.name} and {customer.…} filled in, and how long it holds after the decision."""
+    """The text, with {expires_at}, {shop.name}, {customer.…} and {voucher.…} filled in, and how long it holds after the
+    decision. With a `voucher` each message brings a code of its own.
+    """
 
     text: str
     expires_after_s: float = 1200.0
+    voucher: VoucherTerms | None = None
 
     def __post_init__(self) -> None:
         if self.expires_after_s <= 0:
             raise InvalidInput(f"expires_after_s {self.expires_after_s} is not above 0")
         for name in _PLACEHOLDER.findall(self.text):
+            if name in _VOUCHER_NAMES:
+                if self.voucher is None:
+                    raise InvalidInput(f"offer text: {{{name}}} needs a voucher")
+                continue
             if name not in _OFFER_NAMES and not name.startswith("customer."):
                 raise InvalidInput(f"offer text: {{{name}}} is none of {', '.join(_OFFER_NAMES)}, customer.…")
 
@@ -175,6 +184,16 @@ class Campaign:
             raise InvalidInput(f"campaign {self.id}: trigger schedule needs a schedule")
         if self.active_from and self.active_until and self.active_from >= self.active_until:
             raise InvalidInput(f"campaign {self.id}: active until is not after active from")
+        for offer in self.offers:
+            ends_at = offer.voucher.valid_until if offer.voucher else None
+            if ends_at is not None and (self.active_until is None or self.active_until > ends_at):
+                raise InvalidInput(f"campaign {self.id}: it is to end by the valid_until of its vouchers")
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Its own offer and those of its variants."""
+        variants = self.split.variants if self.split else ()
+        return self.offer, *(each.offer for each in variants if each.offer is not None)
 
     @property
     def precedence(self) -> int:

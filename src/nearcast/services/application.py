@@ -42,6 +42,7 @@ from nearcast.services.retention import Retention
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.tenants import Tenants
+from nearcast.services.vouchers import Vouchers
 from nearcast.services.webhooks import Webhooks
 
 
@@ -90,6 +91,7 @@ class Application:
     read_native: RequestReader
     decisions: Decisions
     messages: Messages
+    vouchers: Vouchers
     webhooks: Webhooks
     courier: Courier
     figures: Figures

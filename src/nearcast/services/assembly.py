@@ -328,7 +328,8 @@ def _hours_on(shape: ShopShape, place: str) -> dict[date, tuple[LocalWindow, ...
 
 
 def _offer(shape: OfferShape) -> Offer:
-    return Offer(text=shape.text, expires_after_s=shape.expires_after_s)
+    voucher = shape.voucher.as_terms() if shape.voucher else None
+    return Offer(text=shape.text, expires_after_s=shape.expires_after_s, voucher=voucher)
 
 
 def _split(shape: CampaignShape) -> Split | None:

@@ -13,6 +13,7 @@ from nearcast.services.geofences import GeofenceBook
 from nearcast.services.ports import Catalogue, Revision
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.sensitive_book import SensitiveBook, sensitive_place
+from nearcast.services.voucher_codes import WITHOUT_KEY, VoucherCodes
 from nearcast.services.webhook_shape import webhook_of
 from nearcast.services.world import World
 
@@ -24,11 +25,12 @@ NO_PLATFORM: Mapping[str, Any] = {}
 class CatalogueCache:
     """Everything of a world that belongs to nobody in particular. Geofences keep their past revisions.
 
-    `platform` is what holds for every tenant of this installation, as a scenario says it.
+    `platform` is what holds for every tenant of this installation, as a scenario says it; `codes` are its vouchers'.
     """
 
     tenant_id: TenantId
     platform: Mapping[str, Any] = field(default_factory=dict)
+    codes: VoucherCodes = WITHOUT_KEY
     revision: int = -1
     _geofences: GeofenceBook | None = None
     _sensitive: SensitiveBook = field(default_factory=SensitiveBook)
@@ -36,7 +38,7 @@ class CatalogueCache:
 
     def fresh(self) -> "CatalogueCache":
         """One that has read nothing yet."""
-        return CatalogueCache(self.tenant_id, self.platform)
+        return CatalogueCache(self.tenant_id, self.platform, self.codes)
 
     @property
     def indexed(self) -> int:
@@ -64,6 +66,7 @@ class CatalogueCache:
             geofences=base.geofences,
             sensitive=base.sensitive,
             webhooks=base.webhooks,
+            codes=self.codes,
         )
 
     def _protected(self, catalogue: Catalogue, now_at: int) -> SensitiveBook:

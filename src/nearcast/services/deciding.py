@@ -1,6 +1,6 @@
 """Opportunities become verdicts; every one leaves a row, and the one that wins a message."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,6 @@ from nearcast.domain.case import Candidate, PingEvidence
 from nearcast.domain.customer import Shop
 from nearcast.domain.decision import Outcome, Verdict, decide
 from nearcast.domain.ids import CustomerId, DecisionId, decision_id, message_id, run_opportunity, transition_opportunity
-from nearcast.domain.local_time import local_day
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
@@ -20,6 +19,8 @@ from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.geo.geodesy import distance_m
 from nearcast.geo.zones import zone_of
+from nearcast.services.promising import promised
+from nearcast.services.voucher_codes import until
 from nearcast.services.world import World
 
 _TRIGGERS = {
@@ -141,8 +142,11 @@ def message_of(world: World, customer_id: CustomerId, key: DecisionId, verdict: 
     candidate, campaign = verdict.candidate, verdict.candidate.campaign
     deferred = verdict.outcome is Outcome.DEFER
     reached_at = now + timedelta(seconds=world.tenant.dispatch_delay_s)
+    not_before = max(verdict.not_before or now, reached_at)
+    named = message_id(world.tenant.id, campaign.id, customer_id, candidate.opportunity_id, campaign.channel)
+    said = promised(world, customer_id, named, verdict, leaves_at=not_before, now=now)
     return Message(
-        id=message_id(world.tenant.id, campaign.id, customer_id, candidate.opportunity_id, campaign.channel),
+        id=named,
         decision_id=key,
         customer_id=customer_id,
         campaign_id=campaign.id,
@@ -152,10 +156,10 @@ def message_of(world: World, customer_id: CustomerId, key: DecisionId, verdict: 
         channel=campaign.channel,
         sender=campaign.sender,
         priority=campaign.precedence,
-        text=_text(world, customer_id, verdict, now),
+        text=_text(world, customer_id, verdict, now, said),
         status=MessageStatus.QUEUED,
         queued_at=now,
-        not_before=max(verdict.not_before or now, reached_at),
+        not_before=not_before,
         expires_at=verdict.expires_at,
         is_deferred=deferred,
         consent_event_ids=verdict.consent_event_ids,
@@ -163,14 +167,13 @@ def message_of(world: World, customer_id: CustomerId, key: DecisionId, verdict: 
     )
 
 
-def _text(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime) -> str:
+def _text(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime, promised: Mapping[str, str]) -> str:
     """The offer as the customer reads it; instants in the shop's wall-clock time, dated if it is another day."""
     shop = verdict.candidate.shop
-    local = verdict.expires_at.astimezone(shop.zone)
-    same_day = local.date() == local_day(now, shop.zone)
+    ends_at = until(verdict.expires_at.astimezone(shop.zone), now.astimezone(shop.zone))
     customer = world.customers.get(customer_id)
     values = {f"customer.{key}": value for key, value in (customer.attributes if customer else {}).items()}
-    values |= {"shop.name": shop.name, "expires_at": f"{local:%H:%M}" if same_day else f"{local:%Y-%m-%d %H:%M}"}
+    values |= {"shop.name": shop.name, "expires_at": ends_at, **promised}
     return verdict.offer.render(values)
 
 

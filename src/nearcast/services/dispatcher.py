@@ -261,6 +261,7 @@ def _fall_back(
         uow.assignments.append((message.customer_id, each) for each in arms[known_arms:])
         uow.sends.append((message.customer_id, each) for each in sends[known_sends:])
         uow.outbox.insert([other] if other is not None else [])
+    uow.vouchers.insert(world.vouchers)
 
 
 def _unended(claims: Sequence[Claim], now: datetime) -> list[Claim]:

@@ -18,6 +18,8 @@ class Figure(StrEnum):
     """channel, status"""
     DELIVERIES = "event_deliveries"
     """outcome"""
+    VOUCHERS = "voucher_redemptions"
+    """outcome"""
     REQUESTS = "http_requests"
     """method, route, status"""
     STEPS = "worker_steps"

@@ -32,6 +32,7 @@ from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Known, Steps, slices
 from nearcast.services.taken_lines import take_line
+from nearcast.services.voucher_codes import WITHOUT_KEY, VoucherCodes
 from nearcast.services.working_set import WorkingSet
 from nearcast.services.world import World
 
@@ -55,8 +56,8 @@ class Live:
     One thread uses it at a time. Whatever fails, it can be used again at once: nothing of that step is kept, here or in
     the store. A message that a channel has taken, and whose record failed, is `unknown` when its lease has ended.
     `contacts` opens the addresses that messages go to; without it, only ways out are of use that need none.
-    `platform` is what holds for every tenant, as a scenario says it. `monotonic_s` tells seconds that never go back; by
-    them steps are kept short.
+    `platform` is what holds for every tenant, as a scenario says it, `codes` makes those of vouchers. `monotonic_s`
+    tells seconds that never go back; by them steps are kept short.
     """
 
     def __init__(
@@ -70,13 +71,14 @@ class Live:
         lease_s: float = 60.0,
         pings_at_once: int = _PINGS_AT_ONCE,
         platform: Mapping[str, Any] = NO_PLATFORM,
+        codes: VoucherCodes = WITHOUT_KEY,
         dice: Callable[[], float] = lambda: 1.0,
         monotonic_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.store, self.tenant_id = store, tenant_id
         self._pings_at_once, self._pace = pings_at_once, min(_PINGS_AT_FIRST, pings_at_once)
         self._monotonic_s = monotonic_s
-        self._steps = Steps(store, tenant_id, platform)
+        self._steps = Steps(store, tenant_id, platform, codes)
         outlet = Outlet(tenant_id, channel, contacts)
         self._dispatcher = Dispatcher(self._steps, outlet, owner=owner, lease_s=lease_s, dice=dice)
         self._scheduler = Scheduler(self._steps)

@@ -35,6 +35,7 @@ COLUMNS = (
     "would_have_sent",
     "winner_campaign_id",
     "message_id",
+    "redeemed_at",
 )
 Box: TypeAlias = tuple[float, float, float, float]
 """West, south, east, north in degrees; west is above east where it spans the antimeridian."""
@@ -67,7 +68,7 @@ class Decisions:
     def get(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
         """One row; NotFound where there is none that the asker may see."""
         with self._store.reading(asker.tenant_id) as uow:
-            row = _seen(uow, asker, decision_id)
+            row = _with_vouchers(uow, [_seen(uow, asker, decision_id)])[0]
             return self._pseudonyms.row(asker, row, _strangers(uow, asker, [row]))
 
     def explain(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
@@ -113,7 +114,7 @@ class Decisions:
         place = self._cursors.open(asker.tenant_id, cursor)
         found = uow.match_log.page(chosen, cursor=place, limit=limit, newest_first=newest_first)
         strangers = _strangers(uow, asker, found.items)
-        shown = [self._pseudonyms.row(asker, row, strangers) for row in found.items]
+        shown = [self._pseudonyms.row(asker, row, strangers) for row in _with_vouchers(uow, found.items)]
         return Page(shown, self._cursors.seal(asker.tenant_id, found.next_cursor))
 
 
@@ -124,6 +125,12 @@ def _seen(uow: UnitOfWork, asker: Principal, decision_id: DecisionId) -> dict[st
     if not asker.may_see(row["shop_id"]):
         raise OutOfSight("decision", decision_id)
     return row
+
+
+def _with_vouchers(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with when the vouchers of their messages were taken."""
+    taken = uow.vouchers.redeemed(row["message_id"] for row in rows if row["message_id"] is not None)
+    return [{**row, "redeemed_at": taken.get(row["message_id"])} for row in rows]
 
 
 def _strangers(uow: UnitOfWork, asker: Principal, rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:

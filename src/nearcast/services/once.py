@@ -29,8 +29,8 @@ class StillRunning(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A write as one asker sent it: `route` is method and path, `body_sha256` the hash of what was sent there,
-    `customer_id` whom it is about, if anybody is known to be.
+    """A write as one asker sent it: `route` is the method and the pattern of the path, `body_sha256` the hash of the
+    address and body, `customer_id` whom it is about, if anybody is known to be.
     """
 
     asker: Principal

@@ -8,6 +8,7 @@ from typing import Any
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.ping import Fix
+from nearcast.domain.voucher import Voucher
 from nearcast.services.audit_ports import Actor
 from nearcast.services.auditing import of_customer
 from nearcast.services.consent_lines import line_row
@@ -55,6 +56,7 @@ class PersonalData:
             "devices": [_device_row(device) for device in uow.devices.of(customer_id)],
             "decisions": list(_decisions(uow, customer_id)),
             "messages": list(_messages(uow, customer_id)),
+            "vouchers": [_voucher_row(each) for each in uow.vouchers.of(customer_id)],
             "other_sends": [_send_row(send) for send in uow.sends.of([customer_id]).get(customer_id, [])],
             "transitions": [transition_row(*each) for each in uow.transitions.every(customer_id=customer_id)],
             "events": [_event_row(each) for each in uow.events.of(customer_id)],
@@ -82,6 +84,18 @@ def _device_row(device: Device) -> dict[str, Any]:
         "created_at": device.created_at,
         "revoked_at": device.revoked_at,
         "last_seen_at": device.last_seen_at,
+    }
+
+
+def _voucher_row(voucher: Voucher) -> dict[str, Any]:
+    return {
+        "message_id": voucher.message_id,
+        "shop_id": voucher.shop_id,
+        "title": voucher.title,
+        "terms": voucher.terms,
+        "issued_at": voucher.issued_at,
+        "expires_at": voucher.expires_at,
+        "redeemed_at": voucher.redeemed_at,
     }
 
 

@@ -29,6 +29,7 @@ from nearcast.services.key_ports import ApiKey, Keys
 from nearcast.services.ledger_ports import Confirmations, Consents
 from nearcast.services.secret_ports import Secrets
 from nearcast.services.sender_ports import SendingKept
+from nearcast.services.voucher_ports import FindsVouchers, Vouching
 from nearcast.services.waiting import Watched
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -109,9 +110,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchLogFilter:
-    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open; `up_to` is the cursor of a row
-    after which none is taken.
-    """
+    """Which rows; None takes all. `since` and `until` bound `decided_at`, half-open; none comes after `up_to`."""
 
     campaign_id: CampaignId | None = None
     shop_ids: Sequence[ShopId] | None = None
@@ -308,7 +307,7 @@ class Idempotency(Protocol):
     def prune(self, before: datetime, *, limit: int) -> int: ...
 
 
-class UnitOfWork(Telling, SendingKept, Protocol):
+class UnitOfWork(Telling, SendingKept, Vouching, Protocol):
     """One transaction of one tenant: rolled back unless `commit` was called."""
 
     @property
@@ -362,7 +361,7 @@ class UnitOfWork(Telling, SendingKept, Protocol):
     ) -> None: ...
 
 
-class Store(Secrets, Watched, Protocol):
+class Store(Secrets, Watched, FindsVouchers, Protocol):
     """Where everything is kept. `reading` sees one snapshot and must not write."""
 
     def writing(self, tenant_id: TenantId) -> UnitOfWork: ...

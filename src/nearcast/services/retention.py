@@ -27,7 +27,7 @@ class Keep:
     pings from when they were consumed; pings of the past from when they were taken in; idempotency keys from the first
     request; requests to confirm from when they ran out, devices from when they were revoked, events for webhooks from
     when they were delivered or given up. Transitions from when they were, decisions from when they were made, messages
-    and their texts from queueing, what others sent from sending.
+    and their texts from queueing, vouchers from when they ran out, what others sent from sending.
     """
 
     pings: timedelta = timedelta(hours=24)
@@ -40,6 +40,7 @@ class Keep:
     past_pings: timedelta = timedelta(days=90)
     message_texts: timedelta = timedelta(days=30)
     messages: timedelta = timedelta(days=400)
+    vouchers: timedelta = timedelta(days=400)
     other_sends: timedelta = timedelta(days=400)
     decisions: timedelta = timedelta(days=400)
 
@@ -103,6 +104,7 @@ class Retention:
             "past_pings": lambda uow: uow.past_pings.prune(now - keep.past_pings, limit=_AT_ONCE),
             "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
+            "vouchers": lambda uow: uow.vouchers.prune(now - keep.vouchers, limit=_AT_ONCE),
             "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
             "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
             "allowances": lambda uow: uow.allowances.prune(now - _COUNTED, limit=_AT_ONCE),

@@ -20,5 +20,6 @@ class RetentionShape(BaseModel):
     past_pings_days: Days | None = None
     message_texts_days: Days | None = None
     messages_days: Days | None = None
+    vouchers_days: Days | None = None
     other_sends_days: Days | None = None
     decisions_days: Days | None = None

@@ -23,6 +23,7 @@ from nearcast.domain.visit import FirstSeen
 from nearcast.services.documents import read_document
 from nearcast.services.retention_settings import RetentionShape
 from nearcast.services.scalars import MAX_SECONDS, Day, Id, Instant, Rank, Said, Seconds, Weekday
+from nearcast.services.voucher_shape import VoucherShape
 
 
 class Shape(BaseModel):
@@ -188,6 +189,7 @@ class AudienceShape(Shape):
 class OfferShape(Shape):
     text: str
     expires_after_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 1200.0
+    voucher: VoucherShape | None = None
 
 
 class VariantShape(Shape):

@@ -9,6 +9,7 @@ from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CustomerId, DecisionId, TenantId
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.ports import Store, UnitOfWork
+from nearcast.services.voucher_codes import WITHOUT_KEY, VoucherCodes
 
 _CUSTOMERS_AT_ONCE = 500
 T = TypeVar("T")
@@ -30,9 +31,15 @@ NOTHING = Known()
 class Steps:
     """Each step is one unit of work. If it fails, what this process has read of the catalogue is read again."""
 
-    def __init__(self, store: Store, tenant_id: TenantId, platform: Mapping[str, Any] = NO_PLATFORM) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tenant_id: TenantId,
+        platform: Mapping[str, Any] = NO_PLATFORM,
+        codes: VoucherCodes = WITHOUT_KEY,
+    ) -> None:
         self.store, self.tenant_id = store, tenant_id
-        self.catalogue = CatalogueCache(tenant_id, platform)
+        self.catalogue = CatalogueCache(tenant_id, platform, codes)
 
     def writing(self) -> AbstractContextManager[UnitOfWork]:
         return self._step(self.store.writing(self.tenant_id))

@@ -65,6 +65,12 @@ class Vault(Seals):
     def __init__(self, keys: Sequence[str], index_key: str) -> None:
         super().__init__(keys)
         self._index_key = _derived(index_key, b"address index")
+        self._voucher_key = _derived(index_key, b"vouchers")
+
+    @property
+    def voucher_key(self) -> bytes:
+        """What the codes of vouchers are made with; it stays when the sealing keys change."""
+        return self._voucher_key
 
     def seal(self, tenant_id: TenantId, customer_id: CustomerId, channel: str, address: str) -> str:
         """An address as it is kept."""

@@ -108,6 +108,7 @@ class WorkingSet:
         new = [message for key, message in world.messages.items() if key not in self._messages]
         changed = [m for key, m in world.messages.items() if key in self._messages and m is not self._messages[key]]
         uow.outbox.insert(new)
+        uow.vouchers.insert(world.vouchers)
         uow.outbox.update(changed)
         for message in (*new, *changed):
             uow.tell(Figure.MESSAGES, message.channel, message.status.value)

@@ -19,11 +19,13 @@ from nearcast.domain.policy import FrequencyCap, Policy
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
+from nearcast.domain.voucher import Voucher
 from nearcast.domain.webhook import Webhook
 from nearcast.services.geofences import GeofenceBook
 from nearcast.services.roster import Roster
 from nearcast.services.sensitive_book import SensitiveBook
 from nearcast.services.tracks import Tracks
+from nearcast.services.voucher_codes import WITHOUT_KEY, VoucherCodes
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -78,8 +80,9 @@ class CampaignBook:
 class World:
     """One tenant's state, or a part of it: some customers' and what happened to them since it was loaded.
 
-    `rows` is the match log in the order it was written; `decided_before` says which decisions were written earlier, and
-    `rows_before` what was written together with one of them.
+    `vouchers` are those that were promised, by the `codes` of this installation. `rows` is the match log in the order
+    it was written; `decided_before` says which decisions were written earlier, and `rows_before` what was written
+    together with one of them.
     """
 
     tenant: Tenant
@@ -89,12 +92,14 @@ class World:
     geofences: GeofenceBook
     sensitive: SensitiveBook = field(default_factory=SensitiveBook)
     webhooks: tuple[Webhook, ...] = ()
+    codes: VoucherCodes = WITHOUT_KEY
     consents: dict[CustomerId, list[ConsentEvent]] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     tracks: Tracks = field(init=False)
     transitions: dict[TransitionKey, tuple[CustomerId, Transition]] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     messages: dict[MessageId, Message] = field(default_factory=dict)
+    vouchers: list[Voucher] = field(default_factory=list)
     sends: dict[CustomerId, dict[MessageId, Send]] = field(default_factory=lambda: defaultdict(dict))
     waiting: dict[CustomerId, dict[MessageId, Message]] = field(default_factory=lambda: defaultdict(dict))
     other_sends: dict[CustomerId, list[Send]] = field(default_factory=lambda: defaultdict(list))

@@ -1,6 +1,14 @@
 """The whole schema: all tables, wherever they are written down."""
 
-from nearcast.store import customer_tables, event_tables, history_tables, inbound_tables, sender_tables, tables
+from nearcast.store import (
+    customer_tables,
+    event_tables,
+    history_tables,
+    inbound_tables,
+    sender_tables,
+    tables,
+    voucher_tables,
+)
 from nearcast.store.schema import metadata
 
 __all__ = [
@@ -11,4 +19,5 @@ __all__ = [
     "metadata",
     "sender_tables",
     "tables",
+    "voucher_tables",
 ]

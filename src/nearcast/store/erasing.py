@@ -28,6 +28,7 @@ from nearcast.store.tables import (
     transition,
     visiting,
 )
+from nearcast.store.voucher_tables import voucher
 
 GONE: tuple[Table, ...] = (
     contact,
@@ -52,6 +53,7 @@ GONE: tuple[Table, ...] = (
 BLANK: Mapping[Table, Mapping[str, Any]] = {
     match_log: {},
     message: {"text": "", "provider_id": None},
+    voucher: {},
     other_send: {},
     assignment: {},
     allowance_use: {},

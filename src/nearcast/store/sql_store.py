@@ -31,6 +31,7 @@ from nearcast.store.replies import with_replies_due
 from nearcast.store.tables import geofence_revision, log_position, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
+from nearcast.store.vouchers import tenant_of
 
 
 class SqlStore:
@@ -130,6 +131,11 @@ class SqlStore:
         """A device of whichever tenant, revoked or not."""
         with self._reading_one(device_id) as transaction:
             return find_device(transaction.connection, device_id)
+
+    def tenant_of_voucher(self, voucher_id: str) -> TenantId | None:
+        """Whose voucher that is, of whichever tenant."""
+        with self._reading_one(voucher_id) as transaction:
+            return tenant_of(transaction.connection, voucher_id)
 
     def _reading_one(self, key: str) -> Transaction:
         """What sees one row of those that say whose they are."""

@@ -39,6 +39,7 @@ from nearcast.store.suppressions import Suppressions
 from nearcast.store.tracks import Tracks
 from nearcast.store.transaction import Transaction
 from nearcast.store.transitions import Transitions
+from nearcast.store.vouchers import Vouchers
 
 
 class SqlUnitOfWork(Transaction):
@@ -59,6 +60,7 @@ class SqlUnitOfWork(Transaction):
     transitions: Transitions
     match_log: MatchLog
     outbox: Outbox
+    vouchers: Vouchers
     sends: Sends
     budgets: Budgets
     assignments: Assignments
@@ -107,6 +109,7 @@ class SqlUnitOfWork(Transaction):
         self.match_log = MatchLog(connection, tenant_id)
         self.budgets = Budgets(connection, tenant_id)
         self.outbox = Outbox(connection, tenant_id, self.budgets)
+        self.vouchers = Vouchers(connection, tenant_id)
         self.sends = Sends(connection, tenant_id, self.budgets)
         self.assignments = Assignments(connection, tenant_id)
         self.pings = Pings(connection, tenant_id)
