@@ -7,6 +7,7 @@ import pytest
 
 from nearcast.services.access import Role
 from tests.api.operations import Operation, document, operations
+from tests.api.promises import voucher
 from tests.api.receiver import Receiver, deliver
 from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
@@ -48,6 +49,7 @@ STORY = """
     POST /v1/webhooks · GET /v1/webhooks · GET /v1/webhooks/{webhook_id} · PUT /v1/webhooks/{webhook_id}
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
+    GET /v1/vouchers/{code} · POST /v1/vouchers/{code}/redeem
     GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
     GET /v1/webhooks/{webhook_id}/deliveries · POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
     POST /v1/webhooks/{webhook_id}/rotate · DELETE /v1/webhooks/{webhook_id} · GET /metrics
@@ -160,4 +162,4 @@ def _decision(service: Service) -> dict[str, str]:
     visit(service, "ada")
     (row,) = rows_of(service.client(Role.ANALYST))
     assert deliver(service, Receiver(status=410)) >= 1
-    return {"decision_id": row["decision_id"], "message_id": row["message_id"]}
+    return {"decision_id": row["decision_id"], "message_id": row["message_id"], "code": voucher(service)}

@@ -7,6 +7,7 @@ import pytest
 from nearcast.services.access import Role
 from tests.api.operations import Operation, operations
 from tests.api.phones import handset
+from tests.api.promises import voucher
 from tests.api.service import Service
 from tests.api.test_webhooks import deliveries, webhook
 from tests.api.town import agree, open_shop, rows_of, visit
@@ -33,6 +34,7 @@ MAY: dict[str, set[Role]] = {
     "sensitive-places": set(),
     "conflicts": set(),
     "webhooks": set(),
+    "vouchers": OWNERS,
 }
 """Besides operators, who may everything."""
 
@@ -112,6 +114,7 @@ def _names(service: Service) -> dict[str, str]:
         "place_id": "clinic",
         "webhook_id": webhook_id,
         "delivery_id": delivery["id"],
+        "code": voucher(service),
     }
 
 

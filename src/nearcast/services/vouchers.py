@@ -16,7 +16,15 @@ from nearcast.services.terms import Terms
 from nearcast.services.voucher_codes import VoucherCodes
 
 _SAME_TAP = timedelta(seconds=10)
-_NAMED_BY = 12
+_NONE = "there is no voucher of that code"
+
+
+class VoucherOutOfSight(OutOfSight):
+    """The voucher of a shop that is not the asker's, told as if it were not there; the trail names its message."""
+
+    def __init__(self, voucher: Voucher) -> None:
+        NotFound.__init__(self, _NONE)
+        self.kind, self.key = "voucher", voucher.message_id
 
 
 class VoucherRedeemed(Conflict):
@@ -60,7 +68,7 @@ class Vouchers:
     """The vouchers of tenants. An owner sees and takes those of their shops."""
 
     def __init__(self, store: Store, codes: VoucherCodes, terms: Terms) -> None:
-        self._store, self._codes, self._terms = store, codes, terms
+        self._store, self.codes, self._terms = store, codes, terms
 
     def get(self, asker: Principal, typed: str, now: datetime) -> dict[str, Any]:
         """A voucher as the API shows it; NotFound where there is none that the asker may see."""
@@ -95,20 +103,20 @@ class Vouchers:
     def held(self, typed: str, now: datetime) -> Held:
         """A voucher for whoever has its code, which is all that they have to know. NotFound for what is no code."""
         code = _read(typed)
-        voucher_id = self._codes.index(code)
+        voucher_id = self.codes.index(code)
         tenant_id = self._store.tenant_of_voucher(voucher_id)
         if tenant_id is None:
-            raise _missing(voucher_id)
+            raise NotFound(_NONE)
         with self._store.reading(tenant_id) as uow:
             voucher = uow.vouchers.get(voucher_id)
             world = self._terms.of(tenant_id).world(uow.catalogue)
         if voucher is None:
-            raise _missing(voucher_id)
+            raise NotFound(_NONE)
         shop = world.shops.get(voucher.shop_id)
         return Held(
             voucher=voucher,
             code=code,
-            url=self._codes.url(code),
+            url=self.codes.url(code),
             state=voucher.state(now),
             shop_name=shop.name if shop else voucher.shop_id,
             zone=shop.zone if shop else world.tenant.zone,
@@ -116,25 +124,19 @@ class Vouchers:
 
     def _seen(self, uow: UnitOfWork, asker: Principal, typed: str) -> tuple[str, Voucher]:
         code = _read(typed)
-        voucher_id = self._codes.index(code)
-        voucher = uow.vouchers.get(voucher_id)
+        voucher = uow.vouchers.get(self.codes.index(code))
         if voucher is None:
-            raise _missing(voucher_id)
+            raise NotFound(_NONE)
         if not asker.may_see(voucher.shop_id):
-            raise OutOfSight("voucher", voucher_id[:_NAMED_BY])
+            raise VoucherOutOfSight(voucher)
         return code, voucher
 
 
 def _read(typed: str) -> str:
     code = read_code(typed)
     if code is None:
-        raise NotFound("that is not the code of a voucher: it has 16 letters and digits")
+        raise NotFound(_NONE)
     return code
-
-
-def _missing(voucher_id: str) -> NotFound:
-    """By a part of its hash: a code is as good as money."""
-    return NotFound(f"there is no voucher {voucher_id[:_NAMED_BY]!r}")
 
 
 def _is_the_same_tap(voucher: Voucher, asker: Principal, now: datetime) -> bool:
