@@ -80,7 +80,8 @@ def test_what_was_taken_stays_taken_whatever_becomes_of_its_message():
 def test_a_text_may_speak_of_a_voucher_only_where_there_is_one():
     with pytest.raises(InvalidInput, match=r"\{voucher.code\} needs a voucher"):
         Offer(text="take {voucher.code}")
-    assert Offer(text="take {voucher.code} by {voucher.until}: {voucher.url}", voucher=VoucherTerms(title="x"))
+    offer = Offer(text="take {voucher.code} by {voucher.until}", voucher=VoucherTerms(title="x"))
+    assert offer.render({"voucher.code": "A", "voucher.until": "12:00"}) == "take A by 12:00"
 
 
 def test_no_campaign_outlasts_its_vouchers():
@@ -88,4 +89,4 @@ def test_no_campaign_outlasts_its_vouchers():
     for ends_at in (None, NOON + timedelta(seconds=1)):
         with pytest.raises(InvalidInput, match="valid_until of its vouchers"):
             campaign(offer=offer, active_until=ends_at)
-    assert campaign(offer=offer, active_until=NOON)
+    assert campaign(offer=offer, active_until=NOON).offers == (offer,)

@@ -35,6 +35,8 @@ _EXPORT = {
     "devices": [],
     "decisions": [],
     "messages": [],
+    "reached_on": [],
+    "vouchers": [],
     "other_sends": [],
     "events": [],
     "transitions": [],
