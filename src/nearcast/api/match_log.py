@@ -45,6 +45,7 @@ _EXAMPLE: dict[str, Any] = {
     "would_have_sent": False,
     "winner_campaign_id": None,
     "message_id": None,
+    "redeemed_at": None,
 }
 
 
