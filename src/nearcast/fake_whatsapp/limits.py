@@ -51,10 +51,8 @@ class Reach:
         self._written: dict[str, datetime] = {}
 
     def takes(self, person: str, now: datetime, limit: int | None) -> bool:
-        for known, at in [*self._written.items()]:
-            if now - at < _DAY:
-                break
-            del self._written[known]
+        while self._written and now - self._written[oldest := next(iter(self._written))] >= _DAY:
+            del self._written[oldest]
         if limit is not None and person not in self._written and len(self._written) >= limit:
             return False
         self._written.pop(person, None)
