@@ -156,6 +156,11 @@ class Hook:
     bodies: list[bytes] = field(default_factory=list)
     refused: int = 0
 
+    @staticmethod
+    def signed(raw: bytes) -> str:
+        """The signature under the fake's own secret."""
+        return "sha256=" + hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest()
+
     @property
     def values(self) -> list[dict[str, Any]]:
         """Every change's value, in the order of arrival."""
@@ -176,8 +181,7 @@ def hook() -> Iterator[Hook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
-            expected = "sha256=" + hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest()
-            assert self.headers["X-Hub-Signature-256"] == expected
+            assert self.headers["X-Hub-Signature-256"] == Hook.signed(raw)
             status = received.answers.pop(0) if received.answers else 200
             if status == 200:
                 received.bodies.append(raw)

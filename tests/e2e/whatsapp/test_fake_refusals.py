@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.channels.whatsapp.judge import needs_description
 from tests.e2e.whatsapp.fake import ACCOUNT_ID, ANNA, BEN, NUMBER_ID, Fake, Hook, code_of, template_body, text_body
-from tests.e2e.whatsapp.judging import IS_THERE, WANTING, faults
+from tests.e2e.whatsapp.judging import IS_THERE, faults
 
 Plant = Callable[[dict[str, Any]], object]
 
@@ -208,6 +209,6 @@ def test_a_choice_has_no_more_than_fits_on_a_phone(rough: Fake, content: dict[st
         assert (faults("messages", body) == []) is is_right
 
 
-@pytest.mark.skipif(not IS_THERE, reason=WANTING)
+@needs_description
 def test_a_number_without_its_plus_is_not_what_we_send() -> None:
     assert faults("messages", text_body("4915112345678")) != []
