@@ -12,8 +12,6 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from nearcast.channels.by_name import ByName
-from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
 from nearcast.clock import FollowingClock, PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
@@ -23,6 +21,7 @@ from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
 from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
+from nearcast.providers import providers, ways_out
 from nearcast.services.access import Access
 from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
@@ -132,12 +131,6 @@ def open_store(database_url: str) -> SqlStore:
     return SqlStore(database_url)
 
 
-def _channel(settings: Settings) -> WaysOut:
-    """What live messages leave through."""
-    console = Console()
-    return ByName({"console": console}, console if settings.fallback_channel == "console" else None)
-
-
 def _geocoder(settings: Settings) -> Geocoder | None:
     """What looks addresses up."""
     if settings.geocoder_url is None:
@@ -230,7 +223,8 @@ def application(
     platform, pings_arrived = read_platform(settings.quiet_hours), Event()
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
-    channel, codes = _channel(settings), _voucher_codes(settings, vault)
+    channel = ways_out(settings, providers(settings, clock.now))
+    codes = _voucher_codes(settings, vault)
     engines = _new_engines(settings, channel, contacts, codes, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     return Application(
@@ -322,6 +316,7 @@ def examined() -> Iterator[Check]:
             now,
             head=head_revision(),
             channels=channels,
+            adapters=providers(said, SystemClock().now),
             data_keys=data_keys,
             free_bytes=free_bytes,
             zones=zones_of,

@@ -1,9 +1,10 @@
 """Settings from the environment, prefix NEARCAST_. This is the only reader of the environment."""
 
 import os
+import re
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX = "NEARCAST_"
@@ -29,7 +30,10 @@ class Settings(BaseSettings):
     or to `any`, within networks of one's own and on this machine too. `quiet_hours` are those that hold for every
     tenant, as JSON, in the words of a tenant's own. `secret_key` is made on first start and kept in the database where
     it is not given. `data_key` seals addresses: one key or several with commas between, of which the first seals and
-    all open.
+    all open. The channel whatsapp is set up where `whatsapp_token` and `whatsapp_phone_number_id` are given;
+    `whatsapp_app_secrets` are those that sign its webhooks, with commas between, `whatsapp_verify_token` is what Meta
+    shows when it is told to send them here, and `whatsapp_marketing_api` says that the number may use the Marketing
+    Messages API.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
@@ -51,6 +55,14 @@ class Settings(BaseSettings):
     quiet_hours: str | None = None
     webhook_networks: Literal["public", "any"] = "public"
     geocoder_url: str | None = Field(default=None, pattern="^https?://[^/]+")
+    whatsapp_base_url: str = Field(default="https://graph.facebook.com", pattern="^https?://[^/]+")
+    whatsapp_api_version: str = Field(default="v23.0", pattern=r"^v[0-9]+\.[0-9]+$")
+    whatsapp_token: SecretStr | None = None
+    whatsapp_phone_number_id: str | None = Field(default=None, pattern="^[0-9]+$", validate_default=True)
+    whatsapp_business_account_id: str | None = Field(default=None, pattern="^[0-9]+$")
+    whatsapp_app_secrets: SecretStr | None = None
+    whatsapp_verify_token: SecretStr | None = None
+    whatsapp_marketing_api: bool = False
 
     @property
     def data_keys(self) -> tuple[str, ...]:
@@ -62,6 +74,23 @@ class Settings(BaseSettings):
     def _are_keys(cls, said: SecretStr | None) -> SecretStr | None:
         if said is not None and any(len(key) < _SHORTEST_KEY for key in said.get_secret_value().split(",")):
             raise ValueError(f"each key has {_SHORTEST_KEY} characters or more, and commas stand between them")
+        return said
+
+    @field_validator("whatsapp_token")
+    @classmethod
+    def _is_token(cls, said: SecretStr | None) -> SecretStr | None:
+        if said is not None and not re.fullmatch("[!-~]+", said.get_secret_value()):
+            raise ValueError("a token has no blanks, and letters of ASCII alone")
+        return said
+
+    @field_validator("whatsapp_phone_number_id")
+    @classmethod
+    def _goes_with_a_token(cls, said: str | None, info: ValidationInfo) -> str | None:
+        has_token = info.data.get("whatsapp_token") is not None
+        if has_token and said is None:
+            raise ValueError(f"{_PREFIX}WHATSAPP_TOKEN is given, and this is not")
+        if said is not None and "whatsapp_token" in info.data and not has_token:
+            raise ValueError(f"it is given, and {_PREFIX}WHATSAPP_TOKEN is not")
         return said
 
 

@@ -1,6 +1,6 @@
 """What the doctor finds in a store whose state the test sets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ import pytest
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import TenantId
+from nearcast.services.channel_ports import ChannelHealth
 from nearcast.services.doctor import GIB, Check, examine
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
@@ -18,6 +19,7 @@ from nearcast.services.waiting import Waiting
 
 NOW = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
 HEAD = "0007"
+NONE: Mapping[str, Any] = {}
 
 
 @dataclass
@@ -72,8 +74,19 @@ def _key(expires_at: datetime | None) -> ApiKey:
     )
 
 
-def examined(patient: Any, *data_keys: str, free_bytes: int = GIB, zones: str = "2026a") -> list[Check]:
-    made = examine(patient, NOW, head=HEAD, channels="none", data_keys=data_keys, free_bytes=free_bytes, zones=zones)
+def examined(
+    patient: Any, *data_keys: str, free_bytes: int = GIB, zones: str = "2026a", adapters: Mapping[str, Any] = NONE
+) -> list[Check]:
+    made = examine(
+        patient,
+        NOW,
+        head=HEAD,
+        channels="console",
+        adapters=adapters,
+        data_keys=data_keys,
+        free_bytes=free_bytes,
+        zones=zones,
+    )
     return list(made)
 
 
@@ -102,6 +115,17 @@ def test_another_schema_is_named_and_nothing_is_read_by_it(schema: str | None, s
     found = wrong(Patient(schema=schema, keys={}))
     assert found["schema"].startswith(said)
     assert found["backlog"] == found["keys"] == "not known before the schema is right"
+
+
+def test_a_channel_is_right_where_its_provider_is_ready() -> None:
+    def channels(**healths: ChannelHealth) -> Check:
+        adapters = {name: SimpleNamespace(probe=lambda said=said: said) for name, said in healths.items()}
+        return next(check for check in examined(Patient(), adapters=adapters) if check.name == "channels")
+
+    ready, blocked = ChannelHealth(is_ready=True), ChannelHealth(is_ready=False, what="blocked")
+    assert channels() == Check("channels", True, "console")
+    assert channels(whatsapp=ready) == Check("channels", True, "whatsapp ready; console")
+    assert channels(whatsapp=blocked, sms=ready) == Check("channels", False, "whatsapp blocked; sms ready; console")
 
 
 def test_a_long_backlog_asks_for_a_worker() -> None:

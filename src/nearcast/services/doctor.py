@@ -1,6 +1,6 @@
 """Whether everything is as it must be on this machine: what `nearcast doctor` looks at."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -14,6 +14,7 @@ from nearcast.domain.local_time import zone
 from nearcast.domain.position import Position
 from nearcast.geo.matcher import FenceIndex
 from nearcast.geo.zones import zone_at
+from nearcast.services.channel_ports import Adapter
 from nearcast.services.ports import Store
 from nearcast.services.vault_keys import open_vault
 from nearcast.services.zone_data import is_recent
@@ -39,13 +40,15 @@ def examine(
     *,
     head: str | None,
     channels: str,
+    adapters: Mapping[str, Adapter],
     data_keys: Sequence[str],
     free_bytes: int,
     zones: str,
 ) -> Iterator[Check]:
     """Every check in order; one that cannot be made has failed. `head` is the schema that this nearcast needs,
-    `data_keys` are the keys of addresses that it was given, `free_bytes` what is left on the disk that it writes to,
-    `zones` the edition of time zones that it goes by.
+    `adapters` are asked whether their providers are ready, `channels` says what there is besides them, `data_keys` are
+    the keys of addresses that it was given, `free_bytes` what is left on the disk that it writes to, `zones` the
+    edition of time zones that it goes by.
     """
     checks: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
         ("database", "", lambda: (True, store.about().product)),
@@ -57,7 +60,7 @@ def examine(
         ("index", "", _index),
         ("backlog", "schema", lambda: _backlog(store)),
         ("webhooks", "schema", lambda: _webhooks(store)),
-        ("channels", "", lambda: (True, channels)),
+        ("channels", "", lambda: _channels(adapters, channels)),
         ("keys", "schema", lambda: _keys(store, now)),
         ("addresses", "schema", lambda: _addresses(store, data_keys, now)),
     )
@@ -154,6 +157,14 @@ def _webhooks(store: Store) -> Answer:
         dead = "event was" if waiting.dead_events == 1 else "events were"
         return False, f"{waiting.dead_events:,} {dead} not taken: GET /v1/webhooks/ID/deliveries?status=dead"
     return True, f"{waiting.events:,} {'event waits' if waiting.events == 1 else 'events wait'}, and none is dead"
+
+
+def _channels(adapters: Mapping[str, Adapter], besides: str) -> Answer:
+    healths = {name: adapter.probe() for name, adapter in adapters.items()}
+    said = [
+        f"{name} {health.what or ('ready' if health.is_ready else 'not ready')}" for name, health in healths.items()
+    ]
+    return all(health.is_ready for health in healths.values()), "; ".join([*said, besides])
 
 
 def _index() -> Answer:
