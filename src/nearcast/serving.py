@@ -23,6 +23,8 @@ from nearcast.api.app import create_app, create_watch_app
 from nearcast.console.checkin import checkin_pages
 from nearcast.console.onboarding import onboarding_pages
 from nearcast.console.opt_out import opt_out_pages
+from nearcast.console.till import till_pages
+from nearcast.console.voucher import voucher_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.services.application import Application
 from nearcast.worker.worker import Worker
@@ -71,7 +73,7 @@ def run(
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
     served = replace(application, worker_status=worker.status)
     if "api" in roles:
-        own_pages = [checkin_pages(), onboarding_pages(), opt_out_pages()]
+        own_pages = [checkin_pages(), onboarding_pages(), opt_out_pages(), voucher_pages(), till_pages()]
         app = create_app(served, pages=[*own_pages, *pages], public_url=public_url)
     else:
         app = create_watch_app(served)

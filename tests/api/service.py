@@ -17,6 +17,8 @@ from nearcast.bootstrap import application
 from nearcast.console.checkin import checkin_pages
 from nearcast.console.onboarding import onboarding_pages
 from nearcast.console.opt_out import opt_out_pages
+from nearcast.console.till import till_pages
+from nearcast.console.voucher import voucher_pages
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from nearcast.services.application import Application
@@ -93,7 +95,8 @@ def serving(store: SqlStore) -> Iterator[Service]:
     """A service on a store that has its schema."""
     clock = SteppedClock()
     app = application(Settings(), store, clock=clock, is_narrow=True)
-    server = create_app(app, pages=[checkin_pages(), onboarding_pages(), opt_out_pages()])
+    pages = [checkin_pages(), onboarding_pages(), opt_out_pages(), voucher_pages(), till_pages()]
+    server = create_app(app, pages=pages)
     with running(server) as url:
         service = Service(url, server, store, clock)
         yield service
