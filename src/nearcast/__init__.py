@@ -9,7 +9,8 @@ bootstrap   the composition root: which database, readers, channels and clock; o
 providers   which channels are set up, by the settings
 serving     one process of the service: its socket, its loops, its signals, its log
 api         JSON for machines; console: pages for people; worker: pings, due work and messages, in loops that go on
-store       where it is kept, SQLite or PostGIS; channels: what messages leave through; feeds: what pings arrive in
+store       where it is kept, SQLite or PostGIS; channels: what messages leave through; feeds: what pings arrive in;
+            fake_whatsapp: a provider to try things out with, which knows nothing of the rest
 services    the use cases: the engine on a scenario or on a store, its rules' registers, files in, the demo
 sim         the synthetic city
 geo         geometry in columns: validation, the fence index, geodesics, zones
