@@ -68,8 +68,11 @@ from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.scenario import placed
+from nearcast.services.sender_states import SenderStates
+from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
+from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
 from nearcast.services.vault import Vault
@@ -265,6 +268,8 @@ def application(
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
         vouchers=Vouchers(store, codes, terms),
+        senders=Senders(store, SenderStates({}, {})),
+        templates=Templates(store, None),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random),
         figures=whole.figures,

@@ -8,6 +8,7 @@ import pytest
 from nearcast.services.access import Role
 from tests.api.operations import Operation, document, operations
 from tests.api.promises import voucher
+from tests.api.provider import stopped, with_provider
 from tests.api.receiver import Receiver, deliver
 from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
@@ -25,6 +26,9 @@ NAMES = {
     "customer_id": "cust-0001",
     "place_id": "clinic-am-park",
     "channel": "sms",
+    "sender": "555",
+    "name": "coffee_offer",
+    "language": "en",
     "action": "activate",
 }
 # everything there is, each after what it needs
@@ -57,6 +61,8 @@ STORY = """
     GET /v1/campaigns/{campaign_id}/runs · DELETE /v1/geofences/{geofence_id} · DELETE /v1/shops/{shop_id}
     PUT /v1/sensitive-places/{place_id} · GET /v1/sensitive-places/{place_id} · GET /v1/sensitive-places
     DELETE /v1/sensitive-places/{place_id}
+    GET /v1/senders · POST /v1/senders/{channel}/{sender}/resume
+    POST /v1/templates · POST /v1/templates/sync · GET /v1/templates · GET /v1/templates/{name}/{language}
 """
 
 
@@ -106,6 +112,9 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             assert _ask(operator, told["POST /v1/campaigns"], {**names}, nameless=True).status_code == 201
         if name == "POST /v1/campaigns/{campaign_id}/{action}":
             names["campaign_id"] = operator.get("/v1/campaigns").json()["items"][-1]["id"]
+        if name == "GET /v1/senders":
+            stopped(sqlite_service, names["channel"])
+            with_provider(sqlite_service)
         if name == "DELETE /v1/shops/{shop_id}":
             names["shop_id"] = operator.post("/v1/shops", json={"name": "without campaigns"}).json()["id"]
         if name == "POST /v1/customers/{customer_id}/consents/{event_id}/confirmation":

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nearcast.domain.channel_event import SenderChange
+from nearcast.domain.channel_event import UNLIMITED, SenderChange
 from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.domain.message import MessageStatus
 from nearcast.domain.reason import Reason
@@ -144,7 +144,7 @@ def test_of_many_that_ask_at_once_no_more_pass_than_are_allowed(store: SqlStore,
 
 def test_what_the_provider_says_of_its_limit_holds_from_then_on(store: SqlStore, tenant: TenantId) -> None:
     states = allowed(1)
-    for limit, blocked in ((3, {}), (-1, {}), (0, {"message-9": Reason.ALLOWANCE_EXHAUSTED})):
+    for limit, blocked in ((3, {}), (UNLIMITED, {}), (0, {"message-9": Reason.ALLOWANCE_EXHAUSTED})):
         change = SenderChange(key="k", at=NOON, sender="waba", what="TIER", unique_recipients_24h=limit)
         with store.writing(tenant) as uow:
             states.change(uow, WHATSAPP, change, NOON)

@@ -28,9 +28,11 @@ from nearcast.api import (
     pings,
     problems,
     retention,
+    senders,
     sensitive_places,
     settings,
     shops,
+    templates,
     vouchers,
     webhooks,
 )
@@ -66,6 +68,8 @@ _ROUTERS = (
     explain.router,
     messages.router,
     vouchers.router,
+    senders.router,
+    templates.router,
     webhooks.router,
     metrics.router,
 )

@@ -69,6 +69,10 @@ class _OfProcess(Collector):
             yield _gauge("nearcast_messages_queued", "Messages that have not left.", [((), float(waiting.messages))])
             yield _gauge("nearcast_events_waiting", "Events for webhooks.", [((), float(waiting.events))])
             yield _gauge("nearcast_events_dead", "Events that no webhook took.", [((), float(waiting.dead_events))])
+            stopped = [((channel,), float(count)) for channel, count in waiting.stopped_senders.items()]
+            yield _gauge(
+                "nearcast_senders_stopped", "Senders that their providers have stopped.", stopped, ("channel",)
+            )
         indexed, changed_at = figures.indexed()
         yield _gauge("nearcast_geofences_indexed", "Geofences in the matcher's index.", [((), float(indexed))])
         if changed_at is not None:

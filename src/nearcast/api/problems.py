@@ -20,6 +20,7 @@ from nearcast.domain.errors import (
     NotAllowed,
     NotFound,
     Overloaded,
+    ProviderAway,
     RevisionChanged,
     StoreUnavailable,
 )
@@ -40,6 +41,7 @@ _STATUS: tuple[tuple[type[NearcastError], int, str], ...] = (
     (Conflict, 409, "Not possible as things stand"),
     (Overloaded, 503, "Too much at once"),
     (StoreUnavailable, 503, "The database is unavailable"),
+    (ProviderAway, 502, "The provider does not answer"),
 )
 _OF_HTTP = {
     400: ("malformed", "Malformed request"),

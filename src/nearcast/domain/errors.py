@@ -10,8 +10,9 @@ NearcastError
 │  ├─ AlreadyExists   the id is taken
 │  ├─ InUse           others refer to it
 │  └─ RevisionChanged somebody else was faster
-└─ StoreUnavailable   the store does not answer: nothing was changed, nothing may be sent
-   └─ Overtaken       it does, and others were faster
+├─ StoreUnavailable   the store does not answer: nothing was changed, nothing may be sent
+│  └─ Overtaken       it does, and others were faster
+└─ ProviderAway       a provider does not answer: nobody can tell what it has done
 """
 
 from collections.abc import Iterable
@@ -115,3 +116,9 @@ class Overloaded(StoreUnavailable):
     """More comes in than can be dealt with. Nothing was kept; it may be sent again a little later."""
 
     code = "overloaded"
+
+
+class ProviderAway(NearcastError):
+    """A provider that was asked did not answer, or with nothing that can be understood."""
+
+    code = "provider_unavailable"

@@ -39,8 +39,10 @@ from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
 from nearcast.services.reminders import Reminders
 from nearcast.services.retention import Retention
+from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
+from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.vouchers import Vouchers
 from nearcast.services.webhooks import Webhooks
@@ -92,6 +94,8 @@ class Application:
     decisions: Decisions
     messages: Messages
     vouchers: Vouchers
+    senders: Senders
+    templates: Templates
     webhooks: Webhooks
     courier: Courier
     figures: Figures

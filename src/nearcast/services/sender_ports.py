@@ -9,6 +9,7 @@ from nearcast.domain.reason import Reason
 from nearcast.domain.recipient_state import RecipientState
 from nearcast.domain.sender_state import SenderState
 from nearcast.domain.value import value
+from nearcast.services.template_ports import Templates
 
 Pair: TypeAlias = tuple[CustomerId, str]
 """A customer and a channel."""
@@ -74,3 +75,5 @@ class SendingKept(Protocol):
     def senders(self) -> Senders: ...
     @property
     def allowances(self) -> Allowances: ...
+    @property
+    def templates(self) -> Templates: ...

@@ -9,17 +9,19 @@ from dataclasses import replace
 from datetime import datetime
 
 from nearcast.domain.allowance import Allowance
-from nearcast.domain.channel_event import SenderChange
+from nearcast.domain.channel_event import UNLIMITED, SenderChange
 from nearcast.domain.ids import CustomerId, MessageId
 from nearcast.domain.reason import Reason
 from nearcast.domain.recipient_state import RecipientState
 from nearcast.domain.sender_state import DAY, Blocked, SenderState
 from nearcast.domain.sending import Accepted, Attempt, NotSent, ProviderError, Purpose, Rejected, RetryClass
+from nearcast.domain.template import MessageTemplate
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.value import value
 from nearcast.services.channel_ports import Limits
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.sender_ports import Pair, Use
+from nearcast.services.template_ports import TemplateKey
 
 NOBODY_IN_PARTICULAR = "default"
 """The sender of a channel that has one and no name for it."""
@@ -30,12 +32,13 @@ _log = logging.getLogger(__name__)
 
 @value(kw_only=True)
 class Leaving:
-    """What senders need to know of a message, or of a reply."""
+    """What senders need to know of a message, or of a reply; `template` where it is sent as one of the provider's."""
 
     message_id: MessageId
     customer_id: CustomerId
     channel: str
     purpose: Purpose
+    template: TemplateKey | None = None
 
     @property
     def pair(self) -> Pair:
@@ -64,7 +67,7 @@ class SenderStates:
     def people_a_day(self, state: SenderState) -> int | None:
         """To how many people it may write in 24 hours: what the provider said last, else what is known of it."""
         if state.people_a_day is not None:
-            return state.people_a_day if state.people_a_day >= 0 else None
+            return None if state.people_a_day >= UNLIMITED else state.people_a_day
         limits = self._limits.get(state.channel)
         return None if limits is None else limits.unique_recipients_24h
 
@@ -73,6 +76,7 @@ class SenderStates:
         are let through first. Their customers must be held.
         """
         people = uow.senders.recipients({each.pair for each in leaving})
+        templates = uow.templates.get({each.template for each in leaving if each.template is not None})
         changed: dict[Pair, RecipientState] = {}
         blocked: dict[MessageId, Blocked] = {}
         for channel in dict.fromkeys(each.channel for each in leaving):
@@ -80,7 +84,7 @@ class SenderStates:
             limits = self._limits.get(channel)
             for each in desk.leaving:
                 person = changed.get(each.pair) or people.get(each.pair, _NOBODY)
-                found = person.blocks(each.purpose, now) or desk.take(each)
+                found = _of_template(each, templates, now) or person.blocks(each.purpose, now) or desk.take(each)
                 if found is not None:
                     blocked[each.message_id] = found
                     continue
@@ -104,6 +108,12 @@ class SenderStates:
         uow.senders.put_recipients(changed, now)
         for channel in dict.fromkeys(each.leaving.channel for each in tried):
             self._note_sender(uow, channel, [each for each in tried if each.leaving.channel == channel], now)
+        for each in tried:
+            match each.attempt:
+                case Rejected(error=ProviderError(retry=RetryClass.TEMPLATE_STOP) as error):
+                    _stop_template(uow, each.leaving.template, error.code, now)
+                case _:
+                    pass
         missed = [each.leaving.message_id for each in tried if isinstance(each.attempt, Rejected | NotSent)]
         if missed:
             uow.allowances.give_back(missed)
@@ -202,6 +212,22 @@ class _Desk:
         if self._state != self._before:
             self._uow.senders.put(self._state)
         self._uow.allowances.reserve(self._before.channel, self._before.sender, self._uses)
+
+
+def _of_template(leaving: Leaving, templates: Mapping[TemplateKey, MessageTemplate], now: datetime) -> Blocked | None:
+    if leaving.template is None:
+        return None
+    known = templates.get(leaving.template)
+    return Blocked(reason=Reason.TEMPLATE_NOT_APPROVED) if known is None else known.blocks(now)
+
+
+def _stop_template(uow: UnitOfWork, key: TemplateKey | None, code: str, now: datetime) -> None:
+    template = None if key is None else uow.templates.hold(key)
+    if template is None:
+        return
+    uow.templates.put([template.stopped(code, now)])
+    if template.stopped_at is None:
+        _log.error("template %s (%s): its provider does not let it be used (%s)", *template.key, code)
 
 
 def _told(person: RecipientState, attempt: Attempt, now: datetime) -> RecipientState:

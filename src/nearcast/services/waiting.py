@@ -1,7 +1,7 @@
 """What waits in a database, for whoever watches it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,12 +12,15 @@ from nearcast.services.inbound_ports import Quarantine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What waits, of all tenants together: pings by partition, messages, events for webhooks and the dead ones."""
+    """What waits, of all tenants together: pings by partition, messages, events for webhooks and the dead ones; and how
+    many senders their providers have stopped, by channel.
+    """
 
     pings: Mapping[int, int]
     messages: int
     events: int
     dead_events: int
+    stopped_senders: Mapping[str, int] = field(default_factory=dict)
 
 
 class Watched(Quarantine, Protocol):

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, String, Table
 
 from nearcast.store.schema import metadata, of_tenant
-from nearcast.store.types import Id, UtcDateTime
+from nearcast.store.types import Id, JsonText, UtcDateTime
 
 sender_state = Table(
     "sender_state",
@@ -40,4 +40,19 @@ allowance_use = Table(
     Index(None, "tenant_id", "channel", "sender", "at"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "message_id"),
+)
+message_template = Table(
+    "message_template",
+    metadata,
+    of_tenant(is_key=True),
+    Column("name", Id, primary_key=True),
+    Column("language", Id, primary_key=True),
+    Column("provider_id", String),
+    *(Column(name, String, nullable=False) for name in ("status", "category")),
+    Column("quality", String),
+    Column("components", JsonText, nullable=False),
+    Column("ttl_s", Integer),
+    *(Column(name, UtcDateTime, nullable=False) for name in ("status_at", "category_at")),
+    *(Column(name, UtcDateTime) for name in ("quality_at", "stopped_at")),
+    Column("stop_code", String),
 )

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, or_, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import MessageStatus
@@ -23,7 +23,7 @@ _SENDER = [each.name for each in fields(SenderState)]
 _RECIPIENT = [each.name for each in fields(RecipientState)]
 
 
-def stopped_by_channel() -> Any:
+def stopped_by_channel() -> Select[str, int]:
     """How many senders of all tenants are stopped, by channel."""
     c = sender_state.c
     return select(c.channel, func.count()).where(c.stopped_at.is_not(None)).group_by(c.channel).order_by(c.channel)

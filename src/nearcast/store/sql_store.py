@@ -28,6 +28,7 @@ from nearcast.store.outbox import count_queued, queued_by
 from nearcast.store.partitions import end_share, keep_share
 from nearcast.store.pings import waiting_by_partition
 from nearcast.store.replies import with_replies_due
+from nearcast.store.senders import stopped_by_channel
 from nearcast.store.tables import geofence_revision, log_position, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
@@ -184,6 +185,7 @@ class SqlStore:
                 messages=connection.execute(count_queued()).scalar_one(),
                 events=connection.execute(count_events(DeliveryStatus.QUEUED)).scalar_one(),
                 dead_events=connection.execute(count_events(DeliveryStatus.DEAD)).scalar_one(),
+                stopped_senders=dict(connection.execute(stopped_by_channel()).all()),
             )
 
     def about(self) -> StoreInfo:

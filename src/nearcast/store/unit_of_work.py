@@ -36,6 +36,7 @@ from nearcast.store.runs import Runs
 from nearcast.store.senders import Senders
 from nearcast.store.sends import Sends
 from nearcast.store.suppressions import Suppressions
+from nearcast.store.templates import Templates
 from nearcast.store.tracks import Tracks
 from nearcast.store.transaction import Transaction
 from nearcast.store.transitions import Transitions
@@ -79,6 +80,7 @@ class SqlUnitOfWork(Transaction):
     pauses: Pauses
     reviews: OptOutReviews
     replies: Replies
+    templates: Templates
 
     def __init__(
         self,
@@ -127,6 +129,7 @@ class SqlUnitOfWork(Transaction):
         self.pauses = Pauses(connection, tenant_id)
         self.reviews = OptOutReviews(connection, tenant_id)
         self.replies = Replies(connection, tenant_id)
+        self.templates = Templates(connection, tenant_id)
         return self
 
     def tell(self, figure: Figure, *labels: str, by: int = 1) -> None:
