@@ -1,0 +1,507 @@
+"""What is read of each thing that Meta reports."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from nearcast.channels.whatsapp.webhook import events_of
+from nearcast.domain.channel_event import (
+    UNLIMITED,
+    ChannelEvent,
+    IdentityChange,
+    Inbound,
+    InboundKind,
+    Preference,
+    Price,
+    Rank,
+    Receipt,
+    SenderChange,
+    TemplateChange,
+    Unparsed,
+)
+from nearcast.domain.position import Position
+from nearcast.domain.sending import LearntKey, ProviderError, RetryClass, Scope
+from tests.channels.whatsapp.judge import judge, needs_description
+from tests.channels.whatsapp.webhooks import (
+    ACCOUNT_ID,
+    CONTACT,
+    FAILED,
+    NUMBER_ID,
+    PAUSED,
+    SENT,
+    STOP,
+    TEMPLATE,
+    TEXT,
+    THEIRS,
+    TIME,
+    WAMID,
+    Json,
+    body,
+    change,
+    message,
+    messages,
+    webhook,
+)
+
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
+AT = datetime.fromtimestamp(TIME, UTC)
+WA_ID = LearntKey(kind="wa_id", key="4915112345678")
+BSUID = LearntKey(kind="bsuid", key="DE.134")
+
+
+def read(raw: bytes) -> ChannelEvent:
+    (event,) = events_of(raw, NOW)
+    return event
+
+
+def status(**changes: Any) -> Receipt:
+    said = {key: value for key, value in (SENT | changes).items() if value is not None}
+    event = read(webhook(messages(statuses=[said])))
+    assert isinstance(event, Receipt)
+    return event
+
+
+def inbound(said: Json, **value: Any) -> Inbound:
+    event = read(webhook(messages(messages=[said], **value)))
+    assert isinstance(event, Inbound)
+    return event
+
+
+def unread(raw: bytes) -> str:
+    event = read(raw)
+    assert isinstance(event, Unparsed)
+    return event.what
+
+
+# --- receipts
+
+
+def test_a_status_says_how_far_a_message_has_come() -> None:
+    assert status() == Receipt(
+        key=f"s:{WAMID}:sent:",
+        at=AT,
+        rank=Rank.SENT,
+        provider_id=WAMID,
+        tag="nc1:m-1",
+        price=Price(category="marketing", type="regular"),
+        learnt=(WA_ID, BSUID),
+        received_by=NUMBER_ID,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "rank"), [("sent", Rank.SENT), ("delivered", Rank.DELIVERED), ("read", Rank.READ), ("played", Rank.READ)]
+)
+def test_each_status_has_its_rank_and_its_key(said: str, rank: Rank) -> None:
+    assert (status(status=said).rank, status(status=said).key) == (rank, f"s:{WAMID}:{said}:")
+
+
+def test_a_failure_says_why_and_needs_no_contact() -> None:
+    event = read(webhook(messages(statuses=[FAILED])))
+    error = ProviderError(provider="whatsapp", code="131050", retry=RetryClass.USER_OPTOUT, scope=Scope.USER)
+    assert event == Receipt(
+        key=f"s:{WAMID}:failed::131050", at=AT, rank=None, provider_id=WAMID, error=error, received_by=NUMBER_ID
+    )
+
+
+def test_a_failure_without_a_reason_is_one_all_the_same() -> None:
+    for errors in ([], None, "x", [None]):
+        event = read(webhook(messages(statuses=[FAILED | {"errors": errors}])))
+        assert isinstance(event, Receipt)
+        assert event.error is not None
+        assert (event.rank, event.error.code) == (None, "unspecified")
+
+
+@pytest.mark.parametrize("timestamp", [str(TIME), TIME])
+def test_a_time_is_a_number_or_a_text(timestamp: str | int) -> None:
+    assert status(timestamp=timestamp).at == AT
+
+
+@pytest.mark.parametrize("timestamp", [None, "", "soon", -1, 1.5, "99999999999", [], True])
+def test_what_has_no_time_of_its_own_happened_when_its_entry_did_or_it_came(timestamp: Any) -> None:
+    raw = [SENT | {"timestamp": timestamp}]
+    assert getattr(read(webhook(messages(statuses=raw))), "at", None) == NOW
+    assert getattr(read(webhook(messages(statuses=raw), time=TIME)), "at", None) == AT
+
+
+def test_an_older_price_says_only_whether_it_is_billed() -> None:
+    assert status(pricing={"category": "utility", "billable": True}).price == Price(category="utility", type="regular")
+    free = status(pricing={"category": "service", "billable": False, "pricing_model": "CBP"}).price
+    assert free == Price(category="service", type="free_customer_service")
+    for said in ({}, None, "x", {"type": "regular"}):
+        assert status(pricing=said).price is None
+
+
+def test_a_receiver_may_have_a_number_a_user_id_or_none() -> None:
+    assert status(recipient_id=None).learnt == (BSUID,)
+    assert status(recipient_user_id=None).learnt == (WA_ID,)
+    nobody = {key: value for key, value in SENT.items() if not key.startswith("recipient")}
+    event = read(webhook(messages(statuses=[nobody])))
+    assert isinstance(event, Receipt)
+    assert event.learnt == ()
+
+
+def test_a_contact_tells_the_other_names_of_the_same_person() -> None:
+    by_number = {key: value for key, value in SENT.items() if key != "recipient_user_id"}
+    others = {"wa_id": "4915199999999", "user_id": "DE.999"}
+    event = read(webhook(messages(statuses=[by_number], contacts=[others, CONTACT])))
+    assert isinstance(event, Receipt)
+    assert event.learnt == (WA_ID, BSUID)
+
+
+def test_in_a_group_each_has_a_receipt_of_their_own() -> None:
+    event = status(recipient_type="group", recipient_id="group-1", recipient_participant_id="4915112345678")
+    assert event.key == f"s:{WAMID}:sent:4915112345678"
+    assert event.learnt == (WA_ID, BSUID)
+
+
+def test_a_message_may_be_known_by_its_tag_alone() -> None:
+    event = status(id=None)
+    assert (event.provider_id, event.tag, event.key) == (None, "nc1:m-1", "s:nc1:m-1:sent:")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (SENT | {"type": "payment", "status": "captured"}, "messages: status of a payment"),
+        (SENT | {"status": "warned"}, "messages: status warned"),
+        (SENT | {"status": "+49 151 12345678"}, "messages: status ?"),
+        ({"status": "sent", "timestamp": "1"}, "messages: status of no message"),
+        ({"id": WAMID}, "messages: no status"),
+        ("sent", "messages: no object"),
+    ],
+)
+def test_a_status_that_is_not_understood_is_told(said: Any, what: str) -> None:
+    assert unread(webhook(messages(statuses=[said]))) == what
+
+
+# --- people
+
+
+def test_a_text() -> None:
+    assert inbound(TEXT, contacts=[CONTACT]) == Inbound(
+        key=f"m:{THEIRS}",
+        at=AT,
+        kind=InboundKind.TEXT,
+        sender_keys=(WA_ID, BSUID),
+        received_by=NUMBER_ID,
+        provider_id=THEIRS,
+        text="Stop",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "text", "payload"),
+    [
+        (
+            message("button", button={"payload": "stop", "text": "Stop offers"}),
+            InboundKind.BUTTON,
+            "Stop offers",
+            "stop",
+        ),
+        (
+            message("interactive", interactive={"type": "button_reply", "button_reply": {"id": "yes", "title": "Yes"}}),
+            InboundKind.BUTTON,
+            "Yes",
+            "yes",
+        ),
+        (
+            message("interactive", interactive={"type": "list_reply", "list_reply": {"id": "r1", "title": "Café"}}),
+            InboundKind.CHOICE,
+            "Café",
+            "r1",
+        ),
+        (
+            message("interactive", interactive={"type": "nfm_reply", "nfm_reply": {"name": "flow", "body": "Sent"}}),
+            InboundKind.OTHER,
+            "Sent",
+            None,
+        ),
+        (message("image", image={"id": "1", "caption": "Stop"}), InboundKind.OTHER, "Stop", None),
+        (message("reaction", reaction={"message_id": WAMID, "emoji": "👍"}), InboundKind.OTHER, "👍", None),
+        (
+            message("edit", edit={"message": {"type": "text", "text": {"body": "Stop"}}}),
+            InboundKind.OTHER,
+            "Stop",
+            None,
+        ),
+        (message("unsupported", errors=[{"code": 131051}]), InboundKind.OTHER, "", None),
+        (message("audio", audio=None), InboundKind.OTHER, "", None),
+    ],
+    ids=lambda said: said["type"] if isinstance(said, dict) else "",
+)
+def test_what_is_seen_of_a_message_and_what_comes_back_with_a_tap(
+    said: Json, kind: InboundKind, text: str, payload: str | None
+) -> None:
+    event = inbound(said)
+    assert (event.kind, event.text, event.payload) == (kind, text, payload)
+
+
+def test_a_tap_names_the_message_that_was_answered() -> None:
+    said = message("button", button={"payload": "stop"}, context={"from": "4930123456", "id": WAMID})
+    assert inbound(said).in_reply_to == WAMID
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(52.52, 13.405), ("52.52", "13.405")])
+def test_a_pin(lat: Any, lon: Any) -> None:
+    event = inbound(message("location", location={"latitude": lat, "longitude": lon, "name": "Here"}))
+    assert (event.kind, event.position, event.text) == (InboundKind.LOCATION, Position(52.52, 13.405), "Here")
+
+
+def test_whoever_shows_no_number_is_known_by_their_user_id() -> None:
+    unseen = {key: value for key, value in TEXT.items() if key != "from"}
+    assert inbound(unseen).sender_keys == (BSUID,)
+    assert inbound(unseen, contacts=[CONTACT]).sender_keys == (BSUID, WA_ID)
+    named_nowhere = {key: value for key, value in unseen.items() if key != "from_user_id"}
+    assert inbound(named_nowhere, contacts=[CONTACT]).sender_keys == (WA_ID, BSUID)
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (message("hologram"), "messages: message of type hologram"),
+        (message("text", text={}), "messages: no body"),
+        (message("interactive", interactive={"type": "call"}), "messages: interactive call"),
+        (message("button", button={}), "messages: button without a payload"),
+        (message("location", location={"latitude": 91, "longitude": 0}), "messages: a value is out of range"),
+        (message("location", location={"latitude": "north", "longitude": 0}), "messages: location without a latitude"),
+        (message("location", location={"latitude": True, "longitude": 0}), "messages: location without a latitude"),
+        (message("system", system={"type": "group_left"}), "messages: system message group_left"),
+        ({"id": THEIRS, "type": "text", "text": {"body": "Stop"}}, "messages: message from nobody"),
+        (TEXT | {"id": None}, "messages: no id"),
+        (TEXT | {"type": None}, "messages: no type"),
+    ],
+)
+def test_a_message_that_is_not_understood_is_told(said: Json, what: str) -> None:
+    assert unread(webhook(messages(messages=[said]))) == what
+
+
+@pytest.mark.parametrize(
+    ("system", "after"),
+    [
+        (
+            {"type": "user_changed_number", "wa_id": "4915100000000", "user_id": "DE.200"},
+            (LearntKey(kind="wa_id", key="4915100000000"), LearntKey(kind="bsuid", key="DE.200")),
+        ),
+        (
+            {"type": "customer_changed_number", "new_wa_id": "4915100000000"},
+            (LearntKey(kind="wa_id", key="4915100000000"),),
+        ),
+        ({"type": "user_changed_user_id", "user_id": "DE.200"}, (LearntKey(kind="bsuid", key="DE.200"),)),
+        ({"type": "customer_identity_changed"}, (WA_ID,)),
+    ],
+)
+def test_somebody_has_another_number_or_identity(system: Json, after: tuple[LearntKey, ...]) -> None:
+    event = read(webhook(messages(messages=[message("system", system=system | {"body": "not shown"})])))
+    assert event == IdentityChange(key=f"m:{THEIRS}", at=AT, received_by=NUMBER_ID, before=(WA_ID,), after=after)
+
+
+@pytest.mark.parametrize(("value", "wants"), [("stop", False), ("resume", True), ("signup", True)])
+def test_somebody_tells_whatsapp_whether_they_want_marketing(value: str, wants: bool) -> None:
+    event = read(webhook(change("user_preferences", user_preferences=[STOP | {"value": value}], contacts=[{}])))
+    assert event == Preference(
+        key=f"p:4915112345678:marketing_messages:{value}:{TIME}",
+        at=AT,
+        sender_keys=(WA_ID,),
+        received_by=ACCOUNT_ID,
+        wants_marketing=wants,
+    )
+
+
+def test_a_preference_may_come_with_a_user_id_alone() -> None:
+    said = {key: value for key, value in STOP.items() if key != "wa_id"} | {"user_id": "DE.134"}
+    event = read(webhook(change("user_preferences", metadata={"phone_number_id": "7"}, user_preferences=[said])))
+    assert isinstance(event, Preference)
+    assert (event.sender_keys, event.received_by) == ((BSUID,), "7")
+
+
+@pytest.mark.parametrize(
+    "said", [STOP | {"category": "utility"}, STOP | {"value": "maybe"}, STOP | {"wa_id": None}, STOP | {"wa_id": ""}]
+)
+def test_another_preference_is_told(said: Json) -> None:
+    assert unread(webhook(change("user_preferences", user_preferences=[said]))).startswith("user_preferences: pref")
+
+
+# --- templates, numbers, accounts
+
+
+def template(field: str, /, **said: Any) -> TemplateChange:
+    event = read(webhook(change(field, **TEMPLATE | said), time=TIME))
+    assert isinstance(event, TemplateChange)
+    assert (event.name, event.language, event.at, event.received_by) == ("coffee_nearby", "de", AT, ACCOUNT_ID)
+    return event
+
+
+def test_a_template_is_paused_and_comes_back() -> None:
+    field = "message_template_status_update"
+    paused = read(webhook(change(field, **PAUSED), time=TIME))
+    assert isinstance(paused, TemplateChange)
+    assert (paused.status, paused.reason) == ("PAUSED", "FIRST_PAUSE")
+    assert paused.key == f"t:1689556908129832:PAUSED:{TIME}"
+    assert template(field, event="REINSTATED").status == "APPROVED"
+    assert template(field, event="PAUSED", other_info={"title": "UNPAUSE"}).status == "APPROVED"
+    assert template(field, event="REJECTED", reason="INVALID_FORMAT").reason == "INVALID_FORMAT"
+
+
+@pytest.mark.parametrize("field", ["message_template_quality_update", "message_template_status_update"])
+def test_quality_is_told_by_what_is_there_and_not_by_its_field(field: str) -> None:
+    event = template(field, previous_quality_score="GREEN", new_quality_score="RED")
+    assert (event.quality, event.status, event.category) == ("RED", None, None)
+
+
+def test_a_category_is_the_one_that_holds_and_not_the_one_that_may_come() -> None:
+    event = template("template_category_update", new_category="UTILITY", correct_category="MARKETING")
+    assert event.category == "UTILITY"
+
+
+@pytest.mark.parametrize(
+    ("said", "people"),
+    [
+        ({"max_daily_conversations_per_business": 250}, 250),
+        ({"max_daily_conversations_per_business": "TIER_2K"}, 2_000),
+        ({"max_daily_conversations_per_business": -1}, UNLIMITED),
+        ({"max_daily_conversations_per_business": "TIER_UNLIMITED"}, UNLIMITED),
+        ({"event": "ONBOARDING", "current_limit": "TIER_100K"}, 100_000),
+        ({"event": "THROUGHPUT_UPGRADE", "current_limit": "TIER_UNLIMITED"}, None),
+        ({"event": "ONBOARDING", "current_limit": "TIER_NOT_SET"}, None),
+        ({}, None),
+    ],
+)
+def test_how_many_people_a_number_may_reach(said: Json, people: int | None) -> None:
+    for field in ("phone_number_quality_update", "business_capability_update"):
+        event = read(webhook(change(field, **said), time=TIME))
+        assert isinstance(event, SenderChange)
+        assert (event.unique_recipients_24h, event.sender, event.is_stopped) == (people, ACCOUNT_ID, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "is_stopped"),
+    [
+        ({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}}, "DISABLED_UPDATE:DISABLE", True),
+        (
+            {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "SCHEDULE_FOR_DISABLE"}},
+            "DISABLED_UPDATE:SCHEDULE_FOR_DISABLE",
+            False,
+        ),
+        ({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "REINSTATE"}}, "DISABLED_UPDATE:REINSTATE", False),
+        ({"event": "ACCOUNT_DELETED"}, "ACCOUNT_DELETED", True),
+        ({"event": "ACCOUNT_VIOLATION", "violation_info": {"violation_type": "SPAM"}}, "ACCOUNT_VIOLATION", False),
+        (
+            {
+                "event": "ACCOUNT_RESTRICTION",
+                "restriction_info": [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING"}],
+            },
+            "ACCOUNT_RESTRICTION",
+            True,
+        ),
+        (
+            {"event": "ACCOUNT_RESTRICTION", "restriction_info": [{"restriction_type": "RESTRICTED_ADD_PHONE_NUMBER"}]},
+            "ACCOUNT_RESTRICTION",
+            False,
+        ),
+        ({"event": "MM_LITE_TERMS_SIGNED"}, "MM_LITE_TERMS_SIGNED", False),
+        ({}, "account_update", False),
+    ],
+)
+def test_what_becomes_of_an_account(said: Json, what: str, is_stopped: bool) -> None:
+    event = read(webhook(change("account_update", **said), time=TIME))
+    assert isinstance(event, SenderChange)
+    assert (event.what, event.is_stopped, event.at) == (what, is_stopped, AT)
+
+
+@pytest.mark.parametrize(("code", "is_stopped"), [(130429, False), (131031, True), ("131042", True)])
+def test_an_error_about_no_message_is_about_the_number(code: int | str, is_stopped: bool) -> None:
+    event = read(webhook(messages(errors=[{"code": code, "title": "not shown"}])))
+    assert isinstance(event, SenderChange)
+    assert (event.sender, event.what, event.is_stopped) == (NUMBER_ID, str(code), is_stopped)
+
+
+# --- the whole
+
+
+def test_every_item_of_every_change_of_every_entry_is_read() -> None:
+    def statuses(name: str) -> Json:
+        return messages(statuses=[SENT | {"id": f"wamid.{name}-{n}"} for n in range(250)])
+
+    raw = body(*({"id": str(n), "changes": [statuses(f"{n}a"), statuses(f"{n}b")]} for n in range(2)))
+    events = events_of(raw, NOW)
+    assert len({event.key for event in events if isinstance(event, Receipt)}) == 1_000
+
+
+def test_messages_and_statuses_of_one_change_are_read() -> None:
+    events = events_of(webhook(messages(messages=[TEXT], statuses=[SENT], errors=[{"code": 1}])), NOW)
+    assert [type(event) for event in events] == [Inbound, Receipt, SenderChange]
+
+
+def test_what_is_not_understood_takes_nothing_with_it() -> None:
+    raw = webhook(
+        change("flows", event="x"),
+        messages(messages=[message("hologram"), TEXT], statuses=[None, SENT]),
+        messages(messages=None, statuses=None),
+        {"field": "messages"},
+    )
+    events = events_of(raw, NOW)
+    assert [type(event) for event in events] == [Unparsed, Unparsed, Inbound, Unparsed, Receipt, Unparsed, Unparsed]
+    assert len({event.key for event in events}) == 7
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"null",
+        b"[]",
+        b'"entry"',
+        b"{}",
+        b'{"entry": null}',
+        b'{"entry": []}',
+        b'{"entry": [null]}',
+        b'{"entry": [{"changes": {}}]}',
+        b"[" * 200_000,
+        b'{"entry": ' + b"9" * 5_000 + b"}",
+    ],
+)
+def test_a_body_of_nothing_known_is_one_thing_that_is_not_understood(raw: bytes) -> None:
+    assert unread(raw) in ("body", "entry")
+
+
+def test_the_same_bytes_have_the_same_keys() -> None:
+    raw = webhook(messages(messages=[message("hologram"), TEXT], statuses=[SENT, FAILED]), change("flows"))
+    later = NOW.replace(hour=13)
+    assert [event.key for event in events_of(raw, NOW)] == [event.key for event in events_of(raw, later)]
+
+
+def test_half_letters_and_nulls_are_no_trouble_for_a_database() -> None:
+    raw = webhook(messages(messages=[TEXT | {"text": {"body": "St\0op \ud83d"}}]))
+    event = read(raw)
+    assert isinstance(event, Inbound)
+    assert event.text == "Stop ?"
+
+
+def test_what_is_told_of_the_unknown_holds_no_words_of_people() -> None:
+    raw = webhook(change("call 4915112345678", body="Stop"), messages(messages=[message("my number is 49151")]))
+    assert [event.what for event in events_of(raw, NOW) if isinstance(event, Unparsed)] == [
+        "field ?",
+        "messages: message of type ?",
+    ]
+
+
+@needs_description
+def test_metas_own_examples_are_understood_but_for_groups() -> None:
+    post = judge().document["paths"]["/whatsapp/webhooks"]["post"]["requestBody"]
+    examples = post["content"]["application/json"]["examples"]
+    kinds = {
+        name: [type(e) for e in events_of(json.dumps(said["value"]).encode(), NOW)] for name, said in examples.items()
+    }
+    assert {name for name, found in kinds.items() if found != [Inbound]} == {
+        "System Message",
+        "Group Create Message",
+        "Group Settings Update",
+        "Group Remove Participants",
+    }
+    assert kinds["System Message"] == [IdentityChange]
+    assert len(kinds) == 16
