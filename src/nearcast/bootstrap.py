@@ -68,6 +68,7 @@ from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.scenario import placed
+from nearcast.services.sealed_texts import reseal_texts, seal_texts
 from nearcast.services.sender_states import SenderStates
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
@@ -226,6 +227,7 @@ def application(
     platform, pings_arrived = read_platform(settings.quiet_hours), Event()
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
+    seal_texts(whole, store, vault)
     channel = ways_out(settings, providers(settings, clock.now))
     codes = _voucher_codes(settings, vault)
     engines = _new_engines(settings, channel, contacts, codes, store, "api")
@@ -290,19 +292,25 @@ def migrate() -> tuple[str | None, str | None]:
     said = settings()
     before = upgrade(said.database_url)
     with closing(SqlStore(said.database_url)) as store:
-        if store.tenants_with_bare_contacts():
-            Contacts(open_vault(store, said.data_keys, SystemClock().now())).seal_unsealed(store)
+        if store.tenants_with_bare_contacts() or store.tenants_with_bare_texts():
+            vault = open_vault(store, said.data_keys, SystemClock().now())
+            Contacts(vault).seal_unsealed(store)
+            seal_texts(store, store, vault)
     return before, head_revision()
 
 
 def reseal() -> int:
-    """Seal every address, and the index key, with the first of the data keys of the settings; how many addresses."""
+    """Seal all addresses and texts, and the index key, with the first of the data keys of the settings; how many
+    addresses.
+    """
     said, now = settings(), SystemClock().now()
     if not said.data_keys:
         raise InvalidInput("is not set: there is one key, and it is kept in the database", place="NEARCAST_DATA_KEY")
     with closing(open_store(said.database_url)) as store:
-        contacts = Contacts(open_vault(store, said.data_keys, now))
-        count = sum(contacts.reseal(store, tenant_id, now, by=COMMAND_LINE) for tenant_id in store.tenants())
+        vault = open_vault(store, said.data_keys, now)
+        store.seal_with(vault)
+        count = sum(Contacts(vault).reseal(store, tenant_id, now, by=COMMAND_LINE) for tenant_id in store.tenants())
+        reseal_texts(store)
         reseal_index_key(store, said.data_keys, now)
     return count
 

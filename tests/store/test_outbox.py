@@ -102,9 +102,9 @@ def test_an_attempt_from_claim_to_acceptance(store: SqlStore, tenant: TenantId) 
         assert uow.outbox.proceed([held(sending, "a", 1, until_s=60)])
         assert not uow.outbox.proceed([held(sending, "a", 1, until_s=60)])
         uow.commit()
-    accepted = replace(sending, status=ACCEPTED, sent_at=later(1))
+    accepted = replace(sending, status=ACCEPTED, sent_at=later(1), provider_id="wamid.1")
     with store.writing(tenant) as uow:
-        assert uow.outbox.proceed([held(accepted, "a", 1)], {accepted.id: "wamid.1"})
+        assert uow.outbox.proceed([held(accepted, "a", 1)])
         assert not uow.outbox.proceed([held(replace(accepted, status=UNKNOWN), "a", 1)])
         uow.commit()
     with store.reading(tenant) as uow:

@@ -26,6 +26,7 @@ from nearcast.domain.ids import (
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
+from nearcast.domain.sending import Template
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind, TransitionReason, Visit
 from nearcast.domain.walk import Stance
@@ -193,6 +194,17 @@ tracks = st.builds(
     visits=some_visits,
     crossings=st.lists(transitions, max_size=2).map(tuple),
 )
+templates = st.builds(
+    Template,
+    name=texts,
+    language=texts,
+    variables=st.lists(texts, max_size=2).map(tuple),
+    code=st.none() | texts,
+    ends_at=st.none() | instants,
+    button_indexes=st.lists(st.integers(0, 9), max_size=2).map(tuple),
+    is_marketing=st.none() | st.booleans(),
+    body=texts,
+)
 messages = st.builds(
     Message,
     id=texts.map(MessageId),
@@ -213,6 +225,12 @@ messages = st.builds(
     reason=st.none() | texts,
     consent_event_ids=st.lists(texts, max_size=2).map(tuple),
     variant=st.none() | texts,
+    template=st.none() | templates,
+    provider_id=st.none() | texts,
+    error_code=st.none() | texts,
+    error_class=st.none() | texts,
+    delivered_at=st.none() | instants,
+    read_at=st.none() | instants,
 )
 
 

@@ -1,12 +1,14 @@
 """A message on its way, and what may become of it."""
 
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from nearcast.domain.channel_event import Rank
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, VisitId
 from nearcast.domain.reason import Reason
+from nearcast.domain.sending import ProviderError, Template
 from nearcast.domain.value import value
 
 
@@ -39,8 +41,30 @@ _NEXT = {
         MessageStatus.CANCELLED,
         MessageStatus.EXPIRED,
     },
-    MessageStatus.SENDING: {MessageStatus.ACCEPTED, MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.QUEUED},
+    MessageStatus.SENDING: {
+        MessageStatus.ACCEPTED,
+        MessageStatus.HELD,
+        MessageStatus.FAILED,
+        MessageStatus.UNKNOWN,
+        MessageStatus.QUEUED,
+    },
 }
+_REPORTED = {
+    Rank.HELD: MessageStatus.HELD,
+    Rank.ACCEPTED: MessageStatus.ACCEPTED,
+    Rank.SENT: MessageStatus.SENT,
+    Rank.DELIVERED: MessageStatus.DELIVERED,
+    Rank.READ: MessageStatus.READ,
+}
+_LADDER = (
+    MessageStatus.HELD,
+    MessageStatus.ACCEPTED,
+    MessageStatus.SENT,
+    MessageStatus.FAILED,
+    MessageStatus.DELIVERED,
+    MessageStatus.READ,
+)
+"""The further on, the more is known to have happened: what one device refused, another may still have shown."""
 
 
 @value(kw_only=True)
@@ -50,6 +74,10 @@ class Message:
     several it takes the one of highest `priority`. `sent_at` is when it began to be sent, and from then on what caps
     count by, until the channel has taken it and said when; None again where nothing can have left. `consent_event_ids`
     are the lines of the ledger that it rested on when it was last decided.
+
+    `provider_id` is what its provider calls it. `error_code` and `error_class` say why it failed, in the provider's
+    words and in ours. `delivered_at` and `read_at` are the first instants that a receipt gives. It is `text` that the
+    customer reads; on a channel that knows templates it leaves as that `template`.
 
     With `repeat_until` an attempt may have reached the provider, which would recognise another one until then: such a
     message is never cancelled as if nobody had got it.
@@ -63,7 +91,7 @@ class Message:
     geofence_id: GeofenceId | None
     visit_id: VisitId | None
     channel: str
-    text: str
+    text: str = field(repr=False)
     status: MessageStatus
     queued_at: datetime
     not_before: datetime
@@ -77,6 +105,12 @@ class Message:
     sender: str | None = None
     priority: int = 0
     repeat_until: datetime | None = None
+    template: Template | None = None
+    provider_id: str | None = field(default=None, repr=False)
+    error_code: str | None = None
+    error_class: str | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
 
     def to(
         self,
@@ -117,6 +151,43 @@ class Message:
             return self.to(MessageStatus.UNKNOWN)
         return self.to(MessageStatus.FAILED, reason=Reason.RETRY_EXHAUSTED, freed_at=now)
 
+    def reported(self, what: Rank | ProviderError, at: datetime, *, provider_id: str | None = None) -> "Message":
+        """The message after a receipt of what had become of it at `at`. Receipts may come in any order, and again: the
+        furthest rank counts, and who has it has it, though another device refused it. Whatever a receipt names has
+        left: it is unknown no more, it is not sent again, and it takes up caps and budget; a failure after its provider
+        took it gives nothing back. Cancelled and expired messages never left, and stay so.
+        """
+        if self.status in (MessageStatus.CANCELLED, MessageStatus.EXPIRED):
+            return self
+        if self.status is MessageStatus.FAILED and isinstance(what, ProviderError):
+            return self.failing(what)
+        told = MessageStatus.FAILED if isinstance(what, ProviderError) else _REPORTED[what]
+        delivered = at if told in (MessageStatus.DELIVERED, MessageStatus.READ) else None
+        known = replace(
+            self,
+            status=max(self.status, told, key=_place),
+            reason=None if self.has_not_left else self.reason,
+            sent_at=self.sent_at or at,
+            freed_at=None,
+            repeat_until=None,
+            provider_id=self.provider_id or provider_id,
+            delivered_at=_first(self.delivered_at, delivered),
+            read_at=_first(self.read_at, at if told is MessageStatus.READ else None),
+        )
+        return known.failing(what) if isinstance(what, ProviderError) else known
+
+    def failing(self, error: ProviderError) -> "Message":
+        """The message with why it did not arrive, in the words of the first who said so."""
+        if self.error_code is not None:
+            return self
+        return replace(self, error_code=error.code, error_class=error.retry.value)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it left, or came to who reads it, when its offer was over."""
+        known = (self.sent_at, self.delivered_at, self.read_at)
+        return any(at is not None and at >= self.expires_at for at in known)
+
     @property
     def has_not_left(self) -> bool:
         """Whether it can still be cancelled."""
@@ -127,6 +198,15 @@ class Message:
         """Whether it counts against caps, cooldowns and budget."""
         freed = (MessageStatus.CANCELLED, MessageStatus.EXPIRED)
         return self.status not in freed and not (self.status is MessageStatus.FAILED and self.sent_at is None)
+
+
+def _place(status: MessageStatus) -> int:
+    """How far a status is up the ladder; -1 for those from which a receipt leads onto it."""
+    return _LADDER.index(status) if status in _LADDER else -1
+
+
+def _first(known: datetime | None, told: datetime | None) -> datetime | None:
+    return min((at for at in (known, told) if at is not None), default=None)
 
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _MOST_DOUBLINGS = 2.0, 300.0, 16

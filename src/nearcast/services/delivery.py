@@ -1,6 +1,7 @@
 """Queued messages leave, wait on, or are cancelled; each is decided again, on fresh facts, just before it is sent."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from nearcast.domain.campaign import Campaign, Trigger
@@ -76,9 +77,10 @@ def settled(message: Message, attempt: Attempt, now: datetime, *, again_at: date
     """A message after one attempt to send it, which may be repeated at `again_at`, at once without it."""
     match attempt:
         case Accepted():
-            return message.to(MessageStatus.ACCEPTED, sent_at=now)
+            status = MessageStatus.HELD if attempt.is_held else MessageStatus.ACCEPTED
+            return replace(message.to(status, sent_at=now), provider_id=attempt.provider_id)
         case Rejected():
-            return message.to(MessageStatus.FAILED, freed_at=now)
+            return message.to(MessageStatus.FAILED, freed_at=now).failing(attempt.error)
         case NotSent(is_final=True):
             return message.to(MessageStatus.FAILED, reason=attempt.reason, freed_at=now)
         case NotSent():

@@ -1,6 +1,5 @@
 """Reading the outbox: what became of each message, and never its text or its address."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,25 +43,26 @@ class Messages:
         with self._store.reading(asker.tenant_id) as uow:
             place = self._cursors.open(asker.tenant_id, cursor)
             page = uow.outbox.page(chosen, cursor=place, limit=limit)
-            provider_ids = uow.outbox.provider_ids(message.id for message in page.items)
-        shown = [self._shown(asker, message, provider_ids) for message in page.items]
+        shown = [self._shown(asker, message) for message in page.items]
         return Page(shown, self._cursors.seal(asker.tenant_id, page.next_cursor))
 
     def get(self, asker: Principal, message_id: MessageId) -> dict[str, Any]:
         """One message; NotFound where there is none that the asker may see."""
         with self._store.reading(asker.tenant_id) as uow:
             message = uow.outbox.get(message_id)
-            provider_ids = uow.outbox.provider_ids([message_id])
         if message is None:
             raise NotFound(f"there is no message {message_id!r}")
         if not asker.may_see(message.shop_id):
             raise OutOfSight("message", message_id)
-        return self._shown(asker, message, provider_ids)
+        return self._shown(asker, message)
 
-    def _shown(self, asker: Principal, message: Message, provider_ids: Mapping[MessageId, str]) -> dict[str, Any]:
-        """A message as CONTRACT shows it; receipts and costs come from channels, and none reports any yet."""
+    def _shown(self, asker: Principal, message: Message) -> dict[str, Any]:
+        """A message as CONTRACT shows it. An error that its provider gave is in the provider's code, and in our class
+        of it.
+        """
         failed = message.status in _ENDED_BADLY
         status = message.status.value
+        code = message.error_code or message.reason or status
         return {
             "message_id": message.id,
             "decision_id": message.decision_id,
@@ -70,14 +70,14 @@ class Messages:
             "campaign_id": message.campaign_id,
             "channel": message.channel,
             "status": status,
-            "provider_id": None if is_owner(asker) else provider_ids.get(message.id),  # some have an address in it
-            "error": {"code": message.reason or status, "class": status} if failed else None,
+            "provider_id": None if is_owner(asker) else message.provider_id,  # some have an address in it
+            "error": {"code": code, "class": message.error_class or status} if failed else None,
             "reason": message.reason,  # of what waits, too
-            "late": message.sent_at is not None and message.sent_at >= message.expires_at,
+            "late": message.is_late,
             "queued_at": message.queued_at,
             "sent_at": message.sent_at,
-            "delivered_at": None,
-            "read_at": None,
+            "delivered_at": message.delivered_at,
+            "read_at": message.read_at,
             "expires_at": message.expires_at,
             "cost": None,
             "variant": message.variant,

@@ -16,7 +16,7 @@ from nearcast.domain.reason import Reason
 from nearcast.domain.throttle import Quota, Throttle
 from nearcast.services.ports import Claim
 from nearcast.store.dialect import among, free_names
-from nearcast.store.message_rows import message_from_row
+from nearcast.store.message_rows import MessageRows
 from nearcast.store.tables import message
 from nearcast.store.throttles import hold_quota, keep_quota
 
@@ -37,7 +37,7 @@ _IS_ALONE = not_(
 
 def claim(
     connection: Connection,
-    tenant: TenantId,
+    of: MessageRows,
     now: datetime,
     *,
     owner: str,
@@ -48,6 +48,7 @@ def claim(
     """Take messages that may go at `now`: by priority, then the longest due first, one of each customer, and no more
     than the throttles let through.
     """
+    tenant = of.tenant
     quota = hold_quota(connection, tenant, throttles, now)
     next_ones = connection.execute(_next(tenant, now, limit, quota.exhausted)).all()
     alone = _first_of_each(connection, tenant, next_ones)
@@ -62,7 +63,7 @@ def claim(
     mine = among(_here.seq, [row.seq for row in passed]) & (_here.status == QUEUED) & _IS_ALONE
     taken = connection.execute(update(message).where(mine).values(claimed).returning(message)).all()
     return [
-        Claim(message=message_from_row(row), owner=owner, attempt=row.attempt, until=until)
+        Claim(message=of.message(row), owner=owner, attempt=row.attempt, until=until)
         for row in sorted(taken, key=lambda row: (-row.priority, row.not_before, row.seq))
     ]
 

@@ -52,7 +52,7 @@ GONE: tuple[Table, ...] = (
 
 BLANK: Mapping[Table, Mapping[str, Any]] = {
     match_log: {},
-    message: {"text": "", "provider_id": None},
+    message: {"text": "", "content": None, "provider_id": None, "provider_index": None},
     voucher: {},
     other_send: {},
     assignment: {},

@@ -3,26 +3,26 @@
 A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, String, Update, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, func, or_, select, update
 
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.throttle import Throttle
 from nearcast.services.ports import Claim, MessageFilter, Page
+from nearcast.services.secret_ports import Sealing
 from nearcast.store.budgets import Budgets
 from nearcast.store.claims import CLAIMED, NO_LEASE, QUEUED, SENDING, claim, expire, rescue
 from nearcast.store.dialect import among, insert_all
-from nearcast.store.message_rows import message_changes, message_from_row, message_to_row
+from nearcast.store.message_rows import NOT_SEALED, MessageRows
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import message
 from nearcast.store.throttles import free_at
 
-_NO_NAMES: Mapping[MessageId, str] = {}
 _FREE = (MessageStatus.CANCELLED, MessageStatus.EXPIRED, MessageStatus.FAILED)
 _TAKES_SLOT = [status.value for status in MessageStatus if status not in _FREE]
 _FAILED_LATE = and_(message.c.status == MessageStatus.FAILED.value, message.c.sent_at.is_not(None))
@@ -44,14 +44,17 @@ def queued_by(due_by: datetime) -> Select[str]:
 class Outbox:
     """One tenant's messages."""
 
-    def __init__(self, connection: Connection, tenant: TenantId, budgets: Budgets) -> None:
+    def __init__(
+        self, connection: Connection, tenant: TenantId, budgets: Budgets, sealing: Sealing = NOT_SEALED
+    ) -> None:
         self._connection, self._tenant, self._budgets = connection, tenant, budgets
+        self._rows = MessageRows(tenant, sealing)
 
     def insert(self, messages: Iterable[Message]) -> None:
         """Add new messages, in their order."""
         new = list(messages)
         self._budgets.take(item.campaign_id for item in new if item.takes_slot)
-        rows = [{**message_to_row(item, self._tenant), "attempt": 0} for item in new]
+        rows = [{**self._rows.row(item), "attempt": 0} for item in new]
         insert_all(self._connection, message, rows)
 
     def update(self, messages: Iterable[Message]) -> list[MessageId]:
@@ -64,7 +67,7 @@ class Outbox:
         there = {row.id for row in self._held(changed, [QUEUED, CLAIMED])}
         written = [item for key, item in changed.items() if key in there]
         if written:
-            rows = [{"of_id": item.id, **message_changes(item), **NO_LEASE} for item in written]
+            rows = [{"of_id": item.id, **self._rows.changes(item), **NO_LEASE} for item in written]
             self._connection.execute(self._update_one(), rows)
         self._give_back(written)
         return [key for key in changed if key not in there]
@@ -75,9 +78,7 @@ class Outbox:
         """Take queued messages that may go by `now`, one of each customer at a time: by priority, then the longest due
         first, as many as the throttles let through. Nobody else gets them before the lease ends. Commit before sending.
         """
-        return claim(
-            self._connection, self._tenant, now, owner=owner, lease_s=lease_s, limit=limit, throttles=throttles
-        )
+        return claim(self._connection, self._rows, now, owner=owner, lease_s=lease_s, limit=limit, throttles=throttles)
 
     def free_at(self, throttles: Sequence[Throttle], now: datetime) -> datetime | None:
         """When the first throttle that lets nothing through at `now` does again; None where all do."""
@@ -89,16 +90,14 @@ class Outbox:
         self._budgets.give_back(campaign_id for campaign_id, is_free in ended if is_free)
         return len(ended)
 
-    def proceed(self, claims: Iterable[Claim], provider_ids: Mapping[MessageId, str] = _NO_NAMES) -> set[MessageId]:
+    def proceed(self, claims: Iterable[Claim]) -> set[MessageId]:
         """Write how messages go on; a claim has its message as it is from now on. One that is being sent is held until
         then, and was claimed before; the claims on the others end. Whose claims were not gone: nothing is written of
         the others.
         """
         ours = self._ours(claims)
-        rows = [{**_after(claim), "named": provider_ids.get(key)} for key, claim in ours.items()]
-        if rows:
-            name = func.coalesce(bindparam("named", type_=String), message.c.provider_id)
-            self._connection.execute(self._update_one().values(provider_id=name), rows)
+        if ours:
+            self._connection.execute(self._update_one(), [self._after(claim) for claim in ours.values()])
         self._give_back(claim.message for claim in ours.values())
         return set(ours)
 
@@ -153,14 +152,33 @@ class Outbox:
     def get(self, message_id: MessageId) -> Message | None:
         return next(iter(self._messages(self._mine().where(message.c.id == message_id))), None)
 
-    def provider_ids(self, message_ids: Iterable[MessageId]) -> dict[MessageId, str]:
-        """What the providers call these messages; those that they have not named are left out."""
-        found: dict[MessageId, str] = {}
-        for ids in chunks(message_ids):
-            named = self._mine().where(among(message.c.id, ids), message.c.provider_id.is_not(None))
-            for row in self._connection.execute(named.with_only_columns(message.c.id, message.c.provider_id)):
-                found[MessageId(row.id)] = row.provider_id
+    def named(self, provider_ids: Iterable[str]) -> dict[str, MessageId]:
+        """Our names for messages by their providers'; those that no message of ours has are left out."""
+        by_index = {self._rows.index(name): name for name in provider_ids}
+        found: dict[str, MessageId] = {}
+        for indexes in chunks(sorted(by_index)):
+            named = self._mine().where(among(message.c.provider_index, indexes))
+            for row in self._connection.execute(named.with_only_columns(message.c.id, message.c.provider_index)):
+                found[by_index[row.provider_index]] = MessageId(row.id)
         return found
+
+    def hold(self, message_ids: Iterable[MessageId]) -> dict[MessageId, Message]:
+        """Messages, which nobody else changes before the transaction ends; those that do not exist are left out."""
+        found: dict[MessageId, Message] = {}
+        for ids in chunks(sorted(set(message_ids))):
+            held = self._mine().where(among(message.c.id, ids)).order_by(message.c.id).with_for_update(of=message)
+            found |= {item.id: item for item in self._messages(held)}
+        return found
+
+    def report(self, messages: Iterable[tuple[Message, Message]]) -> None:
+        """Write what became of messages that are held: each as it was, and as it is. A claim on one ends."""
+        changed = [(before, after) for before, after in messages if before != after]
+        if not changed:
+            return
+        rows = [{"of_id": after.id, **self._rows.changes(after), **NO_LEASE} for _, after in changed]
+        self._connection.execute(self._update_one(), rows)
+        self._budgets.take(after.campaign_id for before, after in changed if after.takes_slot > before.takes_slot)
+        self._budgets.give_back(after.campaign_id for before, after in changed if after.takes_slot < before.takes_slot)
 
     def queued_for_geofence(self, geofence_id: GeofenceId) -> list[CustomerId]:
         """Customers for whom something is queued about that geofence, by id."""
@@ -176,8 +194,27 @@ class Outbox:
 
     def prune_texts(self, before: datetime, *, limit: int) -> int:
         """Forget the texts of messages queued before an instant whose fate is known, at most `limit`; how many."""
-        some = select(message.c.seq).where(*self._over(before), message.c.text != "").limit(limit)
-        return self._connection.execute(update(message).where(message.c.seq.in_(some)).values(text="")).rowcount
+        has_text = or_(message.c.text != "", message.c.content.is_not(None))
+        some = select(message.c.seq).where(*self._over(before), has_text).limit(limit)
+        emptied = update(message).where(message.c.seq.in_(some)).values(text="", content=None)
+        return self._connection.execute(emptied).rowcount
+
+    def reseal(self, *, after: int, limit: int, is_bare: bool) -> tuple[int, int]:
+        """Seal with today's key, in the order of queueing after a place and at most `limit`, what of messages is sealed
+        with another or not at all; where `is_bare` only texts that were written before any were sealed. How many, and
+        the place of the last.
+        """
+        c, other_key = message.c, f"%.{self._rows.key_id}.%"
+        other = c.text != ""
+        if not is_bare:
+            other = or_(other, c.content.not_like(other_key), c.provider_id.not_like(other_key))
+        found = self._mine().where(other, c.seq > after).order_by(c.seq).limit(limit).with_for_update(of=message)
+        rows = list(self._connection.execute(found))
+        if rows:
+            anew = [{"of_seq": row.seq, **self._rows.secrets(self._rows.message(row)), "text": ""} for row in rows]
+            here = update(message).where(c.tenant_id == self._tenant, c.seq == bindparam("of_seq"))
+            self._connection.execute(here, anew)
+        return len(rows), rows[-1].seq if rows else after
 
     def _over(self, before: datetime) -> tuple[Any, ...]:
         is_over = message.c.status.not_in([QUEUED, CLAIMED, SENDING])
@@ -197,7 +234,7 @@ class Outbox:
         if cursor is not None:
             found = found.where(seq < as_seq(cursor) if newest_first else seq > as_seq(cursor))
         rows = self._connection.execute(found)
-        return page_of([(str(row.seq), message_from_row(row)) for row in rows], limit)
+        return page_of([(str(row.seq), self._rows.message(row)) for row in rows], limit)
 
     def _ours(self, claims: Iterable[Claim]) -> dict[MessageId, Claim]:
         """The claims that have not been taken away, of messages that can go on so."""
@@ -228,10 +265,9 @@ class Outbox:
         return select(message).where(message.c.tenant_id == self._tenant)
 
     def _messages(self, statement: Select[Any]) -> list[Message]:
-        return [message_from_row(row) for row in self._connection.execute(statement)]
+        return [self._rows.message(row) for row in self._connection.execute(statement)]
 
-
-def _after(claim: Claim) -> dict[str, Any]:
-    is_held = claim.message.status is MessageStatus.SENDING
-    lease = {"lease_owner": claim.owner, "lease_until": claim.until} if is_held else NO_LEASE
-    return {"of_id": claim.message.id, **message_changes(claim.message), **lease}
+    def _after(self, claim: Claim) -> dict[str, Any]:
+        is_held = claim.message.status is MessageStatus.SENDING
+        lease = {"lease_owner": claim.owner, "lease_until": claim.until} if is_held else NO_LEASE
+        return {"of_id": claim.message.id, **self._rows.changes(claim.message), **lease}

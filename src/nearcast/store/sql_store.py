@@ -14,6 +14,7 @@ from nearcast.services.device_ports import Device
 from nearcast.services.figures import Figures
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
+from nearcast.services.secret_ports import Sealing
 from nearcast.services.waiting import Waiting
 from nearcast.store.customer_tables import contact
 from nearcast.store.devices import find_device
@@ -23,13 +24,14 @@ from nearcast.store.events import count_events, with_events_due
 from nearcast.store.heard import with_pending_events
 from nearcast.store.inbound_tables import quarantined_webhook
 from nearcast.store.keys import find_key
+from nearcast.store.message_rows import NOT_SEALED
 from nearcast.store.migrate import revision_of
 from nearcast.store.outbox import count_queued, queued_by
 from nearcast.store.partitions import end_share, keep_share
 from nearcast.store.pings import waiting_by_partition
 from nearcast.store.replies import with_replies_due
 from nearcast.store.senders import stopped_by_channel
-from nearcast.store.tables import geofence_revision, log_position, secret, tenant
+from nearcast.store.tables import geofence_revision, log_position, message, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
 from nearcast.store.vouchers import tenant_of
@@ -42,6 +44,11 @@ class SqlStore:
         self.engine = make_engine(url)
         self.figures = Figures()
         self._is_narrow = False
+        self._sealing: Sealing = NOT_SEALED
+
+    def seal_with(self, sealing: Sealing) -> None:
+        """Seal from now on what messages say, and open it: the keys may be in the store itself."""
+        self._sealing = sealing
 
     def for_api(self) -> Self:
         """The same database for those who ask over HTTP: there each unit of work is under row-level security."""
@@ -51,11 +58,13 @@ class SqlStore:
 
     def writing(self, tenant_id: TenantId) -> SqlUnitOfWork:
         """A unit of work that may change things."""
-        return SqlUnitOfWork(self.engine, tenant_id, is_narrow=self._is_narrow, figures=self.figures)
+        return SqlUnitOfWork(
+            self.engine, tenant_id, is_narrow=self._is_narrow, figures=self.figures, sealing=self._sealing
+        )
 
     def reading(self, tenant_id: TenantId) -> SqlUnitOfWork:
         """A unit of work that sees one snapshot and must not write; it needs no commit."""
-        return SqlUnitOfWork(self.engine, tenant_id, read_only=True, is_narrow=self._is_narrow)
+        return SqlUnitOfWork(self.engine, tenant_id, read_only=True, is_narrow=self._is_narrow, sealing=self._sealing)
 
     def add_tenant(self, tenant_id: TenantId, at: datetime) -> bool:
         """Make a tenant; False where there is one already."""
@@ -81,6 +90,10 @@ class SqlStore:
     def tenants_with_bare_contacts(self) -> list[TenantId]:
         """Tenants with an address that was written before addresses were sealed, by id."""
         return self._tenants(select(contact.c.tenant_id).where(contact.c.address_index.is_(None)))
+
+    def tenants_with_bare_texts(self) -> list[TenantId]:
+        """Tenants with a message whose text was written before texts were sealed, by id."""
+        return self._tenants(select(message.c.tenant_id).where(message.c.text != ""))
 
     def tenants_with_events(self, due_by: datetime) -> list[TenantId]:
         """Tenants with an event for a webhook that may go by that instant, by id."""

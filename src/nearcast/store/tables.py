@@ -190,6 +190,12 @@ message = Table(
     Column("sender", String),
     Column("priority", BigInteger, nullable=False, server_default="0"),
     Column("repeat_until", UtcDateTime),
+    Column("content", Text),
+    Column("provider_index", String),
+    Column("error_code", String),
+    Column("error_class", String),
+    Column("delivered_at", UtcDateTime),
+    Column("read_at", UtcDateTime),
     UniqueConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "campaign_id", "queued_at", "freed_at"),
@@ -207,6 +213,8 @@ _message_index("ix_message_due", _QUEUED, message.c.not_before)
 _message_index("ix_message_next", _QUEUED, message.c.priority.desc(), message.c.not_before, message.c.seq)
 _message_index("ix_message_expiring", _QUEUED, message.c.expires_at)
 _message_index("ix_message_leased", "lease_until IS NOT NULL", message.c.lease_until)
+_message_index("ix_message_bare", "text <> ''", message.c.seq)
+_message_index("ix_message_provider", "provider_index IS NOT NULL", message.c.provider_index)
 _message_index("uq_message_in_flight", "status IN ('claimed', 'sending')", message.c.customer_id, unique=True)
 throttle = Table(
     "throttle",

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.figures import Figure, Figures
+from nearcast.services.secret_ports import Sealing
 from nearcast.store.allowances import Allowances
 from nearcast.store.assignments import Assignments
 from nearcast.store.audit import AuditTrail
@@ -27,6 +28,7 @@ from nearcast.store.heard import MessageEvents
 from nearcast.store.idempotency import Idempotency
 from nearcast.store.keys import Keys
 from nearcast.store.match_log import MatchLog
+from nearcast.store.message_rows import NOT_SEALED
 from nearcast.store.outbox import Outbox
 from nearcast.store.past_pings import PastPings
 from nearcast.store.pauses import OptOutReviews, Pauses
@@ -90,9 +92,10 @@ class SqlUnitOfWork(Transaction):
         read_only: bool = False,
         is_narrow: bool = False,
         figures: Figures | None = None,
+        sealing: Sealing = NOT_SEALED,
     ) -> None:
         super().__init__(engine, read_only=read_only, first=partial(narrow, tenant=tenant_id) if is_narrow else None)
-        self.tenant_id = tenant_id
+        self.tenant_id, self._sealing = tenant_id, sealing
         self._figures, self._told = figures, Counter[tuple[Figure, tuple[str, ...]]]()
 
     def __enter__(self) -> Self:
@@ -110,7 +113,7 @@ class SqlUnitOfWork(Transaction):
         self.transitions = Transitions(connection, tenant_id)
         self.match_log = MatchLog(connection, tenant_id)
         self.budgets = Budgets(connection, tenant_id)
-        self.outbox = Outbox(connection, tenant_id, self.budgets)
+        self.outbox = Outbox(connection, tenant_id, self.budgets, self._sealing)
         self.vouchers = Vouchers(connection, tenant_id)
         self.sends = Sends(connection, tenant_id, self.budgets)
         self.assignments = Assignments(connection, tenant_id)
