@@ -71,6 +71,10 @@ def _texts(most: int) -> st.SearchStrategy[str]:
     return st.text(_letters, min_size=1, max_size=most + 2)
 
 
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def _id(said: Button | Row) -> str:
     return said.id
 
@@ -101,7 +105,7 @@ contents: st.SearchStrategy[Content] = st.one_of(
         url_suffix=st.none() | _ids,
         code=st.none() | st.text("ABC019-", max_size=17),
         button_indexes=st.just(()) | st.lists(st.integers(-1, 10), max_size=6).map(tuple),
-        ends_at=st.none() | st.datetimes(datetime(2026, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        ends_at=st.none() | st.integers(1_700_000_000, 1_900_000_000).map(_instant),
     ),
 )
 outbounds = st.builds(
