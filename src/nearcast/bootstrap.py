@@ -21,7 +21,7 @@ from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
 from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
-from nearcast.providers import providers, ways_out
+from nearcast.providers import providers, sender_states, template_directory, ways_out
 from nearcast.services.access import Access
 from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
@@ -69,7 +69,6 @@ from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.scenario import placed
 from nearcast.services.sealed_texts import reseal_texts, seal_texts
-from nearcast.services.sender_states import SenderStates
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
@@ -228,7 +227,8 @@ def application(
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
     seal_texts(whole, store, vault)
-    channel = ways_out(settings, providers(settings, clock.now))
+    adapters = providers(settings, clock.now)
+    channel, states = ways_out(settings, adapters), sender_states(settings, adapters)
     codes = _voucher_codes(settings, vault)
     engines = _new_engines(settings, channel, contacts, codes, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
@@ -270,8 +270,8 @@ def application(
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
         vouchers=Vouchers(store, codes, terms),
-        senders=Senders(store, SenderStates({}, {})),
-        templates=Templates(store, None),
+        senders=Senders(store, states),
+        templates=Templates(store, template_directory(settings)),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random),
         figures=whole.figures,

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     all open. The channel whatsapp is set up where `whatsapp_token` and `whatsapp_phone_number_id` are given;
     `whatsapp_app_secrets` are those that sign its webhooks, with commas between, `whatsapp_verify_token` is what Meta
     shows when it is told to send them here, and `whatsapp_marketing_api` says that the number may use the Marketing
-    Messages API.
+    Messages API. To `whatsapp_people_a_day` people it writes in any 24 hours, until Meta says another number; 0 is any.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     whatsapp_app_secrets: SecretStr | None = None
     whatsapp_verify_token: SecretStr | None = None
     whatsapp_marketing_api: bool = False
+    whatsapp_people_a_day: int = Field(default=250, ge=0)
 
     @property
     def data_keys(self) -> tuple[str, ...]:

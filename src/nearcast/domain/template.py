@@ -21,14 +21,14 @@ _RED = "RED"
 _ASK_AGAIN = timedelta(minutes=5)
 
 
-def part(components: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
+def part_of(components: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
     """The component of that kind; an empty one where there is none."""
     return next((each for each in components if str(each.get("type", "")).upper() == kind), {})
 
 
 def buttons_of(components: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Its buttons in their order."""
-    return list(part(components, "BUTTONS").get("buttons") or ())
+    return list(part_of(components, "BUTTONS").get("buttons") or ())
 
 
 def places(text: str) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class MessageTemplate:
 
     @property
     def body(self) -> str:
-        return str(part(self.components, "BODY").get("text", ""))
+        return str(part_of(self.components, "BODY").get("text", ""))
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class MessageTemplate:
 
     @property
     def has_header_variable(self) -> bool:
-        return bool(places(str(part(self.components, "HEADER").get("text", ""))))
+        return bool(places(str(part_of(self.components, "HEADER").get("text", ""))))
 
     @property
     def is_marketing(self) -> bool:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.template import PLACE, buttons_of, part, places
+from nearcast.domain.template import PLACE, buttons_of, part_of, places
 from nearcast.domain.value import value
 
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
@@ -108,14 +108,14 @@ def _examples(kind: str, component: Mapping[str, Any]) -> int:
 
 
 def _check_limited_offer(components: Sequence[Mapping[str, Any]]) -> None:
-    offer = part(components, "LIMITED_TIME_OFFER").get("limited_time_offer")
+    offer = part_of(components, "LIMITED_TIME_OFFER").get("limited_time_offer")
     if offer is None:
         return
     if not isinstance(offer, Mapping) or len(str(offer.get("text", ""))) > _LONGEST_LIMITED_OFFER:
         raise InvalidInput(f"a limited-time offer has {_LONGEST_LIMITED_OFFER} characters", place="components")
-    if part(components, "FOOTER"):
+    if part_of(components, "FOOTER"):
         raise InvalidInput("a limited-time offer has no FOOTER", place="components")
-    if len(str(part(components, "BODY").get("text", ""))) > _LONGEST_BODY_OF_LIMITED_OFFER:
+    if len(str(part_of(components, "BODY").get("text", ""))) > _LONGEST_BODY_OF_LIMITED_OFFER:
         raise InvalidInput(
             f"the BODY of a limited-time offer has {_LONGEST_BODY_OF_LIMITED_OFFER} characters at most",
             place="components",
@@ -123,7 +123,7 @@ def _check_limited_offer(components: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _check_buttons(components: Sequence[Mapping[str, Any]]) -> None:
-    said = part(components, "BUTTONS").get("buttons", [])
+    said = part_of(components, "BUTTONS").get("buttons", [])
     if not isinstance(said, list) or not all(isinstance(each, Mapping) for each in said):
         raise InvalidInput("BUTTONS are a list of objects", place="components")
     buttons = buttons_of(components)
