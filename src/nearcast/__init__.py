@@ -6,7 +6,7 @@ cli         thin commands, each one call into bootstrap, an Application or the W
 commands    those of the live service that come in groups: keys, export, ledger
 bench       how fast the parts are against what a user would pick instead
 bootstrap   the composition root: which database, readers, channels and clock; one Application for all who use it
-providers   which channels are set up, by the settings
+providers   which channels are set up, by the settings; file_formats: those of files, loaded when the first one comes
 serving     one process of the service: its socket, its loops, its signals, its log
 api         JSON for machines; console: pages for people; worker: pings, due work and messages, in loops that go on
 store       where it is kept, SQLite or PostGIS; channels: what messages leave through; feeds: what pings arrive in;

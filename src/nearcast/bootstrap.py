@@ -1,7 +1,7 @@
 """The composition root: which readers, writers, channels and database the use cases work with."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache, partial
@@ -10,20 +10,30 @@ from shutil import disk_usage
 from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nearcast.channels.recorder import Recorder
+from nearcast.channels.webpush.keys import public_key
+from nearcast.channels.webpush.subscription import subscription_address
 from nearcast.clock import FollowingClock, PacedClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.domain.ids import TenantId
 from nearcast.feeds.by_name import PHONE_FEEDS
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
+from nearcast.file_formats import read_features, read_ping_rows, write_fence_file
 from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
-from nearcast.providers import providers, sender_states, template_directory, ways_out
+from nearcast.providers import (
+    browser_key,
+    event_sender,
+    geocoder,
+    providers,
+    sender_states,
+    template_directory,
+    ways_out,
+)
 from nearcast.services.access import Access
-from nearcast.services.addresses import Geocoder
 from nearcast.services.application import Application
 from nearcast.services.audit import Audit
 from nearcast.services.audit_ports import COMMAND_LINE
@@ -41,7 +51,6 @@ from nearcast.services.devices import Devices
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
 from nearcast.services.erasure import Erasure
-from nearcast.services.event_ports import EventSender
 from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
@@ -55,7 +64,9 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
+from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.opt_outs import OptOuts
+from nearcast.services.own_channels import OwnChannels
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
 from nearcast.services.personal_data import PersonalData
@@ -89,8 +100,6 @@ from nearcast.store.sql_store import SqlStore
 
 if TYPE_CHECKING:
     from nearcast.fake_whatsapp.settings import FakeSettings
-    from nearcast.geo.fence_file import Choice, FenceFile
-    from nearcast.services.ping_files import PingFile, PingRows
     from nearcast.services.workbench import Workbench
 
 
@@ -103,7 +112,7 @@ def workbench() -> "Workbench":
 
     return Workbench(
         read_pings=read_pings,
-        read_ping_rows=_read_ping_rows,
+        read_ping_rows=read_ping_rows,
         read_geofences=read_geofences,
         write_pairs=write_pairs,
         new_channel=Recorder,
@@ -134,43 +143,6 @@ def open_store(database_url: str) -> SqlStore:
     return SqlStore(database_url)
 
 
-def _geocoder(settings: Settings) -> Geocoder | None:
-    """What looks addresses up."""
-    if settings.geocoder_url is None:
-        return None
-    from nearcast.feeds.geocoder import SearchService  # its client takes a while to load
-
-    return SearchService(settings.geocoder_url)
-
-
-def _event_sender(settings: Settings) -> EventSender:
-    """What events leave through."""
-    from nearcast.channels.webhook import WebhookSender  # as above
-
-    return WebhookSender(allows_private=settings.webhook_networks == "any")
-
-
-# The formats of files take as long to load as all else, and most commands read and write none.
-
-
-def _read_ping_rows(path: Path, said: "PingFile") -> "PingRows":
-    from nearcast.feeds.ping_rows import read_ping_rows
-
-    return read_ping_rows(path, said)
-
-
-def _read_features(path: Path, choice: "Choice", *, note: Callable[[str], None] | None = None) -> "FenceFile":
-    from nearcast.geo.frames import read_features
-
-    return read_features(path, choice, note=note)
-
-
-def _write_fence_file(path: Path, features: Sequence[Mapping[str, Any]], note: Callable[[str], None]) -> None:
-    from nearcast.geo.export import write_fence_file
-
-    write_fence_file(path, features, note)
-
-
 def _clock(store: SqlStore) -> Clock:
     """One clock for all machines on a database: its own."""
     return FollowingClock(store.database_now) if store.is_shared else SystemClock()
@@ -183,11 +155,15 @@ def _secret(settings: Settings, store: SqlStore, at: datetime) -> str:
 
 
 def _voucher_codes(settings: Settings, vault: Vault) -> VoucherCodes:
-    return VoucherCodes(vault.voucher_key, settings.public_url or f"http://{settings.host}:{settings.port}")
+    return VoucherCodes(vault.voucher_key, _public_url(settings))
+
+
+def _public_url(settings: Settings) -> str:
+    return settings.public_url or f"http://{settings.host}:{settings.port}"
 
 
 def _new_engines(
-    settings: Settings, channel: WaysOut, contacts: Contacts, codes: VoucherCodes, store: SqlStore, owner: str
+    settings: Settings, channel: WaysOut, contacts: Contacts, vault: Vault, store: SqlStore, owner: str
 ) -> Engines:
     """The engines of all tenants, under that name."""
     platform, dice = read_platform(settings.quiet_hours), secrets.SystemRandom().random
@@ -198,10 +174,11 @@ def _new_engines(
             tenant_id,
             channel,
             contacts=contacts,
+            opt_outs=OptOutLinks(vault, _public_url(settings)),
             owner=owner,
             lease_s=settings.lease_s,
             platform=platform,
-            codes=codes,
+            codes=_voucher_codes(settings, vault),
             dice=dice,
             monotonic_s=monotonic,
         )
@@ -211,7 +188,7 @@ def _new_engines(
 
 def _importing(store: SqlStore, engines: Engines, contacts: Contacts) -> Importing:
     return Importing(
-        store, engines, contacts, read_rows=read_rows, read_features=_read_features, read_pings=_read_ping_rows
+        store, engines, contacts, read_rows=read_rows, read_features=read_features, read_pings=read_ping_rows
     )
 
 
@@ -227,10 +204,11 @@ def application(
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
     seal_texts(whole, store, vault)
-    adapters = providers(settings, clock.now)
+    push_key = browser_key(settings, store, clock.now())
+    adapters = providers(settings, clock.now, push_key)
     channel, states = ways_out(settings, adapters), sender_states(settings, adapters)
     codes = _voucher_codes(settings, vault)
-    engines = _new_engines(settings, channel, contacts, codes, store, "api")
+    engines = _new_engines(settings, channel, contacts, vault, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     return Application(
         clock=clock,
@@ -241,7 +219,7 @@ def application(
         once=Once(store, vault),
         tenants=Tenants(store),
         shops=Shops(store),
-        fences=Fences(store, engines, _geocoder(settings)),
+        fences=Fences(store, engines, geocoder(settings)),
         sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),
         conflicts=Conflicts(engines),
@@ -251,7 +229,8 @@ def application(
         consents=Consents(store, terms),
         confirmations=Confirmations(store, terms),
         devices=Devices(store),
-        onboarding=Onboarding(store, terms, vault),
+        onboarding=Onboarding(store, terms, vault, contacts),
+        own_channels=OwnChannels(public_key(push_key), settings.telegram_bot_name, subscription_address),
         opt_outs=OptOuts(store, terms, vault),
         patience=Patience(),
         phones=Phones(store, intake, RegionPush(engines), PHONE_FEEDS),
@@ -260,9 +239,9 @@ def application(
         reminders=Reminders(store),
         intake=intake,
         importing=_importing(store, engines, contacts),
-        exporting=Exporting(store, write_geofences=_write_fence_file),
+        exporting=Exporting(store, write_geofences=write_fence_file),
         retention=Retention(whole),
-        new_engines=partial(_new_engines, settings, channel, contacts, codes, whole),
+        new_engines=partial(_new_engines, settings, channel, contacts, vault, whole),
         partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,
@@ -273,7 +252,7 @@ def application(
         senders=Senders(store, states),
         templates=Templates(store, template_directory(settings)),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
-        courier=Courier(whole, partial(_event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random),
+        courier=Courier(whole, partial(event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random),
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )

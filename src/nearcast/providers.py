@@ -3,21 +3,48 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from email.headerregistry import Address
+from email.utils import parseaddr
+from time import monotonic
 
 from pydantic import SecretStr
 
 from nearcast.channels.by_name import ByName
 from nearcast.channels.console import Console
+from nearcast.channels.webpush.keys import new_key, private_key
+from nearcast.domain.errors import InvalidInput
+from nearcast.services.addresses import Geocoder
 from nearcast.services.channel_ports import Adapter, WaysOut
+from nearcast.services.event_ports import EventSender
+from nearcast.services.secret_ports import Secrets
 from nearcast.services.sender_states import NOBODY_IN_PARTICULAR, SenderStates
 from nearcast.services.template_ports import TemplateDirectory
 from nearcast.settings import Settings
 
+_NOBODY = "mailto:webpush@localhost"
 
-def providers(settings: Settings, now: Callable[[], datetime]) -> dict[str, Adapter]:
-    """An adapter for each channel that is set up, by its name; none of them has been asked anything yet."""
-    made = [_whatsapp(settings, now)]
+
+def providers(settings: Settings, now: Callable[[], datetime], push_key: str | None = None) -> dict[str, Adapter]:
+    """An adapter for each channel that is set up, by its name; none of them has been asked anything yet. That for
+    browsers needs a `push_key` alone. InvalidInput names a setting that is missing.
+    """
+    made = (
+        _whatsapp(settings, now),
+        _webpush(settings, push_key, now),
+        _email(settings, now),
+        _sms(settings, now),
+        _telegram(settings, now),
+    )
     return {adapter.name: adapter for adapter in made if adapter is not None}
+
+
+def browser_key(settings: Settings, store: Secrets, at: datetime) -> str:
+    """The private key that push services know us by."""
+    if settings.webpush_key is None:
+        return store.secret("webpush_key", new_key(), at)
+    given = settings.webpush_key.get_secret_value()
+    private_key(given)
+    return given
 
 
 def ways_out(settings: Settings, adapters: Mapping[str, Adapter]) -> WaysOut:
@@ -54,6 +81,22 @@ def template_directory(settings: Settings) -> TemplateDirectory | None:
 # What speaks to providers takes as long to load as all else, and most processes have none.
 
 
+def geocoder(settings: Settings) -> Geocoder | None:
+    """What looks addresses up."""
+    if settings.geocoder_url is None:
+        return None
+    from nearcast.feeds.geocoder import SearchService
+
+    return SearchService(settings.geocoder_url)
+
+
+def event_sender(settings: Settings) -> EventSender:
+    """What events leave through."""
+    from nearcast.channels.webhook import WebhookSender
+
+    return WebhookSender(allows_private=settings.webhook_networks == "any")
+
+
 def _whatsapp(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:
     if settings.whatsapp_token is None or settings.whatsapp_phone_number_id is None:
         return None
@@ -73,3 +116,88 @@ def _whatsapp(settings: Settings, now: Callable[[], datetime]) -> Adapter | None
 
 def _said(secret: SecretStr | None) -> str:
     return "" if secret is None else secret.get_secret_value()
+
+
+def _webpush(settings: Settings, key: str | None, now: Callable[[], datetime]) -> Adapter | None:
+    if key is None:
+        return None
+    from nearcast.channels.guarded_http import Guarded
+    from nearcast.channels.webpush.push import WebPush
+
+    is_inside = settings.webhook_networks == "any"
+    own = settings.public_url if (settings.public_url or "").startswith("https://") else None
+    http = Guarded(allows_private=is_inside, timeout_s=10, within_s=20)
+    contact = settings.webpush_contact or own or _NOBODY
+    return WebPush(key, contact=contact, http=http, now=now, needs_tls=not is_inside)
+
+
+def _email(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:
+    if settings.smtp_host is None:
+        return None
+    from nearcast.channels.email.letter import recipient
+    from nearcast.channels.email.smtp import Email, MailServer
+
+    _needs_public_url(settings, "mail ends with one click, by a link")
+    name, address = parseaddr(_given(settings.smtp_from, "NEARCAST_SMTP_FROM"))
+    try:
+        sender = recipient(address)
+    except InvalidInput:
+        raise InvalidInput("is not a mail address", place="NEARCAST_SMTP_FROM") from None
+    server = MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=Address(name, sender.username, sender.domain),
+        tls=settings.smtp_tls,
+        user=settings.smtp_user,
+        password=_said(settings.smtp_password),
+    )
+    return Email(server, now=now)
+
+
+def _sms(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:
+    if settings.twilio_account_sid is None:
+        return None
+    from nearcast.channels.provider_http import Login, Provider
+    from nearcast.channels.sms.twilio import Account, Sms
+
+    tokens = _listed(settings.twilio_auth_tokens, "NEARCAST_TWILIO_AUTH_TOKENS")
+    account = Account(
+        sid=settings.twilio_account_sid,
+        tokens=tokens,
+        sender=settings.twilio_from,
+        service_sid=settings.twilio_messaging_service_sid,
+        webhook_url=settings.public_url and f"{settings.public_url.rstrip('/')}/v1/webhooks/sms",
+    )
+    if account.hears_no_answer:
+        _needs_public_url(settings, "nobody can answer a name of letters, and a link must end it")
+    login = Login(user=account.sid, password=tokens[0])
+    return Sms(account, Provider(settings.twilio_base_url, monotonic_s=monotonic, login=login), now=now)
+
+
+def _telegram(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:
+    if settings.telegram_token is None:
+        return None
+    from nearcast.channels.provider_http import Provider
+    from nearcast.channels.telegram.bot import Bot, Telegram
+
+    secrets = _listed(settings.telegram_webhook_secrets, "NEARCAST_TELEGRAM_WEBHOOK_SECRETS")
+    bot = Bot(token=settings.telegram_token.get_secret_value(), secrets=secrets)
+    return Telegram(bot, Provider(settings.telegram_base_url, monotonic_s=monotonic), now=now)
+
+
+def _given(said: str | None, name: str) -> str:
+    if said is None:
+        raise InvalidInput("is missing", place=name)
+    return said
+
+
+def _listed(said: SecretStr | None, name: str) -> list[str]:
+    found = [each for each in _said(said).split(",") if each]
+    if not found:
+        raise InvalidInput("is missing", place=name)
+    return found
+
+
+def _needs_public_url(settings: Settings, why: str) -> None:
+    if settings.public_url is None:
+        raise InvalidInput(f"is missing: {why}", place="NEARCAST_PUBLIC_URL")

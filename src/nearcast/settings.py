@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     `whatsapp_app_secrets` are those that sign its webhooks, with commas between, `whatsapp_verify_token` is what Meta
     shows when it is told to send them here, and `whatsapp_marketing_api` says that the number may use the Marketing
     Messages API. To `whatsapp_people_a_day` people it writes in any 24 hours, until Meta says another number; 0 is any.
+
+    `webpush_key` signs what is pushed to browsers; made on first start and kept in the database where it is not given.
+    `webpush_contact` is who answers for it to push services. Mail is set up by `smtp_host` and `smtp_from`, text
+    messages by `twilio_account_sid`, `twilio_auth_tokens` and either `twilio_from` or `twilio_messaging_service_sid`,
+    a bot of Telegram by `telegram_token` and `telegram_webhook_secrets`, with `telegram_bot_name` for links to it. Of
+    several tokens or secrets with commas between the first is used, and all are taken of who signs with them.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
@@ -64,6 +70,23 @@ class Settings(BaseSettings):
     whatsapp_verify_token: SecretStr | None = None
     whatsapp_marketing_api: bool = False
     whatsapp_people_a_day: int = Field(default=250, ge=0)
+    webpush_key: SecretStr | None = None
+    webpush_contact: str | None = Field(default=None, pattern="^(mailto:[^@ ]+@[^@ ]+|https://[^/ ]+)$")
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_tls: Literal["starttls", "always", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = Field(default=None, pattern="^[^@]+@[^@ >]+>?$")
+    twilio_base_url: str = Field(default="https://api.twilio.com", pattern="^https?://[^/]+")
+    twilio_account_sid: str | None = Field(default=None, pattern="^AC[0-9a-zA-Z]+$")
+    twilio_auth_tokens: SecretStr | None = None
+    twilio_from: str | None = Field(default=None, pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11})$")
+    twilio_messaging_service_sid: str | None = Field(default=None, pattern="^MG[0-9a-zA-Z]+$")
+    telegram_base_url: str = Field(default="https://api.telegram.org", pattern="^https?://[^/]+")
+    telegram_token: SecretStr | None = None
+    telegram_bot_name: str | None = Field(default=None, pattern="^[A-Za-z0-9_]{5,32}$")
+    telegram_webhook_secrets: SecretStr | None = None
 
     @property
     def data_keys(self) -> tuple[str, ...]:

@@ -174,8 +174,12 @@ def test_the_page_loads_nothing_from_elsewhere_and_nobody_keeps_it(service: Serv
     assert "default-src 'self'" in shown.headers["content-security-policy"]
     assert (shown.headers["cache-control"], shown.headers["referrer-policy"]) == ("no-store", "no-referrer")
     assert " style=" not in shown.text
-    assert "<script" not in shown.text
-    assert re.findall(r'(?:src|href)="(/[^"]*)"', shown.text) == ["/onboarding/style.css"]
+    own = ["/onboarding/style.css", "/onboarding/browser.js"]
+    assert re.findall(r'(?:src|href)="(/[^"]*)"', shown.text) == own
+    assert re.findall(r"<script(.*?)>", shown.text) == [f' type="module" src="{own[1]}"']
+    for name in ("browser.js", "worker.js"):
+        script = httpx.get(f"{service.url}/onboarding/{name}", **LOOPBACK)
+        assert script.headers["content-type"].startswith("text/javascript")
     assert httpx.get(f"{service.url}/onboarding/style.css", **LOOPBACK).headers["content-type"].startswith("text/css")
     assert httpx.post(phone.onboarding_url, content=b"x" * 5000, **LOOPBACK).status_code == 413
 

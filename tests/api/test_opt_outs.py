@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.services.opt_outs import OptOut
+from nearcast.services.opt_out_links import OptOut, OptOutLinks
 from tests.api.people import awaited, known, messages
 from tests.api.service import Service
 from tests.loopback import LOOPBACK
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.enable_socket
 
 def way_out(service: Service, channel: str = "console", sender: str = "t1", customer: str = "anna") -> str:
     ends = OptOut(tenant_id=TenantId("t1"), customer_id=CustomerId(customer), channel=channel, sender=sender)
-    return f"{service.url}/unsubscribe/{service.app.opt_outs.token(ends)}"
+    return OptOutLinks(service.app.opt_outs._seals, service.url).url(ends)
 
 
 def said(operator: httpx.Client) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ It is reached by a link that is a secret, and changes nothing until a button is 
 people do agrees to nothing.
 """
 
+from functools import partial
 from html import escape
 from urllib.parse import parse_qs
 
@@ -11,13 +12,15 @@ import segno
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from nearcast.console.onboarding_channels import own_channels
 from nearcast.console.onboarding_words import WORDS, Words
 from nearcast.console.page import page, paragraph
 from nearcast.console.static_files import static_files
 from nearcast.domain.consent import ConsentStatus
 from nearcast.domain.errors import NotFound
 from nearcast.services.application import Application
-from nearcast.services.onboarding import Asked, Invitation
+from nearcast.services.chat_start import CHAT
+from nearcast.services.onboarding import BROWSER, Asked, Invitation
 from nearcast.services.setup_links import Setup, setup_of
 
 _MOST_BYTES = 4_000
@@ -27,11 +30,8 @@ _FOLDER = "/onboarding"
 def onboarding_pages() -> APIRouter:
     """The routes of the page and its files."""
     router = APIRouter(prefix=_FOLDER, include_in_schema=False)
-    style = static_files("onboarding_static")["style.css"]
-
-    @router.get("/style.css")
-    def file() -> Response:
-        return style
+    for name, file in static_files("onboarding_static").items():
+        router.add_api_route(f"/{name}", partial(_itself, file), methods=["GET"], response_class=Response)
 
     @router.get("/{link}")
     def ask(request: Request, link: str) -> Response:
@@ -42,7 +42,29 @@ def onboarding_pages() -> APIRouter:
         said = parse_qs((await _body(request)).decode(errors="replace"))
         return await run_in_threadpool(_answered, request, link, said)
 
+    @router.post("/{link}/browser")
+    async def subscribe(request: Request, link: str) -> Response:
+        body = (await _body(request)).decode(errors="replace")
+        return await run_in_threadpool(_subscribed, request, link, body)
+
+    @router.delete("/{link}/browser")
+    def unsubscribe(request: Request, link: str) -> Response:
+        application = _application(request)
+        application.onboarding.unsubscribe(link, BROWSER, application.clock.now())
+        return Response(status_code=204)
+
     return router
+
+
+def _itself(file: Response) -> Response:
+    return file
+
+
+def _subscribed(request: Request, link: str, body: str) -> Response:
+    application = _application(request)
+    address = application.own_channels.subscription_address(body)
+    application.onboarding.subscribe(link, address, application.clock.now())
+    return Response(status_code=204)
 
 
 async def _body(request: Request) -> bytes:
@@ -64,6 +86,11 @@ def _answered(request: Request, link: str, said: dict[str, list[str]]) -> Respon
             return page(WORDS[language].title, language, paragraph(WORDS[language].withdrawn))
         if said.get("do") == ["agree"]:
             application.onboarding.agree(link, frozenset(said.get("channel", ())), now)
+        if said.get("do") == ["chat"] and application.own_channels.bot_name is not None:
+            token = application.onboarding.begin_chat(link, now)
+            return Response(status_code=303, headers={"Location": application.own_channels.chat_link(token)})
+        if said.get("do") == ["leave chat"]:
+            application.onboarding.unsubscribe(link, CHAT, now)
     except NotFound:
         return _over()
     return Response(status_code=303, headers={"Location": f"{_FOLDER}/{link}"})
@@ -80,7 +107,9 @@ def _shown(request: Request, link: str) -> Response:
         return page(words.title, asked.language, _question(words, asked))
     public_url = request.app.state.public_url or str(request.base_url)
     setup = setup_of(asked.feed, public_url.rstrip("/"), asked.device)
-    return page(words.title, asked.language, paragraph(words.agreed) + _way_in(words, setup) + _rest(words, asked))
+    own = own_channels(words, asked, application.own_channels)
+    body = paragraph(words.agreed) + _way_in(words, setup) + own + _rest(words, asked)
+    return page(words.title, asked.language, body, scripts=[f"{_FOLDER}/browser.js"])
 
 
 def _question(words: Words, asked: Invitation) -> str:

@@ -18,6 +18,14 @@ class Words:
     withdraw: str
     over: str
     withdrawn: str
+    browser_on: str
+    browser_off: str
+    browser_live: str
+    browser_refused: str
+    browser_failed: str
+    chat_on: str
+    chat_off: str
+    chat_live: str
 
 
 WORDS = {
@@ -36,6 +44,14 @@ WORDS = {
         withdraw="Take my consent back and end this link",
         over="This link leads nowhere any more. Ask for a new one.",
         withdrawn="You have taken your consent back. Nothing is shared any more, and this link has ended.",
+        browser_on="Show me offers in this browser",
+        browser_off="No more offers in this browser",
+        browser_live="You get offers in a browser.",
+        browser_refused="Your browser was told to show nothing. Allow notifications for this site in its settings.",
+        browser_failed="That did not work. Nothing was agreed to. Try it again later.",
+        chat_on="Get offers by Telegram",
+        chat_off="No more offers by Telegram",
+        chat_live="You get offers by Telegram.",
     ),
     "de": Words(
         title="Angebote in deiner Nähe",
@@ -52,5 +68,13 @@ WORDS = {
         withdraw="Zustimmung zurücknehmen und diesen Link beenden",
         over="Dieser Link führt nirgendwohin mehr. Bitte um einen neuen.",
         withdrawn="Du hast deine Zustimmung zurückgenommen. Es wird nichts mehr geteilt, und dieser Link ist beendet.",
+        browser_on="Angebote in diesem Browser zeigen",
+        browser_off="Keine Angebote mehr in diesem Browser",
+        browser_live="Du bekommst Angebote in einem Browser.",
+        browser_refused="Dein Browser soll nichts zeigen. Erlaube Mitteilungen dieser Seite in seinen Einstellungen.",
+        browser_failed="Das hat nicht geklappt. Es wurde nichts zugestimmt. Versuch es später noch einmal.",
+        chat_on="Angebote per Telegram bekommen",
+        chat_off="Keine Angebote mehr per Telegram",
+        chat_live="Du bekommst Angebote per Telegram.",
     ),
 }

@@ -31,6 +31,7 @@ from nearcast.services.messages import Messages
 from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
 from nearcast.services.opt_outs import OptOuts
+from nearcast.services.own_channels import OwnChannels
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
 from nearcast.services.personal_data import PersonalData
@@ -77,6 +78,7 @@ class Application:
     devices: Devices
     onboarding: Onboarding
     opt_outs: OptOuts
+    own_channels: OwnChannels
     patience: Patience
     phones: Phones
     ledger_proof: LedgerProof

@@ -45,6 +45,15 @@ class Contacts:
         uow.contacts.replace(sealed)
         uow.suppressions.list_addresses(sealed)
 
+    def put(
+        self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId, channel: str, address: str | None
+    ) -> None:
+        """Write a customer's address on one channel, None for none; the others stay."""
+        had = self.read(uow, tenant_id, [customer_id]).get(customer_id, [])
+        kept = [each for each in had if each["channel"] != channel]
+        new = [] if address is None else [{"channel": channel, "address": address}]
+        self.write(uow, tenant_id, {customer_id: [*kept, *new]})
+
     def index(self, address: str) -> str:
         """What an address is found by, on whichever channel."""
         return self._vault.blind_index("", address)

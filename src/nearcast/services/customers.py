@@ -36,11 +36,14 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), Printable]
 Attribute = Annotated[str, StringConstraints(max_length=500), Printable]
 
 
+_LONGEST_ADDRESS = 2_000  # a browser's push subscription is as long as that
+
+
 class ContactShape(Shape):
     """What a customer can be reached by. A telephone number is E.164: + and 7 to 15 digits."""
 
     channel: ChannelName
-    address: Annotated[str, StringConstraints(min_length=1, max_length=320), Printable]
+    address: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_ADDRESS), Printable]
 
     @field_validator("address")
     @classmethod

@@ -27,6 +27,7 @@ from nearcast.services.figures import Span
 from nearcast.services.ingest import Door, ping_keys
 from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.ledger_ports import LedgerLine
+from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.outbound import Outlet
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
@@ -55,7 +56,8 @@ class Live:
 
     One thread uses it at a time. Whatever fails, it can be used again at once: nothing of that step is kept, here or in
     the store. A message that a channel has taken, and whose record failed, is `unknown` when its lease has ended.
-    `contacts` opens the addresses that messages go to; without it, only ways out are of use that need none.
+    `contacts` opens the addresses that messages go to; without it, only ways out are of use that need none. `opt_outs`
+    puts a link into each message that ends them.
     `platform` is what holds for every tenant, as a scenario says it, `codes` makes those of vouchers. `monotonic_s`
     tells seconds that never go back; by them steps are kept short.
     """
@@ -67,6 +69,7 @@ class Live:
         channel: WayOut | WaysOut,
         *,
         contacts: Contacts | None = None,
+        opt_outs: OptOutLinks | None = None,
         owner: str = "worker",
         lease_s: float = 60.0,
         pings_at_once: int = _PINGS_AT_ONCE,
@@ -79,7 +82,7 @@ class Live:
         self._pings_at_once, self._pace = pings_at_once, min(_PINGS_AT_FIRST, pings_at_once)
         self._monotonic_s = monotonic_s
         self._steps = Steps(store, tenant_id, platform, codes)
-        outlet = Outlet(tenant_id, channel, contacts)
+        outlet = Outlet(tenant_id, channel, contacts, opt_outs)
         self._dispatcher = Dispatcher(self._steps, outlet, owner=owner, lease_s=lease_s, dice=dice)
         self._scheduler = Scheduler(self._steps)
         self._turn = zlib.crc32(owner.encode()) % _TURNS

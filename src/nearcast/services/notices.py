@@ -41,7 +41,7 @@ def language_of(said: str | None) -> str:
 
 
 def notice(about: str, language: str, *, controller: str, contact: str, channel: str = "") -> Notice:
-    """The text about `location` or `nearby`, in one of our languages."""
+    """The text about `location`, `nearby` or a channel that has its own, in one of our languages."""
     said = _texts()
     text: str = said["texts"][language][about]
     filled = text.format(controller=controller, contact=contact, channel=channel)

@@ -9,10 +9,27 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nearcast.domain.consent import LOCATION, NEARBY, ConsentAction, ConsentStatus, consent_state, in_ledger_order
-from nearcast.domain.errors import NotFound
+from nearcast.domain.consent import (
+    GIVEN,
+    LOCATION,
+    NEARBY,
+    ConsentAction,
+    ConsentStatus,
+    consent_state,
+    in_ledger_order,
+)
+from nearcast.domain.errors import Conflict, NotFound
 from nearcast.domain.ids import TenantId
-from nearcast.services.consent_lines import ConsentDocument, NoticeShape, ledger_line, named
+from nearcast.services.chat_start import CHAT, StartTokens
+from nearcast.services.consent_lines import (
+    ConsentDocument,
+    DoubleOptInShape,
+    EvidenceShape,
+    NoticeShape,
+    ledger_line,
+    named,
+)
+from nearcast.services.contacts import Contacts
 from nearcast.services.customers import subject_of
 from nearcast.services.device_ports import Device
 from nearcast.services.devices import NewDevice
@@ -21,12 +38,14 @@ from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.report import rfc3339
 from nearcast.services.taken_lines import take_line
 from nearcast.services.terms import Terms
-from nearcast.services.vault import CannotOpen, Seals
+from nearcast.services.vault import CannotOpen, Vault
 
 _VALID_FOR = timedelta(days=7)
 _OF = "onboarding link"
 _ACTOR = "onboarding link"
 _SOURCE = "onboarding page"
+BROWSER = "webpush"
+"""The channel whose addresses are browsers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +59,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """What a link leads to. `device` has the secrets, and is None until the customer may be located."""
+    """What a link leads to. `device` has the secrets, and is None until the customer may be located. `browser` and
+    `chat` are asked for on the channels that begin on the page.
+    """
 
     language: str
     controller: str
     feed: str
     location: Asked
     nearby: tuple[Asked, ...]
+    browser: Asked
+    chat: Asked
     device: NewDevice | None
 
 
@@ -59,8 +82,9 @@ class _Link:
 class Onboarding:
     """Invites customers to set up a device, and takes what they say to it."""
 
-    def __init__(self, store: Store, terms: Terms, seals: Seals) -> None:
-        self._store, self._terms, self._seals = store, terms, seals
+    def __init__(self, store: Store, terms: Terms, vault: Vault, contacts: Contacts) -> None:
+        self._store, self._terms, self._seals, self._contacts = store, terms, vault, contacts
+        self._tokens = StartTokens(vault)
 
     def link(self, tenant_id: TenantId, made: NewDevice, now: datetime) -> str:
         """The last part of a link for a new device; it holds for seven days."""
@@ -95,10 +119,59 @@ class Onboarding:
             self._take(uow, opened, LOCATION, ConsentAction.WITHDRAWN, asked.location, now)
             uow.commit()
 
+    def subscribe(self, link: str, subscription: str, now: datetime) -> None:
+        """Keep a browser as an address of the customer, and that they want offers there: they have said so on the page,
+        and once more to the browser itself. NotFound as `open`, Conflict where they may not be located.
+        """
+        opened = self._opened(link, now)
+        with self._store.writing(opened.tenant_id) as uow:
+            asked = _invitation(uow, opened, now)
+            if asked.device is None:
+                raise Conflict("nothing is shared yet")
+            customer_id = _live_device(uow, opened).customer_id
+            uow.customers.lock([customer_id])
+            self._contacts.put(uow, opened.tenant_id, customer_id, BROWSER, subscription)
+            if asked.browser.status is not ConsentStatus.LIVE:
+                self._take(uow, opened, NEARBY, ConsentAction.GRANTED, asked.browser, now)
+                self._take(uow, opened, NEARBY, ConsentAction.CONFIRMED, asked.browser, now)
+            uow.commit()
+
+    def unsubscribe(self, link: str, channel: str, now: datetime) -> None:
+        """Write into the ledger that the customer wants no more offers on a channel that began on the page, and forget
+        their address there. NotFound as `open`.
+        """
+        opened = self._opened(link, now)
+        with self._store.writing(opened.tenant_id) as uow:
+            asked = _invitation(uow, opened, now)
+            said = next((each for each in (asked.browser, asked.chat) if each.channel == channel), None)
+            if said is None:
+                raise NotFound(f"offers by {channel[:40]} do not begin on this page")
+            if said.status not in (ConsentStatus.MISSING, ConsentStatus.WITHDRAWN):
+                self._take(uow, opened, NEARBY, ConsentAction.WITHDRAWN, said, now)
+            customer_id = _live_device(uow, opened).customer_id
+            uow.customers.lock([customer_id])
+            self._contacts.put(uow, opened.tenant_id, customer_id, channel, None)
+            uow.commit()
+
+    def begin_chat(self, link: str, now: datetime) -> str:
+        """Write into the ledger that the customer wants offers by a bot; the token by which they show it who they are,
+        which confirms. NotFound and Conflict as `subscribe`.
+        """
+        opened = self._opened(link, now)
+        with self._store.writing(opened.tenant_id) as uow:
+            asked = _invitation(uow, opened, now)
+            if asked.device is None:
+                raise Conflict("nothing is shared yet")
+            if asked.chat.status not in (ConsentStatus.LIVE, ConsentStatus.UNCONFIRMED):
+                self._take(uow, opened, NEARBY, ConsentAction.GRANTED, asked.chat, now)
+            uow.commit()
+        return self._tokens.token(opened.device.device_id, now)
+
     def _take(
         self, uow: UnitOfWork, link: _Link, purpose: str, action: ConsentAction, asked: Asked, now: datetime
     ) -> None:
-        is_given = action is ConsentAction.GRANTED
+        is_given = action in GIVEN
+        is_second = action is ConsentAction.CONFIRMED
         customer_id = _live_device(uow, link).customer_id
         said = ConsentDocument(
             purpose=purpose,
@@ -106,7 +179,8 @@ class Onboarding:
             action=action,
             notice=NoticeShape(**asked.notice.kept) if is_given else None,
             source=_SOURCE,
-            capture_method="web_form",
+            capture_method="double_opt_in" if is_second else "web_form",
+            evidence=_both_steps(now) if is_second else None,
             actor="self",
             lawful_basis="consent" if is_given else None,
         )
@@ -123,6 +197,10 @@ class Onboarding:
             raise _over()
         made = NewDevice(device_id=device_id, username=username, password=password, token=token)
         return _Link(tenant_id=TenantId(tenant_id), device=made)
+
+
+def _both_steps(now: datetime) -> EvidenceShape:
+    return EvidenceShape(double_opt_in=DoubleOptInShape(sent_at=now, clicked_at=now))
 
 
 def _live_device(uow: UnitOfWork, link: _Link) -> Device:
@@ -149,13 +227,16 @@ def _invitation(uow: UnitOfWork, link: _Link, now: datetime) -> Invitation:
         return Asked(channel=channel, notice=shown, status=state.status)
 
     location = asked(LOCATION, "location", None)
-    channels = sorted(contact.channel for contact in uow.contacts.of([customer_id]).get(customer_id, ()))
+    known = {contact.channel for contact in uow.contacts.of([customer_id]).get(customer_id, ())}
+    channels = sorted(known - {BROWSER, CHAT})
     return Invitation(
         language=language,
         controller=controller,
         feed=device.feed,
         location=location,
         nearby=tuple(asked(NEARBY, "nearby", channel) for channel in channels),
+        browser=asked(NEARBY, BROWSER, BROWSER),
+        chat=asked(NEARBY, CHAT, CHAT),
         device=link.device if location.status is ConsentStatus.LIVE else None,
     )
 

@@ -4,6 +4,7 @@ Addresses are opened here and nowhere else on the way out; whoever knows custome
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from nearcast.domain.sending import Outbound, Purpose, Recipient, Text
 from nearcast.services.channel_ports import Capability, WayOut, WaysOut, way_out
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.contacts import Contacts
+from nearcast.services.opt_out_links import OptOut, OptOutLinks
 from nearcast.services.ports import UnitOfWork
 
 Kept: TypeAlias = Mapping[tuple[CustomerId, str], SealedContact]
@@ -20,10 +22,18 @@ Kept: TypeAlias = Mapping[tuple[CustomerId, str], SealedContact]
 
 
 class Outlet:
-    """The ways out of one tenant's messages. Without `contacts` nobody has an address."""
+    """The ways out of one tenant's messages. Without `contacts` nobody has an address, without `opt_outs` no message
+    has a link that ends it all.
+    """
 
-    def __init__(self, tenant_id: TenantId, ways: WayOut | WaysOut, contacts: Contacts | None) -> None:
-        self._tenant_id, self._ways, self._contacts = tenant_id, ways, contacts
+    def __init__(
+        self,
+        tenant_id: TenantId,
+        ways: WayOut | WaysOut,
+        contacts: Contacts | None,
+        opt_outs: OptOutLinks | None = None,
+    ) -> None:
+        self._tenant_id, self._ways, self._contacts, self._opt_outs = tenant_id, ways, contacts, opt_outs
 
     def through(self, channel: str) -> WayOut | None:
         """The way out for a channel; None where it is not set up."""
@@ -41,12 +51,24 @@ class Outlet:
         others.
         """
         if not self._needs_address(message.channel):
-            return outbound(message, self._tenant_id, Recipient(user_id=message.customer_id), now)
+            return self._leaving(message, Recipient(user_id=message.customer_id), now)
         found = kept.get((message.customer_id, message.channel))
         if found is None or self._contacts is None:
             return None
         to = Recipient(address=self._contacts.opened(self._tenant_id, found))
-        return outbound(message, self._tenant_id, to, now)
+        return self._leaving(message, to, now)
+
+    def _leaving(self, message: Message, to: Recipient, now: datetime) -> Outbound:
+        leaving = outbound(message, self._tenant_id, to, now)
+        if self._opt_outs is None:
+            return leaving
+        ends = OptOut(
+            tenant_id=self._tenant_id,
+            customer_id=message.customer_id,
+            channel=message.channel,
+            sender=message.sender or self._tenant_id,
+        )
+        return replace(leaving, opt_out_url=self._opt_outs.url(ends))
 
     def _needs_address(self, channel: str) -> bool:
         way = self.through(channel)

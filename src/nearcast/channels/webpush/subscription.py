@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from nearcast.domain.errors import InvalidInput
 
+_LONGEST_ENDPOINT = 1_500
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -17,10 +19,20 @@ class Subscription:
     auth: str = field(repr=False)
 
     @property
+    def address(self) -> str:
+        """As it is kept: nothing else of what the browser said."""
+        return json.dumps({"endpoint": self.endpoint, "keys": {"p256dh": self.p256dh, "auth": self.auth}})
+
+    @property
     def origin(self) -> str:
         """The push service: scheme, host and port."""
         parts = urlsplit(self.endpoint)
         return f"{parts.scheme}://{parts.netloc}"
+
+
+def subscription_address(said: str) -> str:
+    """What a browser said of itself as an address; InvalidInput as `subscription`."""
+    return subscription(said).address
 
 
 def subscription(address: str) -> Subscription:
@@ -30,6 +42,7 @@ def subscription(address: str) -> Subscription:
         found = Subscription(said["endpoint"], said["keys"]["p256dh"], said["keys"]["auth"])
         parts = urlsplit(found.endpoint)
         is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        is_whole = is_whole and len(found.endpoint) <= _LONGEST_ENDPOINT and found.endpoint.isprintable()
         point, secret = _read(found.p256dh), _read(found.auth)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput("is not a push subscription", place="address") from None
