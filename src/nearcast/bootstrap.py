@@ -331,7 +331,8 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
             if asked >= {"api"} and (missed := store.open_tables()):
                 raise NearcastError(f"row-level security does not cover {', '.join(missed)}: nearcast migrate")
             served = application(said, store, is_narrow=True)
-            serving.run(served, asked, listening, say, public_url=said.public_url, shutdown_s=said.shutdown_s)
+            ending = serving.Ending(drain_s=said.drain_s, shutdown_s=said.shutdown_s)
+            serving.run(served, asked, listening, say, public_url=said.public_url, ending=ending)
 
 
 def fake_whatsapp(behaves: "FakeSettings", *, port: int, say: Callable[[str], None]) -> None:

@@ -10,8 +10,9 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from traceback import extract_tb
 from types import FrameType, TracebackType
 from typing import NoReturn, Protocol, TypeAlias
@@ -52,6 +53,14 @@ class Part(Protocol):
     def stop(self) -> object: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """For how many seconds a process that is told to end goes on as before, and then may finish what is in hand."""
+
+    drain_s: float = 0.0
+    shutdown_s: float = 20.0
+
+
 def run(
     application: Application,
     roles: Collection[str],
@@ -61,13 +70,13 @@ def run(
     pages: Sequence[APIRouter] = (),
     public_url: str | None = None,
     beside: Sequence[Part] = (),
-    shutdown_s: float = 20.0,
+    ending: Ending = Ending(),
 ) -> None:
     """Serve on `listening`, without the role `api` health and figures alone, without it only work, until told to end.
 
-    Then `/readyz` says so, no connection is taken any more, requests are answered, loops finish the step in hand and
-    give back what is leased to them: all of that within `shutdown_s`, of which each half is left to the requests and to
-    the loops.
+    Then `/readyz` says so; after `drain_s`, or when told again, no connection is taken any more, requests are answered,
+    loops finish the step in hand and give back what is leased to them: all of that within `shutdown_s`, of which each
+    half is left to the requests and to the loops.
     """
     worker = Worker(application, set(roles) - {"api"})
     # before any thread starts: FastAPI silences warnings while it makes routes, and threads undo each other's silence
@@ -77,7 +86,7 @@ def run(
         app = create_app(served, pages=[*own_pages, *pages], public_url=public_url)
     else:
         app = create_watch_app(served)
-    with _started(worker, *beside, stop_within_s=shutdown_s / 2):
+    with _started(worker, *beside, stop_within_s=ending.shutdown_s / 2):
         working = f"nearcast works as {', '.join(sorted(roles))}"
         if listening is None:
             say(working)
@@ -92,21 +101,29 @@ def run(
                 access_log=False,
                 lifespan="off",
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=math.ceil(shutdown_s / 2),
+                timeout_graceful_shutdown=math.ceil(ending.shutdown_s / 2),
             )
-            _Server(config, application.health.ending).run(sockets=[listening])
+            _Server(config, application.health.ending, ending.drain_s).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Says that it ends as soon as it is told to."""
+    """Says that it ends as soon as it is told to, and does so `drain_s` later, or when it is told again."""
 
-    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, ending: threading.Event, drain_s: float) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._ending, self._drain_s = ending, drain_s
+        self._told: tuple[int, float] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._ending.is_set() or not self._drain_s:
+            super().handle_exit(sig, frame)
+        self._told = sig, monotonic() + self._drain_s
         self._ending.set()
-        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._told is not None and not self.should_exit and monotonic() >= self._told[1]:
+            super().handle_exit(self._told[0], None)
+        return await super().on_tick(counter)
 
 
 @contextmanager

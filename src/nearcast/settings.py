@@ -20,8 +20,9 @@ class Settings(BaseSettings):
 
     `watch_port` is where a process without the role `api` answers for its health and its figures.
     `log_level` `debug` tells of every request and of every step of the worker that did something. `shutdown_s` is how
-    long a process may take to finish what is in hand once it is told to end. `lease_s` is how long a message that is
-    being sent is left to its process, if that is never heard of again.
+    long a process may take to finish what is in hand once it is told to end; before that, it goes on for `drain_s` and
+    only says that it is not ready, so that whoever shares requests out turns to others. `lease_s` is how long a message
+    that is being sent is left to its process, if that is never heard of again.
     `partition_lease_s` is how long a worker that died keeps its part of the ping log from the others.
     `backlog_pings` is how many pings of one tenant may wait to be decided before no more are taken.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     shutdown_s: float = Field(default=20.0, ge=1, le=600)
+    drain_s: float = Field(default=0.0, ge=0, le=600)
     lease_s: float = Field(default=60.0, ge=1)
     partition_lease_s: float = Field(default=5.0, ge=0.2)
     backlog_pings: int = Field(default=1_000_000, ge=1)
