@@ -38,9 +38,9 @@ def database(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def quick_database(request: pytest.FixtureRequest, quick_folder: Path, tmp_path: Path) -> str:
-    """As `database`, where it is not about losing power; on PostgreSQL with `-m soak`."""
+    """As `database`, where it is not about losing power."""
     if request.param == "sqlite":
         return f"sqlite:///{quick_folder / tmp_path.name}.db"
     url: str = request.getfixturevalue("own_postgres_url")

@@ -39,7 +39,6 @@ HELLO = {
     "shop_id": "cafe",
     "trigger": {"on": "enter"},
     "channel": "console",
-    "offer": {"text": "Hello"},
     "state": "active",
 }
 
@@ -55,12 +54,12 @@ def city(database_url: str) -> Iterator[tuple[SqlStore, str]]:
         yield store, key
 
 
-def set_up(url: str, key: str) -> None:
+def set_up(url: str, key: str, *, text: str = "Hello") -> None:
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, **LOOPBACK) as operator:
         operator.put("/v1/settings", json={"presence": {"profile": "raw"}}).raise_for_status()
         operator.put("/v1/shops/cafe", json={"id": "cafe"}).raise_for_status()
         operator.put("/v1/geofences/door", json=DOOR).raise_for_status()
-        operator.post("/v1/campaigns", json=HELLO).raise_for_status()
+        operator.post("/v1/campaigns", json={**HELLO, "offer": {"text": text}}).raise_for_status()
         for customer in CUSTOMERS:
             contacts = [{"channel": "console", "address": customer}]
             operator.put(f"/v1/customers/{customer}", json={"id": customer, "contacts": contacts}).raise_for_status()

@@ -31,6 +31,8 @@ from tests.loopback import LOOPBACK
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
 DRAIN_S, SHUTDOWN_S = 1.0, 20.0
+LONG = 80 * "Hello "
+"""Few of these are read ahead."""
 
 
 class Watch:
@@ -67,18 +69,21 @@ def begin_request(url: str, key: str, body: bytes) -> socket.socket:
 
 
 def slow(database: str, folder: Path) -> Served:
-    """Five messages a second can be printed, and more come."""
-    return Served(database, folder, line_s=0.2, drain_s=DRAIN_S, shutdown_s=SHUTDOWN_S)
+    """A message a second can be printed, and more come."""
+    return Served(database, folder, line_s=1, drain_s=DRAIN_S, shutdown_s=SHUTDOWN_S)
 
 
+@pytest.mark.parametrize(
+    "quick_database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True
+)
 def test_told_to_end_under_load_it_finishes_what_it_has_begun_and_the_next_goes_on(quick_database: str, tmp_path: Path):
     with city(quick_database) as (store, key), slow(quick_database, tmp_path) as server:
         server.start()
-        set_up(server.url, key)
+        set_up(server.url, key, text=LONG)
         crowd = [Walkers(server.url, key, CUSTOMERS[n::SENDERS]) for n in range(SENDERS)]
         for walkers in crowd:
             walkers.start()
-        eventually(lambda: len(on_their_way(store)) > 20, lambda: "the channel keeps up")
+        eventually(lambda: len(on_their_way(store)) > 5, lambda: "the channel keeps up")
         watch = Watch(server.url)
         eventually(lambda: 200 in watch.answers, lambda: "it is not ready")
         with closing(begin_request(server.url, key, b"[]")) as in_hand:
