@@ -1,11 +1,9 @@
-"""What holds for every channel, and then what each of them does of its own."""
+"""What the console does of its own, and which channel a message leaves through."""
 
 import io
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import sleep
-from typing import Any
 
 import pytest
 
@@ -13,8 +11,8 @@ from nearcast.channels.by_name import ByName
 from nearcast.channels.console import Console
 from nearcast.channels.recorder import Recorder
 from nearcast.domain.ids import MessageId, TenantId
-from nearcast.domain.sending import Accepted, NotSent, Outbound, Purpose, Recipient, Text
-from nearcast.services.channel_ports import WayOut, way_out
+from nearcast.domain.sending import NotSent, Outbound, Purpose, Recipient, Text
+from nearcast.services.channel_ports import way_out
 from tests.store.values import NOON
 
 SENDING = Outbound(
@@ -27,60 +25,6 @@ SENDING = Outbound(
     not_after=NOON,
     channel="sms",
 )
-ODD_TEXTS = [
-    "",
-    "two\nlines\r\n",
-    "\x1b[2J\x9b31m\0",
-    'a "quoted" \\ text',
-    "Café −20 % 🎉",
-    "\u2028\u202e\ud800",
-    "x" * 100_000,
-]
-
-Case = tuple[WayOut, Callable[[], int]]
-"""A channel, and how many messages have left through it."""
-
-
-def recorder() -> Case:
-    channel = Recorder()
-    return channel, lambda: len(channel.sent)
-
-
-def console() -> Case:
-    stream = io.StringIO()
-    return Console(stream), lambda: stream.getvalue().count("\n")
-
-
-def console_of_few_letters() -> Case:
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
-    return Console(stream), lambda: raw.getvalue().count(b"\n")
-
-
-@pytest.fixture(params=[recorder, console, console_of_few_letters])
-def case(request: pytest.FixtureRequest) -> Any:
-    return request.param()
-
-
-def test_it_takes_a_message_and_says_so(case: Case) -> None:
-    channel, left = case
-    assert channel.send(SENDING) == Accepted()
-    assert left() == 1
-
-
-@pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
-def test_an_odd_text_is_one_message_like_any_other(case: Case, text: str) -> None:
-    channel, left = case
-    assert channel.send(replace(SENDING, content=Text(body=text))) == Accepted()
-    assert left() == 1
-
-
-def test_many_threads_may_send_at_once(case: Case) -> None:
-    channel, left = case
-    with ThreadPoolExecutor(8) as pool:
-        sent = list(pool.map(channel.send, [replace(SENDING, id=MessageId(f"m-{n}")) for n in range(200)]))
-    assert sent == [Accepted()] * 200
-    assert left() == 200
 
 
 # --- console

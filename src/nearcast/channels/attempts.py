@@ -3,10 +3,16 @@
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
+from typing import TypeVar
 
 import httpx
 
-from nearcast.domain.sending import NotSent, Unknown
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.reason import Reason
+from nearcast.domain.sending import Attempt, NotSent, Outbound, Unknown
+
+Self = TypeVar("Self")
 
 _NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, socket.gaierror)
 _NO_ADDRESS = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
@@ -39,3 +45,16 @@ def attempted(ask: Callable[[], Answered]) -> Answered | NotSent | Unknown:
         return NotSent(reason=type(error).__name__, is_final=True)
     except (httpx.HTTPError, OSError) as error:
         return Unknown(reason=type(error).__name__)
+
+
+def refused_by_ourselves(send: Callable[[Self, Outbound], Attempt]) -> Callable[[Self, Outbound], Attempt]:
+    """A `send` of which InvalidInput comes to be NotSent: what cannot be rendered does not leave, now or later."""
+
+    @wraps(send)
+    def sent(self: Self, outbound: Outbound) -> Attempt:
+        try:
+            return send(self, outbound)
+        except InvalidInput:
+            return NotSent(reason=Reason.CONTENT_REFUSED, is_final=True)
+
+    return sent

@@ -31,7 +31,8 @@ def letter(outbound: Outbound, *, sender: Address) -> EmailMessage:
         words.append(f"-- \nSTOP: {outbound.opt_out_url}")
     elif outbound.purpose is Purpose.MARKETING:
         raise InvalidInput("is missing: an offer by mail ends with one click", place="opt_out_url")
-    made.set_content("\n\n".join(words) + "\n", cte="quoted-printable")
+    whole = "\n\n".join(words).encode(errors="replace").decode()
+    made.set_content(f"{whole}\n", cte="quoted-printable")
     return made
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from email.headerregistry import Address
 from typing import NoReturn
 
+from nearcast.channels.attempts import refused_by_ourselves
 from nearcast.channels.email.letter import MOST_CHARACTERS, dated, letter, recipient
 from nearcast.channels.guarded_http import hurried
 from nearcast.channels.tls import tls
@@ -61,6 +62,7 @@ class Email:
         """The mail without its date."""
         return letter(outbound, sender=self._server.sender).as_bytes()
 
+    @refused_by_ourselves
     def send(self, outbound: Outbound) -> Attempt:
         """One attempt. Unknown only where the server may have taken it: behind the last line, without a reply."""
         try:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from nearcast.channels.attempts import Answered
+from nearcast.channels.attempts import Answered, refused_by_ourselves
 from nearcast.channels.contents import as_text
 from nearcast.channels.provider_http import Provider
 from nearcast.channels.sms.refusals import refusal
@@ -80,8 +80,9 @@ class Sms:
 
     def render(self, outbound: Outbound) -> bytes:
         """The form without how long it counts, which is told from the instant that it leaves."""
-        return urlencode(self._form(outbound)).encode()
+        return urlencode(self._form(outbound), errors="replace").encode()
 
+    @refused_by_ourselves
     def send(self, outbound: Outbound) -> Attempt:
         """One attempt; Twilio gives up by itself when the offer is over. NotSent where too little is left of it."""
         form = self._form(outbound)

@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from nearcast.channels.attempts import Answered
+from nearcast.channels.attempts import Answered, refused_by_ourselves
 from nearcast.channels.contents import as_text
 from nearcast.channels.provider_http import Provider
 from nearcast.channels.telegram.updates import events
@@ -73,6 +73,7 @@ class Telegram:
         """The body of `sendMessage`."""
         return json.dumps(_message(outbound), ensure_ascii=False).encode(errors="replace")
 
+    @refused_by_ourselves
     def send(self, outbound: Outbound) -> Attempt:
         """One attempt."""
         headers = {"Content-Type": "application/json"}
@@ -92,7 +93,7 @@ class Telegram:
         """One update: what a person wrote, tapped or sent, or that they blocked the bot or came back."""
         try:
             update = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             update = None
         if not isinstance(update, dict):
             return [Unparsed(key=f"u:{sha256(raw).hexdigest()[:32]}", what="body", received_by=self._bot.id)]

@@ -9,7 +9,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, NoReturn
 
-from nearcast.channels.attempts import Answered, attempted
+from nearcast.channels.attempts import Answered, attempted, refused_by_ourselves
 from nearcast.channels.contents import as_text
 from nearcast.channels.guarded_http import Guarded, NotAllowed
 from nearcast.channels.webpush.keys import private_key
@@ -80,6 +80,7 @@ class WebPush:
             raise InvalidInput(f"has more than {_MOST_BYTES} bytes", place="content")
         return payload
 
+    @refused_by_ourselves
     def send(self, outbound: Outbound) -> Attempt:
         """One attempt; the push service gives up by itself when the offer is over."""
         payload, now = self.render(outbound), self._now()

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import httpx
 
+from nearcast.channels.attempts import refused_by_ourselves
 from nearcast.channels.whatsapp.errors import NAME
 from nearcast.channels.whatsapp.graph import Graph, Lost, NotReached
 from nearcast.channels.whatsapp.health import health
@@ -16,7 +17,6 @@ from nearcast.channels.whatsapp.routes import Routes
 from nearcast.channels.whatsapp.signature import check_signature, is_same
 from nearcast.channels.whatsapp.webhook import events_of
 from nearcast.domain.channel_event import ChannelEvent
-from nearcast.domain.errors import InvalidInput
 from nearcast.domain.reason import Reason
 from nearcast.domain.sending import Attempt, NotSent, Outbound, Rejected, Unknown
 from nearcast.domain.value import value
@@ -87,15 +87,13 @@ class WhatsApp:
         """The JSON that would be posted; InvalidInput names the place of what Meta would refuse, not the words."""
         return rendered(outbound, is_marketing=self._routes.is_marketing(outbound))
 
+    @refused_by_ourselves
     def send(self, outbound: Outbound) -> Attempt:
         """One request, or none where it could only be refused."""
         if is_market_blocked(NAME, outbound.purpose, outbound.to, self._now()):
             return NotSent(reason=Reason.MARKET_BLOCKED, is_final=True)
         is_marketing = self._routes.is_marketing(outbound)
-        try:
-            body = rendered(outbound, is_marketing=is_marketing)
-        except InvalidInput:
-            return NotSent(reason=Reason.CONTENT_REFUSED, is_final=True)
+        body = rendered(outbound, is_marketing=is_marketing)
         way = "marketing_messages" if is_marketing else "messages"
         try:
             attempt = outcome(self._graph.post(f"{self._account.phone_number_id}/{way}", body))
