@@ -12,6 +12,7 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from nearcast import providers
 from nearcast.channels.recorder import Recorder
 from nearcast.channels.webpush.keys import public_key
 from nearcast.channels.webpush.subscription import subscription_address
@@ -24,15 +25,6 @@ from nearcast.feeds.rows import read_rows
 from nearcast.file_formats import read_features, read_ping_rows, write_fence_file
 from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
-from nearcast.providers import (
-    browser_key,
-    event_sender,
-    geocoder,
-    providers,
-    sender_states,
-    template_directory,
-    ways_out,
-)
 from nearcast.services.access import Access
 from nearcast.services.application import Application
 from nearcast.services.audit import Audit
@@ -204,9 +196,9 @@ def application(
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     contacts.seal_unsealed(whole)
     seal_texts(whole, store, vault)
-    push_key = browser_key(settings, store, clock.now())
-    adapters = providers(settings, clock.now, push_key)
-    channel, states = ways_out(settings, adapters), sender_states(settings, adapters)
+    push_key = providers.browser_key(settings, store, clock.now())
+    adapters = providers.providers(settings, clock.now, push_key)
+    channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
     codes = _voucher_codes(settings, vault)
     engines = _new_engines(settings, channel, contacts, vault, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
@@ -219,7 +211,7 @@ def application(
         once=Once(store, vault),
         tenants=Tenants(store),
         shops=Shops(store),
-        fences=Fences(store, engines, geocoder(settings)),
+        fences=Fences(store, engines, providers.geocoder(settings)),
         sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),
         conflicts=Conflicts(engines),
@@ -250,9 +242,11 @@ def application(
         messages=Messages(store, pseudonyms, cursors),
         vouchers=Vouchers(store, codes, terms),
         senders=Senders(store, states),
-        templates=Templates(store, template_directory(settings)),
+        templates=Templates(store, providers.template_directory(settings)),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
-        courier=Courier(whole, partial(event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random),
+        courier=Courier(
+            whole, partial(providers.event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random
+        ),
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )
@@ -308,7 +302,7 @@ def examined() -> Iterator[Check]:
             now,
             head=head_revision(),
             channels=channels,
-            adapters=providers(said, SystemClock().now),
+            adapters=providers.providers(said, SystemClock().now),
             data_keys=data_keys,
             free_bytes=free_bytes,
             zones=zones_of,
