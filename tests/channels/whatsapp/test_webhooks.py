@@ -151,6 +151,15 @@ def test_a_contact_tells_the_other_names_of_the_same_person() -> None:
     assert event.learnt == (WA_ID, BSUID)
 
 
+def test_the_only_contact_is_whom_an_item_without_a_name_is_about_and_of_several_none_is() -> None:
+    nobody = {key: value for key, value in SENT.items() if not key.startswith("recipient")}
+    one = read(webhook(messages(statuses=[nobody], contacts=[CONTACT, "x", {}])))
+    two = read(webhook(messages(statuses=[nobody], contacts=[CONTACT, {"wa_id": "4915199999999"}])))
+    assert isinstance(one, Receipt)
+    assert isinstance(two, Receipt)
+    assert (one.learnt, two.learnt) == ((WA_ID, BSUID), ())
+
+
 def test_in_a_group_each_has_a_receipt_of_their_own() -> None:
     event = status(recipient_type="group", recipient_id="group-1", recipient_participant_id="4915112345678")
     assert event.key == f"s:{WAMID}:sent:4915112345678"
@@ -428,6 +437,13 @@ def test_every_item_of_every_change_of_every_entry_is_read() -> None:
     raw = body(*({"id": str(n), "changes": [statuses(f"{n}a"), statuses(f"{n}b")]} for n in range(2)))
     events = events_of(raw, NOW)
     assert len({event.key for event in events if isinstance(event, Receipt)}) == 1_000
+
+
+def test_each_of_many_has_the_names_of_their_own_contact() -> None:
+    people = [{"wa_id": str(n), "user_id": f"DE.{n}"} for n in range(1_000)]
+    said = [{"id": f"wamid.{n}", "status": "read", "timestamp": "1", "recipient_id": str(n)} for n in range(1_000)]
+    events = events_of(webhook(messages(statuses=said, contacts=people)), NOW)
+    assert [event.learnt[1].key for event in events if isinstance(event, Receipt)] == [f"DE.{n}" for n in range(1_000)]
 
 
 def test_messages_and_statuses_of_one_change_are_read() -> None:

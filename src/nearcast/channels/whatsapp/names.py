@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nearcast.channels.whatsapp.outcome import learnt_keys
 from nearcast.channels.whatsapp.reading import Change, objects, text
 from nearcast.domain.sending import LearntKey
 
 _KINDS = ("wa_id", "bsuid", "parent_bsuid")
+_OWN = ("wa_id", "user_id", "parent_user_id")
 
 
 def sender_keys(said: Mapping[str, Any], change: Change) -> tuple[LearntKey, ...]:
@@ -28,7 +28,7 @@ def receiver_keys(said: Mapping[str, Any], change: Change) -> tuple[LearntKey, .
 
 def own_keys(said: Mapping[str, Any], change: Change) -> tuple[LearntKey, ...]:
     """Of whoever tells something of themselves."""
-    return _known([text(said, "wa_id"), text(said, "user_id"), text(said, "parent_user_id")], change)
+    return _known([text(said, key) for key in _OWN], change)
 
 
 def keys(names: Iterable[str | None]) -> tuple[LearntKey, ...]:
@@ -36,13 +36,21 @@ def keys(names: Iterable[str | None]) -> tuple[LearntKey, ...]:
     return tuple(LearntKey(kind=kind, key=key) for kind, key in zip(_KINDS, names, strict=True) if key is not None)
 
 
+def learnt_keys(names: Mapping[str, Any]) -> tuple[LearntKey, ...]:
+    """What a contact is called there."""
+    return keys(text(names, key) for key in _OWN)
+
+
+def contacts_by_key(said: Mapping[str, Any]) -> Mapping[LearntKey, tuple[LearntKey, ...]]:
+    """All names of each contact, by each of them."""
+    return {key: names for names in map(learnt_keys, objects(said, "contacts")) for key in names}
+
+
 def _known(names: list[str | None], change: Change) -> tuple[LearntKey, ...]:
     """With what the contact says that shares a name; where the item has none at all, of the only contact."""
     found = keys(names)
-    contacts = [learnt_keys(each) for each in objects(change.said, "contacts")]
-    if found:
-        contacts = [each for each in contacts if set(each) & set(found)]
+    contacts = {change.contacts[key] for key in found or change.contacts if key in change.contacts}
     if len(contacts) != 1:
         return found
     kinds = {each.kind for each in found}
-    return (*found, *(each for each in contacts[0] if each.kind not in kinds))
+    return (*found, *(each for each in contacts.pop() if each.kind not in kinds))

@@ -5,10 +5,10 @@ from typing import Any
 
 from nearcast.channels.whatsapp.errors import code_of, provider_error
 from nearcast.channels.whatsapp.graph import GraphAnswer
-from nearcast.domain.sending import Accepted, Attempt, LearntKey, Rejected, Unknown
+from nearcast.channels.whatsapp.names import learnt_keys
+from nearcast.domain.sending import Accepted, Attempt, Rejected, Unknown
 
 _HELD = {"held_for_quality_assessment", "paused"}
-_KEYS = {"wa_id": "wa_id", "user_id": "bsuid", "parent_user_id": "parent_bsuid"}
 
 
 def outcome(answer: GraphAnswer) -> Attempt:
@@ -28,15 +28,6 @@ def outcome(answer: GraphAnswer) -> Attempt:
             learnt=learnt_keys(_first(said, "contacts")),
         )
     return Unknown(reason=f"status_{answer.status}")
-
-
-def learnt_keys(names: Mapping[str, Any]) -> tuple[LearntKey, ...]:
-    """What a contact is called there."""
-    return tuple(
-        LearntKey(kind=kind, key=key)
-        for field, kind in _KEYS.items()
-        if isinstance(key := names.get(field), str) and key
-    )
 
 
 def _first(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from nearcast.domain.sending import LearntKey
 from nearcast.domain.value import value
 
 _SPOKEN = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -17,7 +18,8 @@ class NotUnderstood(Exception):
 @value(kw_only=True)
 class Change:
     """One change of one entry: the `field` that it is about, what it says, and whose account it is of. `at` is the
-    entry's own time, or that of its coming where it has none, and `time` what the entry says of it.
+    entry's own time, or that of its coming where it has none, and `time` what the entry says of it. `contacts` are the
+    names of each person that it is about, by each of them.
     """
 
     field: str
@@ -25,6 +27,7 @@ class Change:
     account: str
     at: datetime
     time: str
+    contacts: Mapping[LearntKey, tuple[LearntKey, ...]]
 
     @property
     def received_by(self) -> str:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 from nearcast.channels.whatsapp.account_events import account_trouble, sender_change, template_change
+from nearcast.channels.whatsapp.names import contacts_by_key
 from nearcast.channels.whatsapp.people import message, preference
 from nearcast.channels.whatsapp.reading import Change, NotUnderstood, instant, items, part, spoken, text
 from nearcast.channels.whatsapp.receipts import receipt
@@ -106,4 +107,5 @@ def _change(entry: Mapping[str, Any], change: Mapping[str, Any], now: datetime) 
         account=text(entry, "id") or "",
         at=instant(entry, "time") or now,
         time=text(entry, "time") or "",
+        contacts=contacts_by_key(part(change, "value")),
     )
