@@ -75,6 +75,7 @@ from nearcast.services.sealed_texts import reseal_texts, seal_texts
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
+from nearcast.services.staff import Staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
@@ -211,6 +212,7 @@ def application(
         once=Once(store, vault),
         tenants=Tenants(store),
         shops=Shops(store),
+        staff=Staff(store, Shops(store), vault),
         fences=Fences(store, engines, providers.geocoder(settings)),
         sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),

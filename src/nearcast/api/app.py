@@ -32,6 +32,7 @@ from nearcast.api import (
     sensitive_places,
     settings,
     shops,
+    staff,
     templates,
     vouchers,
     webhooks,
@@ -49,6 +50,7 @@ _DESCRIPTION = (
 )
 _ROUTERS = (
     shops.router,
+    staff.router,
     geofences.router,
     campaigns.router,
     conflicts.router,

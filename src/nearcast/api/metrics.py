@@ -22,6 +22,7 @@ _COUNTED = {
     Figure.MESSAGES: ("Messages that came to a status.", ("channel", "status")),
     Figure.DELIVERIES: ("Attempts to deliver an event to a webhook.", ("outcome",)),
     Figure.VOUCHERS: ("Codes that tills wanted to take: `taken`, or what stood against it.", ("outcome",)),
+    Figure.CHATS: ("What people ask in a chat, beside their consent.", ("about",)),
     Figure.REQUESTS: ("HTTP requests by route.", ("method", "route", "status")),
     Figure.STEPS: ("Steps of the worker's loops for one tenant.", ("loop", "result")),
 }

@@ -43,6 +43,7 @@ from nearcast.services.retention import Retention
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
+from nearcast.services.staff import Staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.vouchers import Vouchers
@@ -66,6 +67,7 @@ class Application:
     once: Once
     tenants: Tenants
     shops: Shops
+    staff: Staff
     fences: Fences
     sensitive_places: SensitivePlaces
     campaigns: Campaigns

@@ -6,9 +6,9 @@ from typing import Any
 
 from nearcast.domain.campaign import CampaignClass, CampaignState
 from nearcast.domain.errors import Conflict, InvalidInput
-from nearcast.domain.ids import CampaignId
+from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.services.access import Principal
-from nearcast.services.audit_ports import AuditEntry
+from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.catalogue import assembled
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Run, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
@@ -63,16 +63,9 @@ class Campaigns(Register):
         with self._store.writing(asker.tenant_id) as uow:
             uow.catalogue.hold()
             standing = self.seen(uow, asker, key)
-            campaign = assembled(uow.catalogue, asker.tenant_id).campaigns.by_id[CampaignId(key)]
-            try:
-                state = campaign.after(action).state
-            except InvalidInput as error:
-                raise Conflict(error.message) from error
-            if state is campaign.state:
+            written = change_state(uow, asker.tenant_id, standing, action, now, by=asker.actor)
+            if written is standing:
                 return standing
-            written = uow.catalogue.campaigns.put_campaign(key, standing.doc, now, state=state)
-            said = {"state": state.value, "was": standing.state}
-            uow.audit.append(AuditEntry(actor=asker.actor, action=action, kind=self.noun, id=key, at=now, detail=said))
             asker.keep(uow, written)
             uow.commit()
         return written
@@ -91,6 +84,24 @@ class Campaigns(Register):
             self.seen(uow, asker, key)
             found = [run for run in uow.runs.all(CampaignId(key))[::-1] if before is None or run.due_at < before]
         return Page(found[:limit], rfc3339(found[limit - 1].due_at) if len(found) > limit else None)
+
+
+def change_state(
+    uow: UnitOfWork, tenant_id: TenantId, standing: Revision, action: str, now: datetime, *, by: Actor
+) -> Revision:
+    """Activate, pause or end a campaign in a transaction that holds the catalogue; the same revision where it is so
+    already. Conflict for a step that its state does not have.
+    """
+    campaign = assembled(uow.catalogue, tenant_id).campaigns.by_id[CampaignId(standing.id)]
+    try:
+        state = campaign.after(action).state
+    except InvalidInput as error:
+        raise Conflict(error.message) from error
+    if state is campaign.state:
+        return standing
+    said = {"state": state.value, "was": standing.state}
+    uow.audit.append(AuditEntry(actor=by, action=action, kind=Campaigns.noun, id=standing.id, at=now, detail=said))
+    return uow.catalogue.campaigns.put_campaign(standing.id, standing.doc, now, state=state)
 
 
 def _state(campaign: CampaignShape, standing: Revision | None) -> CampaignState:

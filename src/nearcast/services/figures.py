@@ -20,6 +20,8 @@ class Figure(StrEnum):
     """outcome"""
     VOUCHERS = "voucher_redemptions"
     """outcome"""
+    CHATS = "chat_requests"
+    """about"""
     REQUESTS = "http_requests"
     """method, route, status"""
     STEPS = "worker_steps"

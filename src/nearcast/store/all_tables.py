@@ -6,6 +6,7 @@ from nearcast.store import (
     history_tables,
     inbound_tables,
     sender_tables,
+    staff_tables,
     tables,
     voucher_tables,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "inbound_tables",
     "metadata",
     "sender_tables",
+    "staff_tables",
     "tables",
     "voucher_tables",
 ]

@@ -84,6 +84,16 @@ def expire(connection: Connection, tenant: TenantId, now: datetime) -> list[tupl
     return [(CampaignId(row.campaign_id), row.status == EXPIRED) for row in connection.execute(written)]
 
 
+def stop(connection: Connection, tenant: TenantId, campaign_id: CampaignId, now: datetime) -> int:
+    """Cancel what is queued of a campaign and cannot have left; how many."""
+    waiting = _queued(tenant).with_only_columns(_here.seq)
+    some = waiting.where(_here.campaign_id == campaign_id, _here.repeat_until.is_(None)).with_for_update(
+        skip_locked=True
+    )
+    ended = {"status": MessageStatus.CANCELLED.value, "reason": Reason.CANCELLED_CAMPAIGN.value, "freed_at": now}
+    return connection.execute(update(message).where(_here.seq.in_(some)).values(ended)).rowcount
+
+
 def rescue(connection: Connection, tenant: TenantId, now: datetime) -> dict[MessageStatus, list[str]]:
     """End the leases that have run out by `now`: what was claimed is queued again; so is what was being sent through a
     channel that still knows the attempt, and the rest of that is unknown.

@@ -15,7 +15,7 @@ from nearcast.domain.throttle import Throttle
 from nearcast.services.ports import Claim, MessageFilter, Page
 from nearcast.services.secret_ports import Sealing
 from nearcast.store.budgets import Budgets
-from nearcast.store.claims import CLAIMED, NO_LEASE, QUEUED, SENDING, claim, expire, rescue
+from nearcast.store.claims import CLAIMED, NO_LEASE, QUEUED, SENDING, claim, expire, rescue, stop
 from nearcast.store.dialect import among, insert_all
 from nearcast.store.message_rows import NOT_SEALED, MessageRows
 from nearcast.store.page import as_seq, chunks, page_of
@@ -89,6 +89,14 @@ class Outbox:
         ended = expire(self._connection, self._tenant, now)
         self._budgets.give_back(campaign_id for campaign_id, is_free in ended if is_free)
         return len(ended)
+
+    def stop(self, campaign_id: CampaignId, now: datetime) -> int:
+        """End the queued messages of a campaign that is paused or has ended; how many. What may have left in an attempt
+        before, or is in a dispatcher's hands, ends there.
+        """
+        ended = stop(self._connection, self._tenant, campaign_id, now)
+        self._budgets.give_back([campaign_id] * ended)
+        return ended
 
     def proceed(self, claims: Iterable[Claim]) -> set[MessageId]:
         """Write how messages go on; a claim has its message as it is from now on. One that is being sent is held until

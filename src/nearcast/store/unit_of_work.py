@@ -37,6 +37,7 @@ from nearcast.store.replies import Replies
 from nearcast.store.runs import Runs
 from nearcast.store.senders import Senders
 from nearcast.store.sends import Sends
+from nearcast.store.staff import Staff
 from nearcast.store.suppressions import Suppressions
 from nearcast.store.templates import Templates
 from nearcast.store.tracks import Tracks
@@ -64,6 +65,7 @@ class SqlUnitOfWork(Transaction):
     match_log: MatchLog
     outbox: Outbox
     vouchers: Vouchers
+    staff: Staff
     sends: Sends
     budgets: Budgets
     assignments: Assignments
@@ -114,6 +116,7 @@ class SqlUnitOfWork(Transaction):
         self.match_log = MatchLog(connection, tenant_id)
         self.budgets = Budgets(connection, tenant_id)
         self.outbox = Outbox(connection, tenant_id, self.budgets, self._sealing)
+        self.staff = Staff(connection, tenant_id)
         self.vouchers = Vouchers(connection, tenant_id)
         self.sends = Sends(connection, tenant_id, self.budgets)
         self.assignments = Assignments(connection, tenant_id)
