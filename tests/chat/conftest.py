@@ -1,0 +1,17 @@
+"""A town whose shops are asked for in a chat, on both databases."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from nearcast.store.sql_store import SqlStore
+from tests.chat.town import Town
+from tests.live.conftest import sqlite_file, store, store_url
+
+__all__ = ["sqlite_file", "store", "store_url"]
+
+
+@pytest.fixture
+def town(store: SqlStore) -> Iterator[Town]:
+    """Three cafés along a street, each with an offer, at Tuesday noon."""
+    return Town(store)
