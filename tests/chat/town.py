@@ -23,6 +23,7 @@ from nearcast.services.shops import Shops
 from nearcast.services.staff import Staff
 from nearcast.services.staff_words import StaffWords
 from nearcast.services.terms import Terms
+from nearcast.store.all_tables import metadata
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import LONG_AGO, NOON
 from tests.sealing import CONTACTS, VAULT
@@ -133,13 +134,8 @@ class Town:
             provider_id=f"wamid-in-{number}",
             **said,
         )
-        heard = Heard(
-            tenant_id=T1,
-            channel="whatsapp",
-            inbound=inbound,
-            customers=self._customers(by),
-            sender=Recipient(address=by),
-        )
+        to, known = Recipient(address=by), self._customers(by)
+        heard = Heard(tenant_id=T1, channel="whatsapp", inbound=inbound, customers=known, sender=to)
         before = len(self.pen.sent)
         with self.store.writing(T1) as uow:
             self.taken = self.conversation.handle(uow, heard, self.now)
@@ -158,8 +154,6 @@ class Town:
 
     def dump(self) -> str:
         """Everything that the database holds."""
-        from nearcast.store.all_tables import metadata
-
         with self.store.engine.connect() as connection:
             rows = [list(row) for table in metadata.sorted_tables for row in connection.execute(table.select())]
         return json.dumps(rows, default=repr)
