@@ -174,9 +174,11 @@ def place(operator: httpx.Client, name: str) -> str:
 
 SEND = {"campaign_id": "newsletter", "status": "delivered", "channel": "sms"}
 KEY = {"name": "till", "role": "owner"}
+STAFF = {"staff": [{"name": "Ada", "channel": "whatsapp", "address": "+4915112345678"}]}
 WRITES: Mapping[str, Callable[[httpx.Client, str], Wanted]] = {
     "POST /v1/shops": lambda _, name: ("/v1/shops", {"id": name}),
     "PUT /v1/shops/{shop_id}": lambda _, name: (f"/v1/shops/{name}", {"name": "Tea"}),
+    "PUT /v1/shops/{shop_id}/staff": lambda operator, name: (f"{shop(operator, name)}/staff", STAFF),
     "DELETE /v1/shops/{shop_id}": lambda operator, name: (shop(operator, name), None),
     "POST /v1/geofences": lambda _, name: ("/v1/geofences", fence(name)),
     "PUT /v1/geofences/{geofence_id}": lambda operator, name: (geofence(operator, name), fence(name, tags=["door"])),

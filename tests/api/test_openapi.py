@@ -53,6 +53,7 @@ STORY = """
     POST /v1/webhooks · GET /v1/webhooks · GET /v1/webhooks/{webhook_id} · PUT /v1/webhooks/{webhook_id}
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
+    PUT /v1/shops/{shop_id}/staff · GET /v1/shops/{shop_id}/staff
     GET /v1/vouchers/{code} · POST /v1/vouchers/{code}/redeem
     GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
     GET /v1/webhooks/{webhook_id}/deliveries · POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
