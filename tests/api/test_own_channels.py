@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nearcast.domain.channel_event import Inbound, InboundKind
 from nearcast.domain.ids import CustomerId, TenantId
@@ -32,10 +34,11 @@ def key(raw: bytes) -> str:
     return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+POINT = generate_private_key(SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 SUBSCRIPTION: dict[str, Any] = {
     "endpoint": "https://push.example/secret-1",
     "expirationTime": None,
-    "keys": {"p256dh": key(b"\x04" + bytes(64)), "auth": key(bytes(16))},
+    "keys": {"p256dh": key(POINT), "auth": key(bytes(16))},
 }
 
 

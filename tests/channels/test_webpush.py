@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from nearcast.domain.sending import (
     NotSent,
     Rejected,
     RetryClass,
+    Scope,
     Template,
     Text,
     Unknown,
@@ -58,9 +59,16 @@ def written(raw: bytes) -> str:
     return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def pusher(now: Callable[[], datetime] = lambda: NOW, *, allows_private: bool = True, **http: Any) -> WebPush:
+def pusher(
+    now: Callable[[], datetime] = lambda: NOW,
+    *,
+    allows_private: bool = True,
+    push_services: Sequence[str] = ("127.0.0.1",),
+    **http: Any,
+) -> WebPush:
     guarded = Guarded(allows_private=allows_private, timeout_s=http.pop("timeout_s", 5), within_s=5, **http)
-    return WebPush(KEY, contact="mailto:us@offers.example", http=guarded, now=now, needs_tls=not allows_private)
+    needs_tls, contact = not allows_private, "mailto:us@offers.example"
+    return WebPush(KEY, contact=contact, http=guarded, now=now, needs_tls=needs_tls, push_services=push_services)
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +185,21 @@ def test_each_refusal_says_what_to_do_next(service: Peer, browser: Browser, stat
 
 
 @pytest.mark.enable_socket
+def test_a_push_service_of_somebodys_own_stops_nobody_but_them(service: Peer, browser: Browser):
+    for status, retry in (
+        (401, RetryClass.USER_UNREACHABLE),
+        (403, RetryClass.USER_UNREACHABLE),
+        (429, RetryClass.RETRY),
+    ):
+        service.say = partial(lambda status, _asked: Said(status), status)
+        outcome = pusher(push_services=("27.0.0.1", "push.example")).send(
+            outbound(browser.subscribed(f"{service.url}/1"))
+        )
+        assert isinstance(outcome, Rejected)
+        assert (outcome.error.retry, outcome.error.scope) == (retry, Scope.USER)
+
+
+@pytest.mark.enable_socket
 def test_what_nobody_can_tell_is_unknown_and_what_never_left_is_not_sent(service: Peer, browser: Browser):
     for said in (Said(500), Said(502), Said(hangs_up=True)):
         service.say = partial(lambda said, _asked: said, said)
@@ -196,7 +219,15 @@ def test_an_endpoint_that_leads_inside_is_not_gone_to(browser: Browser):
     assert bare.error.code == "not_https"
 
 
-@pytest.mark.parametrize("address", ["", "{}", "[]", "null", '{"endpoint": 1, "keys": {}}', "https://push.example/1"])
+NO_POINT = json.dumps(
+    {"endpoint": "https://push.example/1", "keys": {"p256dh": written(b"\x04" + bytes(64)), "auth": ""}}
+)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "{}", "[]", "null", '{"endpoint": 1, "keys": {}}', "https://push.example/1", NO_POINT],
+)
 def test_what_is_no_subscription_is_refused_without_showing_it(address: str):
     with pytest.raises(InvalidInput) as refused:
         subscription(address)
@@ -204,6 +235,22 @@ def test_what_is_no_subscription_is_refused_without_showing_it(address: str):
     outcome = pusher().send(replace(outbound("x"), to=replace(outbound("x").to, address=address or "-")))
     assert isinstance(outcome, Rejected)
     assert outcome.error.retry is RetryClass.USER_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "ftp://a.example/1",
+        "https:///1",
+        "https://u@a.example/1",
+        "https://[::1]/1",
+        "https://a.example:0/1",
+        "https://ä.example",
+    ],
+)
+def test_an_endpoint_that_nobody_could_post_to_is_none(browser: Browser, endpoint: str):
+    with pytest.raises(InvalidInput):
+        subscription(browser.subscribed(endpoint))
 
 
 def test_a_subscription_and_the_key_do_not_show_themselves(browser: Browser):

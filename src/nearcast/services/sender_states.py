@@ -19,6 +19,7 @@ from nearcast.domain.template import MessageTemplate
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.value import value
 from nearcast.services.channel_ports import Limits
+from nearcast.services.gone_addresses import forget_gone
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.sender_ports import Pair, Use
 from nearcast.services.template_ports import TemplateKey
@@ -114,6 +115,7 @@ class SenderStates:
                     _stop_template(uow, each.leaving.template, error.code, now)
                 case _:
                     pass
+        forget_gone(uow, ((each.leaving.pair, each.attempt) for each in tried))
         missed = [each.leaving.message_id for each in tried if isinstance(each.attempt, Rejected | NotSent)]
         if missed:
             uow.allowances.give_back(missed)

@@ -3,18 +3,17 @@
 import re
 import smtplib
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
-from typing import NoReturn
 
 from nearcast.channels.attempts import refused_by_ourselves
 from nearcast.channels.email.letter import MOST_CHARACTERS, dated, letter, recipient
 from nearcast.channels.guarded_http import hurried
+from nearcast.channels.one_way import OneWay
 from nearcast.channels.tls import tls
-from nearcast.domain.channel_event import ChannelEvent
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.sending import (
     Accepted,
@@ -27,7 +26,7 @@ from nearcast.domain.sending import (
     Scope,
     Unknown,
 )
-from nearcast.services.channel_ports import BadSignature, Capability, ChannelHealth, Limits
+from nearcast.services.channel_ports import Capability, ChannelHealth, Limits
 
 _TAKEN, _GO_ON = 250, 354
 _POLICY = b"5.7."  # it is not the mailbox that is missing (RFC 3463)
@@ -48,7 +47,7 @@ class MailServer:
     within_s: float = 30.0
 
 
-class Email:
+class Email(OneWay):
     """Adapter of the channel `email`. Many threads may use it; each mail has a connection of its own."""
 
     name = "email"
@@ -82,14 +81,6 @@ class Email:
         finally:
             with suppress(OSError, smtplib.SMTPException):
                 connection.close()
-
-    def verify(self, headers: Mapping[str, str], raw: bytes) -> NoReturn:
-        """Mail servers report nothing."""
-        raise BadSignature("mail servers send no webhooks")
-
-    def parse(self, raw: bytes) -> Sequence[ChannelEvent]:
-        """Nothing: see `verify`."""
-        return ()
 
     def probe(self) -> ChannelHealth:
         """Whether the server lets us in."""

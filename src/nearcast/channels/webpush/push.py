@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from threading import Lock
-from typing import Any, NoReturn
+from typing import Any
 
 from nearcast.channels.attempts import Answered, attempted, refused_by_ourselves
 from nearcast.channels.contents import as_text
 from nearcast.channels.guarded_http import Guarded, NotAllowed
+from nearcast.channels.one_way import OneWay
 from nearcast.channels.webpush.keys import private_key
 from nearcast.channels.webpush.subscription import Subscription, subscription
-from nearcast.domain.channel_event import ChannelEvent
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.sending import (
     Accepted,
@@ -27,12 +27,14 @@ from nearcast.domain.sending import (
     Scope,
     Unknown,
 )
-from nearcast.services.channel_ports import BadSignature, Capability, ChannelHealth, Limits
+from nearcast.services.channel_ports import Capability, ChannelHealth, Limits
 
+PUSH_SERVICES = ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com")
 _MOST_BYTES = 3_000
 _MOST_CHARACTERS = 600
 _LONGEST_TTL_S = 2_419_200  # four weeks, more than which some push services refuse
 _SOON_S = 3_600
+_MOST_SIGNED = 1_000
 _SIGNED_FOR, _SIGNED_ANEW_BEFORE = timedelta(hours=12), timedelta(hours=6)
 _REFUSALS: Mapping[int, tuple[RetryClass, Scope]] = {
     400: (RetryClass.BUG, Scope.REQUEST),
@@ -46,18 +48,30 @@ _REFUSALS: Mapping[int, tuple[RetryClass, Scope]] = {
 }
 
 
-class WebPush:
+class WebPush(OneWay):
     """Adapter of the channel `webpush`. An address is what a browser's `PushSubscription` is as JSON. `contact` is who
     answers for us to push services, as `mailto:` or `https:`. Many threads may use it.
+
+    Anybody may subscribe with a push service of their own. Only of `push_services`, by host or what a host ends in, is
+    it believed that something is wrong with us, or that we are too fast; of others it is their subscription's fault.
     """
 
     name = "webpush"
     capabilities = Capability.TEXT | Capability.TTL | Capability.CLICK
     limits = Limits(body=_MOST_CHARACTERS, min_ttl_s=0, max_ttl_s=_LONGEST_TTL_S)
 
-    def __init__(self, key: str, *, contact: str, http: Guarded, now: Callable[[], datetime], needs_tls: bool) -> None:
+    def __init__(
+        self,
+        key: str,
+        *,
+        contact: str,
+        http: Guarded,
+        now: Callable[[], datetime],
+        needs_tls: bool,
+        push_services: Sequence[str] = PUSH_SERVICES,
+    ) -> None:
         self._key, self._contact, self._http, self._now = private_key(key), contact, http, now
-        self._needs_tls = needs_tls
+        self._needs_tls, self._push_services = needs_tls, push_services
         self._signed: dict[str, tuple[datetime, str]] = {}
         self._signing = Lock()
 
@@ -104,19 +118,24 @@ class WebPush:
             answer = attempted(lambda: self._http.post(to.endpoint, headers, self._encrypted(payload, to)))
         except NotAllowed:
             return NotSent(reason="private_network", is_final=True)
-        return _outcome(answer) if isinstance(answer, Answered) else answer
-
-    def verify(self, headers: Mapping[str, str], raw: bytes) -> NoReturn:
-        """Push services report nothing."""
-        raise BadSignature("push services send no webhooks")
-
-    def parse(self, raw: bytes) -> Sequence[ChannelEvent]:
-        """Nothing: see `verify`."""
-        return ()
+        return self._outcome(answer, to.host) if isinstance(answer, Answered) else answer
 
     def probe(self) -> ChannelHealth:
         """There is nobody to ask: each browser has a push service of its own."""
         return ChannelHealth(is_ready=True, what="each browser names its own push service")
+
+    def _outcome(self, answer: Answered, host: str) -> Attempt:
+        status = answer.status
+        if 200 <= status < 300:
+            return Accepted()
+        if status >= 500 and status not in _REFUSALS:
+            return Unknown(reason=f"status {status}")
+        retry, scope = _REFUSALS.get(status, (RetryClass.BUG, Scope.REQUEST))
+        is_known = any(host == each or host.endswith(f".{each}") for each in self._push_services)
+        if scope is Scope.SENDER and not is_known:
+            scope = Scope.USER
+            retry = RetryClass.RETRY if retry is RetryClass.THROTTLE else RetryClass.USER_UNREACHABLE
+        return _refused(str(status), retry, scope, retry_after_s=answer.retry_after_s)
 
     def _encrypted(self, payload: bytes, to: Subscription) -> bytes:
         from pywebpush import WebPusher  # takes longer to load than all else, and most processes push nothing
@@ -133,6 +152,8 @@ class WebPush:
                 until = now + _SIGNED_FOR
                 claims = {"aud": origin, "exp": int(until.timestamp()), "sub": self._contact}
                 header = self._vapid.sign(claims)["Authorization"]
+                if len(self._signed) >= _MOST_SIGNED:
+                    self._signed.clear()
                 self._signed[origin] = until, header
             return header
 
@@ -148,17 +169,6 @@ def _topic(outbound: Outbound) -> str | None:
     if outbound.topic is None:
         return None
     return urlsafe_b64encode(sha256(f"{outbound.tenant_id}|{outbound.topic}".encode()).digest()[:24]).decode()
-
-
-def _outcome(answer: Answered) -> Attempt:
-    status = answer.status
-    if 200 <= status < 300:
-        return Accepted()
-    if status in _REFUSALS:
-        return _refused(str(status), *_REFUSALS[status], retry_after_s=answer.retry_after_s)
-    if status >= 500:
-        return Unknown(reason=f"status {status}")
-    return _refused(str(status), RetryClass.BUG, Scope.REQUEST, retry_after_s=answer.retry_after_s)
 
 
 def _refused(code: str, retry: RetryClass, scope: Scope, *, retry_after_s: float | None = None) -> Rejected:

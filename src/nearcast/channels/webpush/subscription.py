@@ -5,6 +5,8 @@ from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+
 from nearcast.domain.errors import InvalidInput
 
 _LONGEST_ENDPOINT = 1_500
@@ -27,7 +29,12 @@ class Subscription:
     def origin(self) -> str:
         """The push service: scheme, host and port."""
         parts = urlsplit(self.endpoint)
-        return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{self.host}" + (f":{parts.port}" if parts.port else "")
+
+    @property
+    def host(self) -> str:
+        """The push service's, in lower case."""
+        return urlsplit(self.endpoint).hostname or ""
 
 
 def subscription_address(said: str) -> str:
@@ -41,12 +48,15 @@ def subscription(address: str) -> Subscription:
         said = json.loads(address)
         found = Subscription(said["endpoint"], said["keys"]["p256dh"], said["keys"]["auth"])
         parts = urlsplit(found.endpoint)
-        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
-        is_whole = is_whole and len(found.endpoint) <= _LONGEST_ENDPOINT and found.endpoint.isprintable()
-        point, secret = _read(found.p256dh), _read(found.auth)
+        is_web = parts.scheme in ("http", "https") and parts.port != 0 and "@" not in parts.netloc
+        is_plain = (
+            len(found.endpoint) <= _LONGEST_ENDPOINT and found.endpoint.isascii() and found.endpoint.isprintable()
+        )
+        EllipticCurvePublicKey.from_encoded_point(SECP256R1(), _read(found.p256dh))
+        is_whole = is_web and is_plain and len(_read(found.auth)) == 16
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput("is not a push subscription", place="address") from None
-    if not is_whole or len(point) != 65 or point[:1] != b"\x04" or len(secret) != 16:
+    if not is_whole or not found.host or ":" in found.host:
         raise InvalidInput("is not a push subscription", place="address")
     return found
 
