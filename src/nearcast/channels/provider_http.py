@@ -12,16 +12,16 @@ from nearcast.channels.attempts import Answered, attempted
 from nearcast.channels.tls import tls
 from nearcast.domain.sending import NotSent, Unknown
 
-_MOST_BYTES = 65_536
-_AT_ONCE = 64
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How long the other side may be silent at a time, and how long it has for all of its answer."""
+    """How long the other side may be silent at a time, how long it has for all of its answer, and how long that is."""
 
     timeout_s: float = 10.0
     within_s: float = 20.0
+    most_bytes: int = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +43,24 @@ class Provider:
         *,
         monotonic_s: Callable[[], float],
         login: Login | None = None,
+        bearer: str | None = None,
         limit: Limit | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        limit = limit or Limit()
-        self._monotonic_s, self._within_s = monotonic_s, limit.within_s
+        self._monotonic_s, self._limit = monotonic_s, limit or Limit()
         self._client = httpx.Client(
             base_url=base_url,
             auth=None if login is None else (login.user, login.password),
-            timeout=limit.timeout_s,
-            limits=httpx.Limits(max_connections=_AT_ONCE),
-            headers={"User-Agent": f"nearcast/{__version__}"},
+            timeout=self._limit.timeout_s,
+            limits=httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE),
+            headers={
+                "User-Agent": f"nearcast/{__version__}",
+                "Accept-Encoding": "identity",
+                **({} if bearer is None else {"Authorization": f"Bearer {bearer}"}),
+            },
             verify=tls(),
             trust_env=False,
+            transport=transport,
         )
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses, in which a bot's token stands
 
@@ -62,19 +68,21 @@ class Provider:
         """One attempt with `data` or `json`; an answer that is too long or too slow is Unknown."""
         return attempted(lambda: self._asked("POST", path, said))
 
-    def get(self, path: str) -> Answered | NotSent | Unknown:
-        """As `post`, of what changes nothing."""
-        return attempted(lambda: self._asked("GET", path, {}))
+    def get(self, path: str, **said: Any) -> Answered | NotSent | Unknown:
+        """As `post`, with `params`, of what changes nothing."""
+        return attempted(lambda: self._asked("GET", path, said))
 
     def close(self) -> None:
         """Let go of what is kept open."""
         self._client.close()
 
     def _asked(self, method: str, path: str, said: Mapping[str, Any]) -> Answered:
-        until_s, body = self._monotonic_s() + self._within_s, b""
+        until_s, body = self._monotonic_s() + self._limit.within_s, bytearray()
         with self._client.stream(method, path, **said) as answer:
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise httpx.DecodingError("nobody asked for it: a little of what is packed may be any amount")
             for part in answer.iter_bytes():
                 body += part
-                if len(body) > _MOST_BYTES or self._monotonic_s() > until_s:
+                if len(body) > self._limit.most_bytes or self._monotonic_s() > until_s:
                     raise httpx.ReadTimeout("the answer goes on and on")
-            return Answered(answer.status_code, answer.headers, body)
+            return Answered(answer.status_code, answer.headers, bytes(body))
