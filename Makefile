@@ -2,6 +2,9 @@
 # tests of one file stay together: they share what takes long to make
 BESIDE := -n auto --maxprocesses 4 --dist loadfile
 
+# tests start hundreds of programs: none shall translate all of this anew, whatever the machine is set to
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help run test check lint unit soak coverage bench format pins setup-run setup-dev
 
 help: ## Show what there is to make

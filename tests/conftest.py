@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -21,7 +22,18 @@ _wanting: list[str] = []
 _figures: list[str] = []
 
 
+_MEMORY = Path("/dev/shm")  # noqa: S108
+
+
+def _memory() -> Path | None:
+    """A folder in memory, where there is room: a test that is not about losing power need not wait for a disk."""
+    has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30
+    return _MEMORY if has_room else None
+
+
 def pytest_configure() -> None:
+    if (memory := _memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))  # where `tmp_path` is
     # a run in the background ignores it, and so would every program that the run starts
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -57,10 +69,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def quick_folder() -> Iterator[Path]:
-    """In memory where there is room: a test that is not about losing power need not wait for a disk."""
-    memory = Path("/dev/shm")  # noqa: S108
-    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
-    with tempfile.TemporaryDirectory(prefix="nearcast-", dir=memory if has_room else None) as folder:
+    """In memory where there is room, and gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="nearcast-", dir=_memory()) as folder:
         yield Path(folder)
 
 
@@ -68,7 +78,9 @@ def quick_folder() -> Iterator[Path]:
 def postgres_url() -> Iterator[str]:
     """An empty database with PostGIS on a throw-away server of this run."""
     script = Path(__file__).parents[1] / ".ci" / "postgres"
-    folder = Path(tempfile.mkdtemp(prefix="nearcast-postgres-"))  # pytest's own folders are closed to the server's user
+    folder = Path(
+        tempfile.mkdtemp(prefix="nearcast-postgres-", dir=_memory())
+    )  # pytest's own folders are closed to the server's user
     started = subprocess.run([script, "start", folder], capture_output=True, text=True, check=False)
     if started.returncode == 69:
         folder.rmdir()
@@ -78,18 +90,33 @@ def postgres_url() -> Iterator[str]:
     subprocess.run([script, "stop", folder], capture_output=True, check=True)
 
 
+@pytest.fixture(scope="session")
+def _with_postgis(postgres_url: str) -> str:
+    """A database to copy: PostGIS takes longer to make than to copy."""
+    name = "with_postgis"
+    with _server(postgres_url) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    with _server(_beside(postgres_url, name)) as database:
+        database.execute("CREATE EXTENSION postgis")
+    return name
+
+
 @pytest.fixture
-def own_postgres_url(postgres_url: str) -> Iterator[str]:
+def own_postgres_url(postgres_url: str, _with_postgis: str) -> Iterator[str]:
     """A database with PostGIS that no other test sees."""
+    name = f"test_{uuid.uuid4().hex}"
+    with _server(postgres_url) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {_with_postgis}")
+    yield _beside(postgres_url, name)
+    with _server(postgres_url) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _server(url: str) -> Any:
     import psycopg  # here, where a test asks for it: most run without
 
-    name = f"test_{uuid.uuid4().hex}"
-    server = postgres_url.replace("+psycopg", "")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    own = server.rpartition("/")[0] + f"/{name}"
-    with psycopg.connect(own, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION postgis")
-    yield own.replace("postgresql://", "postgresql+psycopg://")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+
+def _beside(url: str, name: str) -> str:
+    return f"{url.rpartition('/')[0]}/{name}"
