@@ -17,7 +17,7 @@ from nearcast.geo.batch import PingBatch
 from nearcast.services.assembly import assemble, consent_event
 from nearcast.services.batches import take_batch
 from nearcast.services.engine import take_pings
-from nearcast.services.ingest import Door, fix_of, in_order_of_arrival, taken_us
+from nearcast.services.ingest import Door, Ledgers, fix_of, in_order_of_arrival, taken_us
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.scenario import ScenarioShape
 from nearcast.services.world import World
@@ -101,6 +101,10 @@ def batch_of(said: list[Said]) -> PingBatch:
     )
 
 
+def at_door(of: World) -> Door:
+    return Door(of, Ledgers(of))
+
+
 def one_by_one(into: World, door: Door, batch: PingBatch, now: datetime) -> None:
     """The same without columns: every ping an object, every one walked through."""
     arrivals = in_order_of_arrival([batch], into.tenant.policy.ping_rules, into.roster)
@@ -149,7 +153,7 @@ presences = st.fixed_dictionaries(
 @settings(max_examples=150)
 def test_columns_change_nothing(presence: dict[str, Any], pings: list[Said], cuts: list[int]) -> None:
     in_columns, alone = world(**presence), world(**presence)
-    doors = Door(in_columns), Door(alone)
+    doors = at_door(in_columns), at_door(alone)
     edges = [0, *sorted(min(cut, len(pings)) for cut in cuts), len(pings)]
     whole = batch_of(pings)
     for start, stop in pairwise(edges):
@@ -165,7 +169,7 @@ def test_columns_change_nothing(presence: dict[str, Any], pings: list[Said], cut
 def test_a_day_outside_becomes_no_object_until_somebody_asks() -> None:
     of = world("robust")
     day = batch_of([Said(60, 0, "far") for _ in range(1_000)])
-    take_batch(of, Door(of), day, START + timedelta(days=1))
+    take_batch(of, at_door(of), day, START + timedelta(days=1))
     assert of.accepted == 1_000
     (track,) = of.tracks.values()
     assert [fix.at for fix in track.fixes] == [START + timedelta(minutes=minute) for minute in range(995, 1_001)]
@@ -174,7 +178,7 @@ def test_a_day_outside_becomes_no_object_until_somebody_asks() -> None:
 @pytest.mark.parametrize("batches", [1, 7, 50])
 def test_however_many_batches_wait_nothing_is_lost_that_a_late_ping_can_come_between(batches: int) -> None:
     of, alone = world("raw", lateness_s=300), world("raw", lateness_s=300)
-    doors = Door(of), Door(alone)
+    doors = at_door(of), at_door(alone)
     for n in range(batches):
         batch = batch_of([Said(3600 * n + 60 * minute, 0, "far") for minute in (1, 1, 1)])
         now = as_instant(int(batch.received_at_us[-1]))

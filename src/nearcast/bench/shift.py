@@ -15,7 +15,7 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.geo.batch import PingBatch
 from nearcast.geo.matcher import FenceIndex
 from nearcast.services.batches import take_batch
-from nearcast.services.ingest import Door
+from nearcast.services.ingest import Door, Ledgers
 from nearcast.services.instants import as_instant
 from nearcast.services.world import World
 
@@ -64,7 +64,7 @@ def work(shift: Shift, begin: Callable[[], object], say: Callable[[str], None]) 
     geofences = [*walking.geofences, *elsewhere]
     first, rest = _own(walking.pings, walking.customer_id, shift)
     world = installation(walking.customer_id, geofences, as_instant(int(walking.pings.recorded_at_us[0])))
-    door = Door(world)
+    door = Door(world, Ledgers(world))
     say("first sight")
     _take(world, door, first)
     transitions, rows, messages = len(world.transitions), len(world.rows), len(world.messages)

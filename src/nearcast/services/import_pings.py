@@ -16,7 +16,7 @@ from nearcast.domain.reason import Reason
 from nearcast.geo.batch import Ints, PingBatch
 from nearcast.services.catalogue import assembled
 from nearcast.services.import_report import Taken, most_frequent
-from nearcast.services.ingest import Arrivals, Door
+from nearcast.services.ingest import Arrivals, Door, Ledgers
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.intake import unstorable
 from nearcast.services.ping_files import PingRows
@@ -55,7 +55,7 @@ def _take(
         uow.customers.lock(sorted(customer_ids))  # who withdraws at this moment comes before, or after
         uow.pings.admit()  # after the customers, as who erases one does
         world.consents = uow.consents.of(customer_ids)
-        door = Door(world)
+        door = Door(world, Ledgers(world))
         arrivals = Arrivals.of(batch, world.tenant.policy.ping_rules, world.roster)
         arrivals.fault[malformed] = Reason.MALFORMED
         let_in = door.let_in(arrivals, np.arange(len(rows)), np.full(len(rows), as_us(now)))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -139,42 +139,27 @@ def is_said(column: Texts) -> Bools:
     return np.array([value is not None for value in column.tolist()], dtype=np.bool_)
 
 
-class Door:
-    """Remembers which ping ids have come in, and what a customer's ledger says of location until its next change."""
+class LiveSince(Protocol):
+    """Tells since when the customers of n rows may be located, asked at n instants; `NEVER` for who may not."""
 
-    def __init__(self, world: World, seen: Iterable[PingKey] = ()) -> None:
+    def __call__(self, arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints: ...
+
+
+class Ledgers:
+    """What a world's ledgers say of location, each read once until its next change."""
+
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._seen: set[PingKey] = set(seen)
         self._live_since_us = self._known_until_us = np.empty(0, dtype=np.int64)  # by customer number
-        self.turned_away: list[tuple[int, Reason]] = []
 
-    def consent_changed(self, customer_id: CustomerId) -> None:
+    def changed(self, customer_id: CustomerId) -> None:
+        """A customer's ledger has one more line."""
         number = self._world.roster.number_of(customer_id)
         if number < len(self._known_until_us):
             self._known_until_us[number] = _UNASKED
 
-    def let_in(self, arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
-        """Those of the rows that may be stored, when asked at those instants, which do not go back in time; the others
-        are counted by reason and forgotten.
-        """
-        batch, fault = arrivals.batch, arrivals.fault[rows]
-        is_agreed = batch.recorded_at_us[rows] >= self._live_since(arrivals, rows, asked_us)
-        fault[~is_agreed & ~is_said(fault)] = Reason.CONSENT_LOCATION_MISSING
-        for n in np.flatnonzero(is_said(batch.ping_id[rows]) & ~is_said(fault)).tolist():
-            row = int(rows[n])
-            key = (CustomerId(batch.customer_id[row]), batch.device_id[row], batch.ping_id[row])
-            if key in self._seen:
-                fault[n] = Reason.DUPLICATE_PING
-            self._seen.add(key)
-        refused = is_said(fault)
-        for n in np.flatnonzero(refused).tolist():
-            self._world.refused[fault[n]] += 1
-            self.turned_away.append((int(rows[n]), fault[n]))
-        let_in: Ints = rows[~refused]
-        return let_in
-
-    def _live_since(self, arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
-        """Consent must hold when asked, and must have held since the ping was recorded: since when, for n pings."""
+    def __call__(self, arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
+        """As `LiveSince` says."""
         customer = arrivals.customer[rows]
         self._grow(len(self._world.roster))
         since_us: Ints = self._live_since_us[customer]
@@ -195,3 +180,34 @@ class Door:
             room = np.full(missing + size, _UNASKED)
             self._live_since_us = np.concatenate([self._live_since_us, room])
             self._known_until_us = np.concatenate([self._known_until_us, room])
+
+
+class Door:
+    """Remembers which ping ids have come in. Consent must hold when the door is asked, and must have held since a ping
+    was recorded.
+    """
+
+    def __init__(self, world: World, live_since: LiveSince, seen: Iterable[PingKey] = ()) -> None:
+        self._world, self._live_since = world, live_since
+        self._seen: set[PingKey] = set(seen)
+        self.turned_away: list[tuple[int, Reason]] = []
+
+    def let_in(self, arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
+        """Those of the rows that may be stored, when asked at those instants, which do not go back in time; the others
+        are counted by reason and forgotten.
+        """
+        batch, fault = arrivals.batch, arrivals.fault[rows]
+        is_agreed = batch.recorded_at_us[rows] >= self._live_since(arrivals, rows, asked_us)
+        fault[~is_agreed & ~is_said(fault)] = Reason.CONSENT_LOCATION_MISSING
+        for n in np.flatnonzero(is_said(batch.ping_id[rows]) & ~is_said(fault)).tolist():
+            row = int(rows[n])
+            key = (CustomerId(batch.customer_id[row]), batch.device_id[row], batch.ping_id[row])
+            if key in self._seen:
+                fault[n] = Reason.DUPLICATE_PING
+            self._seen.add(key)
+        refused = is_said(fault)
+        for n in np.flatnonzero(refused).tolist():
+            self._world.refused[fault[n]] += 1
+            self.turned_away.append((int(rows[n]), fault[n]))
+        let_in: Ints = rows[~refused]
+        return let_in

@@ -19,12 +19,13 @@ from nearcast.services.answering import Keep, nobody_asks_again
 from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.channel_ports import WayOut, WaysOut
+from nearcast.services.consent_view import ConsentView
 from nearcast.services.contacts import Contacts
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher, Present
 from nearcast.services.engine import apply_consent, end_visits
 from nearcast.services.figures import Span
-from nearcast.services.ingest import Door, ping_keys
+from nearcast.services.ingest import Arrivals, Door, ping_keys
 from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.opt_out_links import OptOutLinks
@@ -87,6 +88,7 @@ class Live:
         self._scheduler = Scheduler(self._steps)
         self._turn = zlib.crc32(owner.encode()) % _TURNS
         self._consents_until: datetime | None = None
+        self._agreed = ConsentView()
 
     @property
     def catalogue(self) -> CatalogueCache:
@@ -157,10 +159,15 @@ class Live:
             uow.catalogue.hold_geofences()
             heard = {CustomerId(key) for key in taken.batch.customer_id}
             working = WorkingSet(uow, self.catalogue, heard, now, known, is_calm=True)
+            self._agreed.refresh(uow)  # behind the locks: nobody heard here withdraws any more before this commits
+
+            def live_since(arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
+                return self._agreed.live_since_us(uow, arrivals.batch.customer_id[rows], asked_us)
+
             named = ping_keys(taken.batch)
-            door = Door(working.world, seen=uow.pings.seen(named))
+            door = Door(working.world, live_since, seen=uow.pings.seen(named))
             take_batch(working.world, door, taken.batch, now, working.stir)
-            uow.pings.remember((key for key in named if key[0] in working.world.customers), now)
+            uow.pings.remember((key for key in named if key[0] in working.held), now)
             working.save()
             if not uow.pings.move(taken.moves, tokens):
                 return none  # another worker has consumed them, or may: nothing of this is kept

@@ -40,7 +40,7 @@ from nearcast.services.engine import (
     visits_end_at,
 )
 from nearcast.services.fallbacks import fall_back
-from nearcast.services.ingest import Door, in_order_of_arrival
+from nearcast.services.ingest import Door, Ledgers, in_order_of_arrival
 from nearcast.services.instants import EPOCH, as_instant, as_us
 from nearcast.services.ports import Progress
 from nearcast.services.prior_sends import prior_send
@@ -103,7 +103,8 @@ class Replay:
         until: datetime | None = None,
     ) -> None:
         self.world, self.channel, self.note, self.repair = world, channel, note, repair
-        self.agenda, self.door = Agenda(), Door(world)
+        self.agenda, self.ledgers = Agenda(), Ledgers(world)
+        self.door = Door(world, self.ledgers)
         self.arrivals = in_order_of_arrival(
             [ping_batch(shape.events), *pings], world.tenant.policy.ping_rules, world.roster
         )
@@ -186,7 +187,7 @@ class Replay:
                 yield event.at, 2, partial(self._prior_send, event.prior_send, event.at)
 
     def _consent(self, given: ConsentEvent) -> None:
-        self.door.consent_changed(given.customer_id)
+        self.ledgers.changed(given.customer_id)
         for at in (given.at, given.valid_until):
             if at is not None and at > self.now:
                 self.agenda.add(at, Due.CONSENT, given.customer_id)

@@ -24,9 +24,9 @@ from nearcast.services.world import World
 class WorkingSet:
     """The customers of one transaction. `world` is worked on until `save`. With `now`, the instant at which decisions
     are made, what was sent is loaded as far back as any rule looks from there; without, all of it. With `is_calm`
-    nothing of it is loaded before `stir` says whose.
+    nothing but tracks is loaded before `stir` says whose.
 
-    Customers are locked in id order, so that two transactions never wait for each other.
+    Customers are locked in id order, so that two transactions never wait for each other; `held` are those that exist.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class WorkingSet:
     ) -> None:
         self._uow, self._known, self._now = uow, known, now
         self.customer_ids = sorted(set(customer_ids))
-        uow.customers.lock(self.customer_ids)
+        self.held = frozenset(uow.customers.lock(self.customer_ids))
         self.world = rules.world(uow.catalogue)
         self._tracks: dict[CustomerId, Track] = {}
         self._messages: dict[MessageId, Message] = {}
@@ -53,8 +53,6 @@ class WorkingSet:
 
     def _load(self, world: World) -> None:
         uow, ids = self._uow, self.customer_ids
-        world.customers = uow.customers.load(ids)
-        world.consents = {key: in_ledger_order(events) for key, events in uow.consents.of(ids).items()}
         for key, kept in uow.tracks.load(ids).items():
             world.tracks[key] = self._tracks[key] = kept.track
             if kept.last_zone is not None:
@@ -63,8 +61,12 @@ class WorkingSet:
         world.rows_before = self._rows_with
 
     def stir(self, customer_ids: Iterable[CustomerId]) -> None:
-        """Load what was sent to these customers, before anything is decided or cancelled for them. Once."""
+        """Load these customers, what they agreed to and what was sent to them, before anything is decided or cancelled
+        for them. Once.
+        """
         uow, world, ids = self._uow, self.world, sorted(set(customer_ids))
+        world.customers = uow.customers.load(ids)
+        world.consents = {key: in_ledger_order(events) for key, events in uow.consents.of(ids).items()}
         rules = (*world.tenant.policy.caps, *world.campaigns.caps)
         since = None if self._now is None else self._now - look_back(rules)
         sent = uow.outbox.of(ids) if since is None else uow.outbox.recent(ids, since)
