@@ -5,6 +5,7 @@ import struct
 from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement
 from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
@@ -57,7 +58,14 @@ class JsonText(TypeDecorator[Any]):
         return json_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        return None if value is None else _parsed(value)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:  # half a character, which JSON can spell and UTF-8 cannot
+        return json.loads(text)
 
 
 def json_text(value: Any) -> str | None:
@@ -75,6 +83,7 @@ def _plain(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+_decode = msgspec.json.Decoder().decode
 _encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
 
 
