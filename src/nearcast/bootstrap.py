@@ -79,6 +79,7 @@ from nearcast.services.staff import Staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
+from nearcast.services.usage import Usage
 from nearcast.services.vault import Vault
 from nearcast.services.vault_keys import open_vault, reseal_index_key
 from nearcast.services.voucher_codes import VoucherCodes
@@ -244,6 +245,7 @@ def application(
         messages=Messages(store, pseudonyms, cursors),
         vouchers=Vouchers(store, codes, terms),
         senders=Senders(store, states),
+        usage=Usage(store),
         templates=Templates(store, providers.template_directory(settings)),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=Courier(

@@ -39,6 +39,7 @@ MAY: dict[str, set[Role]] = {
     "vouchers": OWNERS,
     "senders": set(),
     "templates": OWNERS,
+    "usage": OWNERS,
 }
 """Besides operators, who may everything."""
 

@@ -34,6 +34,7 @@ from nearcast.api import (
     shops,
     staff,
     templates,
+    usage,
     vouchers,
     webhooks,
 )
@@ -72,6 +73,7 @@ _ROUTERS = (
     vouchers.router,
     senders.router,
     templates.router,
+    usage.router,
     webhooks.router,
     metrics.router,
 )

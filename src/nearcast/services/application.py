@@ -46,6 +46,7 @@ from nearcast.services.shops import Shops
 from nearcast.services.staff import Staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
+from nearcast.services.usage import Usage
 from nearcast.services.vouchers import Vouchers
 from nearcast.services.webhooks import Webhooks
 
@@ -100,6 +101,7 @@ class Application:
     vouchers: Vouchers
     senders: Senders
     templates: Templates
+    usage: Usage
     webhooks: Webhooks
     courier: Courier
     figures: Figures

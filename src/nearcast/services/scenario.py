@@ -20,6 +20,7 @@ from nearcast.domain.consent import ConsentAction
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.policy import CalendarUnit, CapKind, PriorityScope
 from nearcast.domain.visit import FirstSeen
+from nearcast.services.billing import BillingShape
 from nearcast.services.documents import read_document
 from nearcast.services.retention_settings import RetentionShape
 from nearcast.services.scalars import MAX_SECONDS, Day, Id, Instant, Rank, Said, Seconds, Weekday
@@ -332,6 +333,7 @@ class SettingsShape(Shape):
     consent_reminder: ReminderShape | None = None
     throttles: list[ThrottleShape] = []
     retention: RetentionShape = RetentionShape()
+    billing: BillingShape = BillingShape()
 
 
 class PlatformShape(Shape):

@@ -9,6 +9,7 @@ from nearcast.domain.reason import Reason
 from nearcast.domain.recipient_state import RecipientState
 from nearcast.domain.sender_state import SenderState
 from nearcast.domain.value import value
+from nearcast.services.cost_ports import Costs
 from nearcast.services.template_ports import Templates
 
 Pair: TypeAlias = tuple[CustomerId, str]
@@ -77,3 +78,5 @@ class SendingKept(Protocol):
     def allowances(self) -> Allowances: ...
     @property
     def templates(self) -> Templates: ...
+    @property
+    def costs(self) -> Costs: ...

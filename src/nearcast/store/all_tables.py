@@ -1,6 +1,7 @@
 """The whole schema: all tables, wherever they are written down."""
 
 from nearcast.store import (
+    cost_tables,
     customer_tables,
     event_tables,
     history_tables,
@@ -13,6 +14,7 @@ from nearcast.store import (
 from nearcast.store.schema import metadata
 
 __all__ = [
+    "cost_tables",
     "customer_tables",
     "event_tables",
     "history_tables",

@@ -18,6 +18,7 @@ from nearcast.store.confirmations import Confirmations
 from nearcast.store.consents import Consents
 from nearcast.store.contact_keys import ContactKeys
 from nearcast.store.contacts import Contacts
+from nearcast.store.costs import Costs
 from nearcast.store.counters import Counters
 from nearcast.store.customers import Customers
 from nearcast.store.devices import Devices
@@ -85,6 +86,7 @@ class SqlUnitOfWork(Transaction):
     reviews: OptOutReviews
     replies: Replies
     templates: Templates
+    costs: Costs
 
     def __init__(
         self,
@@ -136,6 +138,7 @@ class SqlUnitOfWork(Transaction):
         self.reviews = OptOutReviews(connection, tenant_id)
         self.replies = Replies(connection, tenant_id)
         self.templates = Templates(connection, tenant_id)
+        self.costs = Costs(connection, tenant_id)
         return self
 
     def tell(self, figure: Figure, *labels: str, by: int = 1) -> None:
