@@ -55,7 +55,7 @@ STORY = """
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
     PUT /v1/shops/{shop_id}/staff · GET /v1/shops/{shop_id}/staff
     GET /v1/vouchers/{code} · POST /v1/vouchers/{code}/redeem
-    GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
+    GET /v1/usage · GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
     GET /v1/webhooks/{webhook_id}/deliveries · POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
     POST /v1/webhooks/{webhook_id}/rotate · DELETE /v1/webhooks/{webhook_id} · GET /metrics
     DELETE /v1/customers/{customer_id} · DELETE /v1/campaigns/{campaign_id} · POST /v1/campaigns/{campaign_id}/{action}
@@ -140,6 +140,8 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
 
 def _ask(client: Any, operation: Operation, names: dict[str, str], *, nameless: bool = False) -> Any:
     path = operation.path.format_map(names)
+    if operation.path == "/v1/usage":
+        path += f"?shop_id={names['shop_id']}&month=2026-06"
     if operation.path == "/v1/explain":
         path += f"?decision_id={names['decision_id']}"
     if operation.path.startswith(FEEDS):

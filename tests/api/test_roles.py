@@ -72,6 +72,7 @@ NEVER = "never-was"
 OF_EVERY_TENANT = (
     "/v1/retention",
     "/v1/settings",
+    "/v1/senders",
     "/v1/keys",
     "/v1/audit",
     "/v1/compliance/record-of-processing",
@@ -83,7 +84,9 @@ def _told(client: Any, each: Operation, names: dict[str, str]) -> tuple[int, str
     """What is answered, without the name that was asked for."""
     path = each.path.format_map(names)
     body: dict[str, str] | None = None
-    if each.path == "/v1/explain":
+    if each.path == "/v1/usage":
+        path += f"?shop_id={names['shop_id']}&month=2026-06"
+    elif each.path == "/v1/explain":
         path += f"?decision_id={names['decision_id']}"
     elif each.method == "POST":
         body = {"channel": "sms"} if "suppressions" in path else {"campaign_id": "c", "status": "sent"}
@@ -137,7 +140,7 @@ def _names(service: Service) -> dict[str, str]:
 def _check_nothing_is_there(client: Any, asked: list[Operation], names: dict[str, str]) -> None:
     """What is there and not theirs is answered as what never was."""
     for each in asked:
-        if each.path == "/v1/explain" or (each.parameters["path"] and each.method != "PUT"):
+        if each.path in ("/v1/explain", "/v1/usage") or (each.parameters["path"] and each.method != "PUT"):
             for action in ("activate", "pause", "end") if "{action}" in each.path else ("",):
                 there = _told(client, each, {**names, "action": action})
                 never = _told(client, each, {**dict.fromkeys(names, NEVER), "action": action})

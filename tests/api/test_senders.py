@@ -22,7 +22,7 @@ ASKED: dict[str, Any] = {
 def test_an_operator_sees_a_stopped_sender_and_lets_it_go_on(service: Service):
     operator = service.client()
     stopped(service)
-    (shown,) = operator.get("/v1/senders").json()["items"]
+    (shown,) = [each for each in operator.get("/v1/senders").json()["items"] if each["stopped_at"] is not None]
     assert (shown["channel"], shown["sender"], shown["code"]) == ("whatsapp", "555", "190")
     assert shown["stopped_at"] == rfc3339(service.clock.at)
     assert 'nearcast_senders_stopped{channel="whatsapp"} 1.0' in operator.get("/metrics").text
@@ -39,7 +39,7 @@ def test_a_sender_of_others_is_none(service: Service):
     other = service.client(tenant="t2")
     service.client()
     stopped(service)
-    assert other.get("/v1/senders").json()["items"] == []
+    assert "555" not in {each["sender"] for each in other.get("/v1/senders").json()["items"]}
     assert other.post("/v1/senders/whatsapp/555/resume").status_code == 404
 
 

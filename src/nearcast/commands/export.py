@@ -62,6 +62,19 @@ def export_dpia(out: Printed, tenant: Tenant = "default") -> None:
     _write("dpia", out, tenant)
 
 
+@export.command("usage")
+def export_usage(
+    shop: Annotated[str, typer.Argument(help="The shop's id.")],
+    month: Annotated[str, typer.Argument(help="Like 2026-06, by the clocks of the tenant.")],
+    out: Annotated[Path, typer.Option(help="By its ending: .json, .csv or .html.")],
+    tenant: Tenant = "default",
+) -> None:
+    """Write what a shop used in a month, and what it owes for it."""
+    with live_service() as live:
+        live.usage.write(out, known_tenant(live, tenant), shop, month)
+    print(f"written to {out}")
+
+
 def _write(name: str, out: Path, tenant: str) -> None:
     with live_service() as live:
         live.compliance.write(name, out, known_tenant(live, tenant), live.clock.now())

@@ -7,6 +7,7 @@ from nearcast.domain.errors import NotFound, OutOfSight
 from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.services.access import Principal
+from nearcast.services.cost_ports import Cost
 from nearcast.services.cursors import Cursors
 from nearcast.services.match_log import check_customer_filter, shops_seen
 from nearcast.services.ports import MessageFilter, Page, Store
@@ -43,20 +44,22 @@ class Messages:
         with self._store.reading(asker.tenant_id) as uow:
             place = self._cursors.open(asker.tenant_id, cursor)
             page = uow.outbox.page(chosen, cursor=place, limit=limit)
-        shown = [self._shown(asker, message) for message in page.items]
+            costs = uow.costs.of([message.id for message in page.items])
+        shown = [self._shown(asker, message, costs.get(message.id)) for message in page.items]
         return Page(shown, self._cursors.seal(asker.tenant_id, page.next_cursor))
 
     def get(self, asker: Principal, message_id: MessageId) -> dict[str, Any]:
         """One message; NotFound where there is none that the asker may see."""
         with self._store.reading(asker.tenant_id) as uow:
             message = uow.outbox.get(message_id)
+            cost = uow.costs.of([message_id]).get(message_id)
         if message is None:
             raise NotFound(f"there is no message {message_id!r}")
         if not asker.may_see(message.shop_id):
             raise OutOfSight("message", message_id)
-        return self._shown(asker, message)
+        return self._shown(asker, message, cost)
 
-    def _shown(self, asker: Principal, message: Message) -> dict[str, Any]:
+    def _shown(self, asker: Principal, message: Message, cost: Cost | None) -> dict[str, Any]:
         """A message as CONTRACT shows it. An error that its provider gave is in the provider's code, and in our class
         of it.
         """
@@ -79,6 +82,19 @@ class Messages:
             "delivered_at": message.delivered_at,
             "read_at": message.read_at,
             "expires_at": message.expires_at,
-            "cost": None,
+            "cost": _amount(cost),
             "variant": message.variant,
         }
+
+
+def _amount(cost: Cost | None) -> dict[str, Any] | None:
+    """What a message costs, or should cost while its provider has not said; None where nobody knows."""
+    if cost is None or cost.amount is None:
+        return None
+    amount = cost.amount
+    return {
+        "micros": amount.micros,
+        "currency": amount.currency,
+        "category": cost.category,
+        "is_booked": cost.booked_at is not None,
+    }

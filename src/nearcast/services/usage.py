@@ -6,10 +6,11 @@ All amounts are whole millionths of a currency; currencies are never added up.
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ from nearcast.services.catalogue import assembled
 from nearcast.services.cost_ports import UsageLine
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.printable import as_html
+from nearcast.services.report import as_json, write_text
 
 _MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 _COLUMNS = ("what", "channel", "category", "messages", "booked", "currency", "provider_micros", "mark_up_micros")
@@ -90,6 +92,17 @@ class Usage:
             if shop is not None and not asker.may_see(shop_id):
                 raise OutOfSight("shop", shop_id)
             return statement(uow, asker.tenant_id, ShopId(shop_id), month)
+
+    def write(self, path: Path, tenant_id: TenantId, shop_id: str, month: str) -> None:
+        """Write a shop's month into a file, by its ending. InvalidInput for an ending that is none of `.json`, `.csv`,
+        `.html`; NotFound for a shop that is not there.
+        """
+        form = {**FORMS, "json": _as_text}.get(path.suffix[1:].lower())
+        if form is None:
+            raise InvalidInput(f"ends with {path.suffix or 'nothing'}, not with .json, .csv or .html", place=str(path))
+        with self._store.reading(tenant_id) as uow:
+            found = statement(uow, tenant_id, ShopId(shop_id), month)
+        write_text(path, form(found))
 
 
 def statement(uow: UnitOfWork, tenant_id: TenantId, shop_id: ShopId, month: str) -> Statement:
@@ -200,5 +213,9 @@ def _plain(said: str) -> str:
     return f"'{said}" if said[:1] in ("=", "+", "-", "@", "\t", "\r") else said
 
 
-FORMS = {"csv": as_csv, "html": as_page}
+def _as_text(found: Statement) -> str:
+    return as_json(as_document(found), indent=2) + "\n"
+
+
+FORMS: Mapping[str, Callable[[Statement], str]] = {"csv": as_csv, "html": as_page}
 """How a statement is written besides JSON."""

@@ -1,0 +1,102 @@
+"""Owners see what their shops used in a month, and each message what it costs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nearcast.domain.channel_event import Price, Rank, Receipt
+from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import TenantId
+from nearcast.services.access import Role
+from nearcast.services.costs import book, expect
+from tests.api.service import Service
+from tests.api.town import agree, open_shop, visit
+
+pytestmark = pytest.mark.enable_socket
+JUNE = {"shop_id": "cafe", "month": "2026-06"}
+BILLING: dict[str, Any] = {
+    "monthly_fee": {"value": "29.00", "currency": "EUR"},
+    "mark_up_percent": 10,
+    "prices": [{"channel": "console", "value": 0.05, "currency": "EUR"}],
+}
+
+
+def sent(service: Service) -> str:
+    """A message that was sent and said to be delivered; its id."""
+    operator = service.client()
+    settings = operator.get("/v1/settings").json()
+    assert operator.put("/v1/settings", json={**settings, "billing": BILLING}).status_code == 200
+    open_shop(service)
+    agree(service, "ada")
+    visit(service, "ada")
+    (shown,) = operator.get("/v1/messages").json()["items"]
+    with service.store.writing(TenantId("t1")) as uow:
+        message = uow.outbox.get(shown["message_id"])
+        assert message is not None
+        expect(uow, [(message, None)], service.clock.at)
+        uow.commit()
+    assert operator.get("/v1/messages").json()["items"][0]["cost"]["is_booked"] is False
+    with service.store.writing(TenantId("t1")) as uow:
+        price = Price(category="marketing", type="regular")
+        book(uow, message, Receipt(key="r", at=service.clock.at, rank=Rank.SENT, price=price), service.clock.at)
+        uow.commit()
+    return message.id
+
+
+def test_a_message_says_what_it_costs_and_its_shop_is_charged_for_it(service: Service):
+    message_id = sent(service)
+    owner = service.client(Role.OWNER, shops=["cafe"])
+    cost = owner.get(f"/v1/messages/{message_id}").json()["cost"]
+    assert cost == {"micros": 50_000, "currency": "EUR", "category": "marketing", "is_booked": True}
+    told = owner.get("/v1/usage", params=JUNE).json()
+    assert [(each["what"], each["messages"], each["total_micros"]) for each in told["items"]] == [
+        ("messages", 1, 55_000),
+        ("plan", 0, 29_000_000),
+    ]
+    assert told["totals"] == [{"currency": "EUR", "micros": 29_055_000, "text": "29.055 EUR"}]
+    rows = owner.get("/v1/usage", params={**JUNE, "format": "csv"})
+    assert rows.headers["content-type"].startswith("text/csv")
+    assert rows.text.splitlines()[1] == "cafe,2026-06,messages,console,marketing,1,1,EUR,50000,5000,55000"
+    page = owner.get("/v1/usage", params={**JUNE, "format": "html"})
+    assert "29.055 EUR" in page.text
+
+
+def test_what_another_shop_used_is_not_told(sqlite_service: Service):
+    sent(sqlite_service)
+    assert sqlite_service.client().put("/v1/shops/bar", json={}).is_success
+    other = sqlite_service.client(Role.OWNER, shops=["bar"])
+    assert other.get("/v1/usage", params=JUNE).status_code == 404
+    assert sqlite_service.client(Role.ANALYST).get("/v1/usage", params=JUNE).status_code == 403
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026", "june", "2026-6"])
+def test_a_month_that_is_none_is_refused(sqlite_service: Service, month: str):
+    open_shop(sqlite_service)
+    answer = sqlite_service.client().get("/v1/usage", params={**JUNE, "month": month})
+    assert (answer.status_code, answer.json()["path"]) == (422, "month")
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ({"monthly_fee": {"value": "1.0000001", "currency": "EUR"}}, "billing.monthly_fee.value"),
+        ({"monthly_fee": {"value": -1, "currency": "EUR"}}, "billing.monthly_fee.value"),
+        ({"monthly_fee": {"value": 1, "currency": "euro"}}, "billing.monthly_fee.currency"),
+        ({"prices": [{"channel": "sms", "value": "cheap", "currency": "EUR"}]}, "billing.prices[0].value"),
+        ({"mark_up": 3}, "billing.mark_up"),
+    ],
+)
+def test_amounts_that_are_none_are_refused_with_their_place(sqlite_service: Service, said: Any, place: str):
+    answer = sqlite_service.client().put("/v1/settings", json={"tenant": {"id": "t1"}, "billing": said})
+    assert (answer.status_code, answer.json()["path"]) == (422, place)
+
+
+def test_a_month_is_written_into_a_file(sqlite_service: Service, tmp_path: Path):
+    sent(sqlite_service)
+    usage = sqlite_service.app.usage
+    for name, inside in (("june.json", '"29.055 EUR"'), ("june.csv", "50000"), ("june.html", "<table>")):
+        usage.write(tmp_path / name, TenantId("t1"), "cafe", "2026-06")
+        assert inside in (tmp_path / name).read_text("utf-8")
+    with pytest.raises(InvalidInput):
+        usage.write(tmp_path / "june.pdf", TenantId("t1"), "cafe", "2026-06")
