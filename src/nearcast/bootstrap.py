@@ -26,6 +26,7 @@ from nearcast.file_formats import read_features, read_ping_rows, write_fence_fil
 from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
 from nearcast.services.access import Access
+from nearcast.services.accounts import read_tenants_of
 from nearcast.services.application import Application
 from nearcast.services.audit import Audit
 from nearcast.services.audit_ports import COMMAND_LINE
@@ -49,6 +50,7 @@ from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
 from nearcast.services.health import Health
 from nearcast.services.importing import Importing
+from nearcast.services.inbox import InboxParts
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.live import Live
@@ -121,6 +123,7 @@ def settings() -> Settings:
         raise InvalidInput(str(error)) from None
     placed("NEARCAST_DATABASE_URL", lambda: make_engine(said.database_url).dispose())
     placed("NEARCAST_QUIET_HOURS", lambda: read_platform(said.quiet_hours))
+    placed("NEARCAST_SENDER_TENANTS", lambda: read_tenants_of(said.sender_tenants))
     return said
 
 
@@ -204,6 +207,17 @@ def application(
     codes = _voucher_codes(settings, vault)
     engines = _new_engines(settings, channel, contacts, vault, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
+    dice = secrets.SystemRandom().random
+    parts = InboxParts(
+        vault=vault,
+        contacts=contacts,
+        terms=terms,
+        cursors=cursors,
+        ways=channel,
+        adapters=adapters,
+        senders=states,
+        dice=dice,
+    )
     return Application(
         clock=clock,
         contacts=contacts,
@@ -219,7 +233,7 @@ def application(
         campaigns=Campaigns(store),
         conflicts=Conflicts(engines),
         customers=Customers(store, terms, contacts),
-        personal_data=PersonalData(store, contacts),
+        personal_data=PersonalData(store, contacts, vault),
         erasure=Erasure(store, terms),
         consents=Consents(store, terms),
         confirmations=Confirmations(store, terms),
@@ -248,9 +262,8 @@ def application(
         usage=Usage(store),
         templates=Templates(store, providers.template_directory(settings)),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
-        courier=Courier(
-            whole, partial(providers.event_sender, settings), webhook_secrets, dice=secrets.SystemRandom().random
-        ),
+        courier=Courier(whole, partial(providers.event_sender, settings), webhook_secrets, dice=dice),
+        inbox=providers.inbox(settings, store, whole, parts),
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )

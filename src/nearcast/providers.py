@@ -13,13 +13,16 @@ from nearcast.channels.by_name import ByName
 from nearcast.channels.console import Console
 from nearcast.channels.webpush.keys import new_key, private_key
 from nearcast.domain.errors import InvalidInput
+from nearcast.services.accounts import Accounts, read_tenants_of
 from nearcast.services.addresses import Geocoder
 from nearcast.services.channel_ports import Adapter, WaysOut
 from nearcast.services.event_ports import EventSender
+from nearcast.services.inbox import Inbox, InboxParts, make_inbox
 from nearcast.services.secret_ports import Secrets
 from nearcast.services.sender_states import NOBODY_IN_PARTICULAR, SenderStates
 from nearcast.services.template_ports import TemplateDirectory
 from nearcast.settings import Settings
+from nearcast.store.sql_store import SqlStore
 
 _NOBODY = "mailto:webpush@localhost"
 
@@ -76,6 +79,20 @@ def template_directory(settings: Settings) -> TemplateDirectory | None:
         token=settings.whatsapp_token.get_secret_value(),
     )
     return WhatsAppTemplates(graph, settings.whatsapp_business_account_id)
+
+
+def inbox(settings: Settings, store: SqlStore, whole: SqlStore, parts: InboxParts) -> Inbox:
+    """What deals with what comes in: through `store` as providers bring it, through `whole` afterwards."""
+    own = {settings.whatsapp_phone_number_id, settings.whatsapp_business_account_id} - {None}
+    accounts = {"whatsapp": frozenset(map(str, own))}
+    tokens = {"whatsapp": _said(settings.whatsapp_verify_token)}
+    return make_inbox(
+        store,
+        whole,
+        parts,
+        Accounts(accounts, read_tenants_of(settings.sender_tenants), whole.tenants),
+        {channel: token for channel, token in tokens.items() if token},
+    )
 
 
 # What speaks to providers takes as long to load as all else, and most processes have none.

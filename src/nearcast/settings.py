@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     messages by `twilio_account_sid`, `twilio_auth_tokens` and either `twilio_from` or `twilio_messaging_service_sid`,
     a bot of Telegram by `telegram_token` and `telegram_webhook_secrets`, with `telegram_bot_name` for links to it. Of
     several tokens or secrets with commas between the first is used, and all are taken of who signs with them.
+    `sender_tenants` says whose numbers and accounts at providers are, as JSON of accounts with their tenants; one that
+    is not in it is that of all tenants here.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
@@ -89,6 +91,7 @@ class Settings(BaseSettings):
     telegram_token: SecretStr | None = None
     telegram_bot_name: str | None = Field(default=None, pattern="^[A-Za-z0-9_]{5,32}$")
     telegram_webhook_secrets: SecretStr | None = None
+    sender_tenants: str | None = None
 
     @property
     def data_keys(self) -> tuple[str, ...]:

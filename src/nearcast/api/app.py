@@ -27,7 +27,9 @@ from nearcast.api import (
     metrics,
     pings,
     problems,
+    provider_webhooks,
     retention,
+    reviews,
     senders,
     sensitive_places,
     settings,
@@ -62,6 +64,7 @@ _ROUTERS = (
     evidence.router,
     settings.router,
     retention.router,
+    reviews.router,
     sensitive_places.router,
     keys.router,
     audit.router,
@@ -101,6 +104,7 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     app.add_middleware(Patience)
     app.add_middleware(Watch, figures=application.figures)
     app.add_middleware(Addresses)
+    app.include_router(provider_webhooks.links)  # before /v1/webhooks/{webhook_id}, which it looks like
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(bearer)])
     for open_router in _OPEN_ROUTERS:

@@ -23,6 +23,8 @@ _COUNTED = {
     Figure.DELIVERIES: ("Attempts to deliver an event to a webhook.", ("outcome",)),
     Figure.VOUCHERS: ("Codes that tills wanted to take: `taken`, or what stood against it.", ("outcome",)),
     Figure.CHATS: ("What people ask in a chat, beside their consent.", ("about",)),
+    Figure.HEARD: ("What providers told, once each.", ("channel", "kind", "what")),
+    Figure.RECEIPTS: ("Messages that came late, or failed, by class.", ("channel", "result")),
     Figure.REQUESTS: ("HTTP requests by route.", ("method", "route", "status")),
     Figure.STEPS: ("Steps of the worker's loops for one tenant.", ("loop", "result")),
 }

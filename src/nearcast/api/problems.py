@@ -24,6 +24,7 @@ from nearcast.domain.errors import (
     RevisionChanged,
     StoreUnavailable,
 )
+from nearcast.services.channel_ports import BadSignature
 from nearcast.services.once import StillRunning
 from nearcast.services.scenario import dotted
 
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _STATUS: tuple[tuple[type[NearcastError], int, str], ...] = (
     (RevisionChanged, 412, "Changed meanwhile"),
+    (BadSignature, 401, "Not signed"),
     (InvalidInput, 422, "Invalid input"),
     (NotFound, 404, "Not found"),
     (NotAllowed, 403, "Not allowed"),

@@ -24,6 +24,7 @@ from nearcast.services.fences import Fences
 from nearcast.services.figures import Figures
 from nearcast.services.health import Health, WorkerStatus, no_worker
 from nearcast.services.importing import Importing
+from nearcast.services.inbox import Inbox
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.match_log import Decisions
@@ -104,6 +105,7 @@ class Application:
     usage: Usage
     webhooks: Webhooks
     courier: Courier
+    inbox: Inbox
     figures: Figures
     health: Health
     worker_status: WorkerStatus = no_worker

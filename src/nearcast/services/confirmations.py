@@ -5,11 +5,19 @@ A token is `<tenant>.<secret>`: the secret has 256 random bits, which nobody gue
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from nearcast.domain.consent import ConsentAction, ConsentState, consent_state, in_ledger_order, needs_channel
+from nearcast.domain.consent import (
+    ConsentAction,
+    ConsentEvent,
+    ConsentState,
+    consent_state,
+    in_ledger_order,
+    needs_channel,
+)
 from nearcast.domain.errors import Conflict, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.access import Principal, hash_of
@@ -20,6 +28,7 @@ from nearcast.services.customers import known, subject_of
 from nearcast.services.ledger_ports import Confirmation, LedgerLine
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.report import rfc3339
+from nearcast.services.suppressing import agreed_anew
 from nearcast.services.taken_lines import take_line
 from nearcast.services.terms import Terms
 
@@ -47,27 +56,35 @@ class Confirmations:
         """A token for a grant that waits to be confirmed; it counts as sent now. NotFound for an unknown customer or
         line, Conflict where that line waits for nothing.
         """
-        secret = secrets.token_urlsafe(32)
         with self._store.writing(asker.tenant_id) as uow:
             customer_id = known(uow, key)
-            line, state = _standing(uow, customer_id, event_id, now)
-            if not _waits(line, state):
+            made = self.ask_within(uow, asker.tenant_id, customer_id, event_id, now, by=asker.actor)
+            if made is None:
                 raise Conflict("this line is no grant that waits to be confirmed")
-            asked = Confirmation(
-                token_sha256=hash_of(secret),
-                subject=subject_of(uow, customer_id),
-                event_id=event_id,
-                sent_at=now,
-                expires_at=now + _VALID_FOR,
-            )
-            uow.confirmations.insert(asked)
-            told = {"what": "confirmation", "event_id": event_id}
-            uow.audit.append(of_customer(asker.actor, "asked", asked.subject, now, told))
-            tenant = urlsafe_b64encode(asker.tenant_id.encode()).decode().rstrip("=")
-            made = NewConfirmation(f"{tenant}.{secret}", asked.sent_at, asked.expires_at)
             asker.keep(uow, made)
             uow.commit()
         return made
+
+    def ask_within(
+        self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId, event_id: str, now: datetime, *, by: Actor
+    ) -> NewConfirmation | None:
+        """As `ask`, in a transaction of others; None where that line waits for nothing."""
+        secret = secrets.token_urlsafe(32)
+        line, state = _standing(uow, customer_id, event_id, now)
+        if not _waits(line, state):
+            return None
+        asked = Confirmation(
+            token_sha256=hash_of(secret),
+            subject=subject_of(uow, customer_id),
+            event_id=event_id,
+            sent_at=now,
+            expires_at=now + _VALID_FOR,
+        )
+        uow.confirmations.insert(asked)
+        told = {"what": "confirmation", "event_id": event_id}
+        uow.audit.append(of_customer(by, "asked", asked.subject, now, told))
+        tenant = urlsafe_b64encode(tenant_id.encode()).decode().rstrip("=")
+        return NewConfirmation(f"{tenant}.{secret}", asked.sent_at, asked.expires_at)
 
     def confirm(self, token: str, now: datetime) -> dict[str, Any]:
         """What was confirmed and when; answered again it is the same. NotFound where nothing waits for that token: it
@@ -83,14 +100,47 @@ class Confirmations:
         if asked.clicked_at is None and (now >= asked.expires_at or not _waits(granted, state)):
             raise _nothing_waits()
         at = asked.clicked_at or self._clicked(tenant_id, hashed, now)
-        line = named(_confirmed(granted, asked, at), tenant_id, asked.subject, actor_id=_ACTOR)
         with self._store.writing(tenant_id) as uow:
-            # it stands already where an answer was broken off behind the click
-            if take_line(uow, self._terms.of(tenant_id), line, now):
-                uow.audit.append(recorded(Actor(_ACTOR), line, asked.subject, now))
+            event = self._take(uow, tenant_id, customer_id, granted, asked, at, now)
             uow.commit()
-        event = line.event
         return {"purpose": event.purpose, "channel": event.channel, "sender": event.sender, "confirmed_at": at}
+
+    def confirm_within(
+        self, uow: UnitOfWork, tenant_id: TenantId, token: str, now: datetime, *, by: Collection[CustomerId]
+    ) -> CustomerId:
+        """As `confirm`, in a transaction of others, `by` one of these customers: which of them. NotFound for another
+        tenant's token, or somebody else's, too.
+        """
+        of_tenant, hashed = _read(token)
+        asked = uow.confirmations.get(hashed) if of_tenant == tenant_id else None
+        customer_id = None if asked is None else uow.customers.with_subject(asked.subject)
+        if asked is None or customer_id is None or customer_id not in by:
+            raise _nothing_waits()
+        granted, state = _standing(uow, customer_id, asked.event_id, now)
+        if asked.clicked_at is None and (now >= asked.expires_at or not _waits(granted, state)):
+            raise _nothing_waits()
+        uow.confirmations.click(hashed, now)
+        self._take(uow, tenant_id, customer_id, granted, asked, asked.clicked_at or now, now)
+        return customer_id
+
+    def _take(
+        self,
+        uow: UnitOfWork,
+        tenant_id: TenantId,
+        customer_id: CustomerId,
+        granted: LedgerLine,
+        asked: Confirmation,
+        at: datetime,
+        now: datetime,
+    ) -> ConsentEvent:
+        """Write the confirmation, and end what a word of the customer's before it had stopped."""
+        line = named(_confirmed(granted, asked, at), tenant_id, asked.subject, actor_id=_ACTOR)
+        # it stands already where an answer was broken off behind the click
+        if take_line(uow, self._terms.of(tenant_id), line, now):
+            uow.audit.append(recorded(Actor(_ACTOR), line, asked.subject, now))
+            if line.event.channel is not None:
+                agreed_anew(uow, customer_id, line.event.channel, at)
+        return line.event
 
     def _clicked(self, tenant_id: TenantId, hashed: str, now: datetime) -> datetime:
         """When the link was used first."""

@@ -64,6 +64,18 @@ class Identities:
         sealed = [self._sealed(tenant_id, customer, key) for customer in there for key in learnt[customer]]
         uow.contact_keys.learn(sealed, now)
 
+    def learn_new(
+        self, uow: UnitOfWork, tenant_id: TenantId, learnt: Mapping[CustomerId, Iterable[LearntKey]], now: datetime
+    ) -> None:
+        """As `learn`, of whoever is not known by these names yet: nobody else is held."""
+        indexed = {customer: {self.index(key): key for key in keys} for customer, keys in learnt.items()}
+        known = uow.contact_keys.known((customer, index) for customer, keys in indexed.items() for index in keys)
+        new = {
+            customer: [key for index, key in keys.items() if (customer, index) not in known]
+            for customer, keys in indexed.items()
+        }
+        self.learn(uow, tenant_id, {customer: keys for customer, keys in new.items() if keys}, now)
+
     def known(self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId) -> list[LearntKey]:
         """What providers call a customer. CannotOpen where our keys are others."""
         kept = uow.contact_keys.of(customer_id)

@@ -16,10 +16,14 @@ from nearcast.services.contacts import Contacts
 from nearcast.services.customers import known, subject_of, whole
 from nearcast.services.device_ports import Device
 from nearcast.services.event_ports import Delivery
+from nearcast.services.identities import Identities
+from nearcast.services.inbound_ports import KeptEvent, Pause, Reply
 from nearcast.services.paging import every
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
+from nearcast.services.reviews import shown_review
 from nearcast.services.suppressing import suppressed_on
+from nearcast.services.vault import Vault
 
 _AT_ONCE = 1_000
 
@@ -27,8 +31,9 @@ _AT_ONCE = 1_000
 class PersonalData:
     """Tells customers of a tenant what is known of them."""
 
-    def __init__(self, store: Store, contacts: Contacts) -> None:
-        self._store, self._contacts = store, contacts
+    def __init__(self, store: Store, contacts: Contacts, vault: Vault) -> None:
+        self._store, self._contacts, self._vault = store, contacts, vault
+        self._identities = Identities(vault, contacts)
 
     def of(self, tenant_id: TenantId, key: str, now: datetime, *, actor: Actor) -> dict[str, Any]:
         """All that is kept about a customer as of one instant; that it was told is written down. NotFound where there
@@ -52,6 +57,7 @@ class PersonalData:
             "reached_on": [
                 {"channel": name, **asdict(each)} for name, each in uow.senders.channels_of(customer_id).items()
             ],
+            **self._heard(uow, tenant_id, customer_id),
             "consents": [line_row(line) for line in uow.consents.lines(customer_id)],
             "devices": [_device_row(device) for device in uow.devices.of(customer_id)],
             "decisions": list(_decisions(uow, customer_id)),
@@ -64,6 +70,17 @@ class PersonalData:
             "pings": uow.pings.of(customer_id),
             "past_pings": uow.past_pings.of(customer_id),
             "last_zone": kept.last_zone.key if kept and kept.last_zone else None,
+        }
+
+    def _heard(self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId) -> dict[str, Any]:
+        """What came from them, or about them from providers, and what was answered."""
+        keys = self._identities.known(uow, tenant_id, customer_id)
+        return {
+            "pauses": [_pause_row(each) for each in uow.pauses.of([customer_id]).get(customer_id, [])],
+            "contact_keys": [{"kind": each.kind, "key": each.key} for each in keys],
+            "heard": [_heard_row(each) for each in uow.heard.of(customer_id)],
+            "replies": [_reply_row(each) for each in uow.replies.of(customer_id)],
+            "opt_out_reviews": [shown_review(self._vault, tenant_id, each) for each in uow.reviews.of(customer_id)],
         }
 
 
@@ -96,6 +113,31 @@ def _voucher_row(voucher: Voucher) -> dict[str, Any]:
         "issued_at": voucher.issued_at,
         "expires_at": voucher.expires_at,
         "redeemed_at": voucher.redeemed_at,
+    }
+
+
+def _pause_row(pause: Pause) -> dict[str, Any]:
+    return {"channel": pause.channel, "origin": pause.origin.value, "at": pause.at}
+
+
+def _heard_row(event: KeptEvent) -> dict[str, Any]:
+    return {
+        "channel": event.channel,
+        "kind": event.kind,
+        "what": event.what,
+        "at": event.at,
+        "received_at": event.received_at,
+        "status": event.status.value,
+        "message_id": event.message_id,
+    }
+
+
+def _reply_row(reply: Reply) -> dict[str, Any]:
+    return {
+        "channel": reply.channel,
+        "status": reply.status.value,
+        "created_at": reply.created_at,
+        "sent_at": reply.sent_at,
     }
 
 

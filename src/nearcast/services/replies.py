@@ -32,7 +32,8 @@ from nearcast.domain.sending import (
     Text,
     Unknown,
 )
-from nearcast.services.channel_ports import Adapter
+from nearcast.services.channel_ports import WayOut
+from nearcast.services.conversation import Heard
 from nearcast.services.inbound_ports import Reply, ReplyStatus
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.suppressing import suppressed_on
@@ -61,7 +62,7 @@ class Replies:
         self,
         store: Store,
         vault: Vault,
-        adapter: Callable[[str], Adapter | None],
+        adapter: Callable[[str], WayOut | None],
         *,
         dice: Callable[[], float],
     ) -> None:
@@ -109,6 +110,25 @@ class Replies:
         sealed = self._vault.seal_text(json.dumps(doc), of=_of(tenant_id, made.id))
         return uow.replies.insert(replace(made, sealed=sealed))
 
+    def answer(
+        self, uow: UnitOfWork, heard: Heard, content: Content, now: datetime, *, is_about_consent: bool = False
+    ) -> bool:
+        """As `reply`, to what was heard."""
+        inbound = heard.inbound
+        return self.reply(
+            uow,
+            tenant_id=heard.tenant_id,
+            channel=heard.channel,
+            to=heard.sender,
+            content=content,
+            in_reply_to=inbound.provider_id,
+            said_at=inbound.at,
+            now=now,
+            customer_id=heard.customers[0] if heard.customers else None,
+            sender=inbound.received_by,
+            is_about_consent=is_about_consent,
+        )
+
     def send_some(self, tenant_id: TenantId, now: datetime, present: Callable[[], datetime]) -> int:
         """Take some of what may go at `now` in hand; how many replies."""
         with self._store.writing(tenant_id) as uow:
@@ -136,11 +156,9 @@ class Replies:
         attempt, at = self._attempt(tenant_id, claimed), present()
         after, provider_id = self._after(claimed, attempt, at), None
         if isinstance(attempt, Accepted) and attempt.provider_id is not None:
-            provider_id = self._vault.blind_index("provider", attempt.provider_id)
+            provider_id = self._vault.blind_index("", attempt.provider_id)
         with self._store.writing(tenant_id) as uow:
             uow.replies.settle(claimed, after, provider_index=provider_id)
-            if provider_id is not None:
-                uow.heard.wake_orphans([provider_id])
             uow.commit()
 
     def _attempt(self, tenant_id: TenantId, claimed: Reply) -> Attempt:
@@ -185,6 +203,7 @@ class Replies:
             purpose=Purpose.SERVICE,
             not_after=claimed.not_after,
             reply_to=doc["in_reply_to"],
+            channel=claimed.channel,
         )
 
 

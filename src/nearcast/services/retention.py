@@ -26,8 +26,10 @@ class Keep:
     """How long each kind is kept. Pings from their arrival, and for ever while no worker has consumed them; the ids of
     pings from when they were consumed; pings of the past from when they were taken in; idempotency keys from the first
     request; requests to confirm from when they ran out, devices from when they were revoked, events for webhooks from
-    when they were delivered or given up. Transitions from when they were, decisions from when they were made, messages
-    and their texts from queueing, vouchers from when they ran out, what others sent from sending.
+    when they were delivered or given up, events of providers with all that they brought, and what was answered, from
+    when they came; opt-out reviews from when they were decided. Transitions from when they were, decisions from when
+    they were made, messages and their texts from queueing, vouchers from when they ran out, what others sent from
+    sending.
     """
 
     pings: timedelta = timedelta(hours=24)
@@ -36,6 +38,9 @@ class Keep:
     confirmations: timedelta = timedelta(days=30)
     revoked_devices: timedelta = timedelta(days=30)
     events: timedelta = timedelta(days=30)
+    provider_events: timedelta = timedelta(days=30)
+    replies: timedelta = timedelta(days=30)
+    opt_out_reviews: timedelta = timedelta(days=30)
     transitions: timedelta = timedelta(days=90)
     past_pings: timedelta = timedelta(days=90)
     message_texts: timedelta = timedelta(days=30)
@@ -101,6 +106,9 @@ class Retention:
             "confirmations": lambda uow: uow.confirmations.prune(now - keep.confirmations, limit=_AT_ONCE),
             "revoked_devices": lambda uow: uow.devices.prune(now - keep.revoked_devices, limit=_AT_ONCE),
             "events": lambda uow: uow.events.prune(now - keep.events, limit=_AT_ONCE),
+            "provider_events": lambda uow: _prune_heard(uow, now - keep.provider_events),
+            "replies": lambda uow: uow.replies.prune(now - keep.replies, limit=_AT_ONCE),
+            "opt_out_reviews": lambda uow: uow.reviews.prune(now - keep.opt_out_reviews, limit=_AT_ONCE),
             "transitions": lambda uow: uow.transitions.prune(now - keep.transitions, limit=_AT_ONCE),
             "past_pings": lambda uow: uow.past_pings.prune(now - keep.past_pings, limit=_AT_ONCE),
             "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
@@ -113,6 +121,7 @@ class Retention:
             "consent_ledger": lambda uow: _purge_chains(uow, now),
         }
         pruned = {kind: self._prune(tenant_id, job) for kind, job in jobs.items()}
+        self._store.prune_quarantined(now - keep.provider_events)
         pruned["past_pings"] += self._forget_unconsented(tenant_id, now)
         self._note({kind: count for kind, count in pruned.items() if count}, tenant_id, now)
         return pruned
@@ -151,6 +160,11 @@ class Retention:
 def _unconsented(uow: UnitOfWork, customer_ids: Sequence[CustomerId], now: datetime) -> list[CustomerId]:
     events = uow.consents.of(customer_ids)
     return [key for key in customer_ids if not consent_state(events.get(key, ()), LOCATION, now=now).is_live]
+
+
+def _prune_heard(uow: UnitOfWork, before: datetime) -> int:
+    uow.heard.prune_raw(before, limit=_AT_ONCE)
+    return uow.heard.prune(before, limit=_AT_ONCE)
 
 
 def _purge_chains(uow: UnitOfWork, now: datetime) -> int:

@@ -5,8 +5,12 @@ from datetime import datetime
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
+from nearcast.services.inbound_ports import Origin
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.working_set import WorkingSet
+
+SAID_STOP = "stop by message"
+"""Why somebody stands on the suppression list who wrote that they want no more."""
 
 
 def suppressed_on(uow: UnitOfWork, customer_id: CustomerId) -> frozenset[str]:
@@ -30,6 +34,14 @@ def suppress(
         return None
     uow.suppressions.add(customer_id, channel, now, reason=reason)
     return cancel_suppressed(working, customer_id, channel, now)
+
+
+def agreed_anew(uow: UnitOfWork, customer_id: CustomerId, channel: str, at: datetime) -> None:
+    """End what a customer, who is held, had stopped there by their own words before they agreed anew at `at`, and what
+    waited for that: what an operator or the provider stopped stays so.
+    """
+    uow.suppressions.remove_said(customer_id, channel, reason=SAID_STOP, before=at)
+    uow.pauses.lift([customer_id], channel, [Origin.REVIEW, Origin.IDENTITY], at)
 
 
 def cancel_suppressed(working: WorkingSet, customer_id: CustomerId, channel: str, now: datetime) -> list[Message]:

@@ -29,6 +29,14 @@ class ContactKeys:
             found |= {CustomerId(key) for key in self._connection.scalars(named)}
         return sorted(found)
 
+    def known(self, names: Iterable[tuple[CustomerId, str]]) -> set[tuple[CustomerId, str]]:
+        """Those of the customers and indexes of names that belong together."""
+        asked, found = set(names), set[tuple[CustomerId, str]]()
+        for some in chunks(sorted({index for _, index in asked})):
+            there = select(_here.customer_id, _here.key_index).where(self._mine, among(_here.key_index, some))
+            found |= {(CustomerId(row.customer_id), row.key_index) for row in self._connection.execute(there)}
+        return found & asked
+
     def learn(self, keys: Iterable[SealedKey], at: datetime) -> None:
         """Keep names; those that are known stay as they are."""
         rows = [

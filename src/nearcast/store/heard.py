@@ -1,20 +1,30 @@
 """Events of providers: kept once however often they come, applied later, forgotten after a while."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, or_, select, update
 
 from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.services.inbound_ports import EventStatus, KeptEvent, NewEvent, SettledEvent
 from nearcast.store.dialect import among, insert_new, insert_unseen
-from nearcast.store.inbound_tables import message_event, raw_webhook
+from nearcast.store.inbound_tables import message_event, raw_webhook, reply
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
+from nearcast.store.tables import message
 
 _here = message_event.c
 _PENDING = EventStatus.PENDING.value
+_IS_KNOWN = and_(
+    _here.status == EventStatus.ORPHAN.value,
+    or_(
+        *(
+            exists().where(each.c.tenant_id == _here.tenant_id, each.c.provider_index == _here.provider_index)
+            for each in (message, reply)
+        )
+    ),
+)
 
 
 class MessageEvents:
@@ -39,17 +49,19 @@ class MessageEvents:
             new |= insert_unseen(self._connection, message_event, some, "event_index")
         return new
 
-    def pending(self, *, limit: int) -> list[KeptEvent]:
-        """Events that are to be applied, oldest first, held until the transaction ends; those that somebody else holds
-        are left out.
+    def pending(self, *, limit: int, are_receipts: bool) -> list[KeptEvent]:
+        """Events that are to be applied, receipts or all others, oldest first, held until the transaction ends; those
+        that somebody else holds are left out.
         """
-        due = self._read().where(_here.status == _PENDING).order_by(_here.seq).limit(limit)
+        is_kind = _here.kind == "receipt" if are_receipts else _here.kind != "receipt"
+        due = self._read().where(_here.status == _PENDING, is_kind).order_by(_here.seq).limit(limit)
         return self._events(due.with_for_update(skip_locked=True))
 
     def settle(self, settled: Iterable[SettledEvent]) -> None:
         """Write what became of events; what they said goes unless it is still needed."""
+        done = list(settled)
         for is_kept in (True, False):
-            rows = [_settled(each) for each in settled if each.keeps_words is is_kept]
+            rows = [_settled(each) for each in done if each.keeps_words is is_kept]
             if rows:
                 changed: dict[str, Any] = {
                     name: bindparam(f"to_{name}") for name in ("status", "message_id", "customer_id")
@@ -57,13 +69,25 @@ class MessageEvents:
                 mine = update(message_event).where(_here.seq == bindparam("of_seq"))
                 self._connection.execute(mine.values({**changed, **({} if is_kept else {"sealed": None})}), rows)
 
-    def wake_orphans(self, provider_indexes: Iterable[str]) -> int:
-        """Have orphans of these names looked at again; how many."""
-        woken = 0
-        for some in chunks(sorted(set(provider_indexes))):
-            waiting = self._mine, _here.status == EventStatus.ORPHAN.value, among(_here.provider_index, some)
-            woken += self._connection.execute(update(message_event).where(*waiting).values(status=_PENDING)).rowcount
-        return woken
+    def close(self, closed: Mapping[str, CustomerId | None]) -> None:
+        """These events, by index, were dealt with as they came, and are about these customers."""
+        for index, customer_id in sorted(closed.items()):
+            done = {"status": EventStatus.APPLIED.value, "customer_id": customer_id, "sealed": None}
+            self._connection.execute(update(message_event).where(self._mine, _here.event_index == index).values(done))
+
+    def messages(self, message_ids: Iterable[MessageId]) -> dict[MessageId, CustomerId]:
+        """Those of the messages that are there, with whom they are for."""
+        found: dict[MessageId, CustomerId] = {}
+        for ids in chunks(sorted(set(message_ids))):
+            there = message.c.tenant_id == self._tenant, among(message.c.id, ids)
+            for row in self._connection.execute(select(message.c.id, message.c.customer_id).where(*there)):
+                found[MessageId(row.id)] = CustomerId(row.customer_id)
+        return found
+
+    def wake_orphans(self) -> int:
+        """Have orphans looked at again whose messages, or replies, are known by now; how many."""
+        woken = update(message_event).where(self._mine, _IS_KNOWN).values(status=_PENDING)
+        return self._connection.execute(woken).rowcount
 
     def of(self, customer_id: CustomerId) -> list[KeptEvent]:
         """Everything that came about a customer, the oldest first."""
@@ -107,8 +131,8 @@ class MessageEvents:
 
 
 def with_pending_events() -> Select[str]:
-    """The tenants of whom an event is to be applied."""
-    return select(_here.tenant_id).where(_here.status == _PENDING)
+    """The tenants of whom an event is to be applied, or an orphan's message is known by now."""
+    return select(_here.tenant_id).where(or_(_here.status == _PENDING, _IS_KNOWN))
 
 
 def _settled(each: SettledEvent) -> dict[str, Any]:

@@ -56,9 +56,7 @@ class Replies:
 
     def report(self, reported: Mapping[str, ReplyStatus]) -> set[str]:
         """Write what the provider said of replies; those of the ids that are replies."""
-        found: set[str] = set()
-        for ids in chunks(sorted(reported)):
-            found |= set(self._connection.scalars(select(_here.id).where(self._mine, among(_here.id, ids))))
+        found = self.existing(reported)
         failed = [key for key in found if reported[key] is ReplyStatus.FAILED]
         for ids in chunks(sorted(found)):
             said = case((among(_here.id, failed), ReplyStatus.FAILED.value), else_=ReplyStatus.ACCEPTED.value)
@@ -72,6 +70,13 @@ class Replies:
         for some in chunks(sorted(set(provider_indexes))):
             here = select(_here.provider_index, _here.id).where(self._mine, among(_here.provider_index, some))
             found |= {row.provider_index: row.id for row in self._connection.execute(here)}
+        return found
+
+    def existing(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are replies."""
+        found: set[str] = set()
+        for some in chunks(sorted(set(ids))):
+            found |= set(self._connection.scalars(select(_here.id).where(self._mine, among(_here.id, some))))
         return found
 
     def of(self, customer_id: CustomerId) -> list[Reply]:

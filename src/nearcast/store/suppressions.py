@@ -49,6 +49,19 @@ class Suppressions:
         )
         return self._connection.execute(lifted).rowcount + gone.rowcount > 0
 
+    def remove_said(self, customer_id: CustomerId, channel: str, *, reason: str, before: datetime) -> None:
+        """Take a customer and their address off a channel's list where they were put on it for that reason until an
+        instant.
+        """
+        own = suppression.c.tenant_id == self._tenant, suppression.c.customer_id == customer_id
+        for table, mine in ((suppression, own), (listed, (listed.c.tenant_id == self._tenant,))):
+            said = table.c.channel == channel, table.c.reason == reason, table.c.at <= before
+            gone = delete(table).where(*mine, *said)
+            if table is listed:
+                theirs = select(contact.c.address_index).where(self._contacts_of([customer_id]))
+                gone = gone.where(listed.c.address_index.in_(theirs))
+            self._connection.execute(gone)
+
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, frozenset[str]]:
         """The channels on whose lists customers stand, or their addresses there, and those on which they are paused;
         customers with none are left out.
@@ -75,10 +88,10 @@ class Suppressions:
                 found.setdefault(CustomerId(row[0]), set()).add(row[1])
         return {key: frozenset(channels) for key, channels in found.items()}
 
-    def list_index(self, address_index: str, channel: str, at: datetime, *, reason: str) -> None:
-        """Put the address of nobody known on a channel's list."""
+    def list_index(self, address_index: str, channel: str, at: datetime, *, reason: str) -> bool:
+        """Put the address of nobody known on a channel's list; whether it did not stand there."""
         row = {"tenant_id": self._tenant, "address_index": address_index, "channel": channel}
-        insert_new(self._connection, listed, {**row, "reason": reason, "at": at})
+        return insert_new(self._connection, listed, {**row, "reason": reason, "at": at})
 
     def list_addresses(self, customer_ids: Iterable[CustomerId]) -> None:
         """Put the addresses of customers on the lists on which these stand by name."""

@@ -74,6 +74,8 @@ class Worker:
             self._loops.append(self._loop("partitions", partitions, lambda: _EVERYBODYS, poll_s=every_s))
             self._loops.append(self._loop("pings", self._live(pings), tenants.with_pings, bell=arrived, poll_s=_POLL_S))
             self._loops.append(self._loop("events", self._events, self._with_events, poll_s=_EVENTS_S))
+            arrived = application.inbox.arrived
+            self._loops.append(self._loop("heard", self._heard, self._with_heard, bell=arrived, poll_s=_POLL_S))
         if "scheduler" in roles:
             self._ticks = [
                 (self._loop("due", self._live(due), tenants.all), tick_s),
@@ -160,6 +162,12 @@ class Worker:
 
     def _events(self, tenant_id: TenantId, now: datetime) -> bool:
         return self._application.courier.deliver_some(tenant_id, now, self._application.clock.now) > 0
+
+    def _with_heard(self) -> Sequence[TenantId]:
+        return self._application.tenants.with_heard(self._application.clock.now())
+
+    def _heard(self, tenant_id: TenantId, now: datetime) -> bool:
+        return self._application.inbox.work_some(tenant_id, now, self._application.clock.now) > 0
 
     def _retention(self, tenant_id: TenantId, now: datetime) -> bool:
         self._application.retention.prune(tenant_id, now)
