@@ -20,9 +20,9 @@ def measured(*said: str) -> dict[str, object]:
 
 
 def test_every_customer_is_decided_in_every_round():
-    said = ("--customers", "40", "--rounds", "2", "--log-rows", "100", "--workers", "2", "--at-once", "5")
-    found = measured("decide", *said)
-    assert found["log_rows"] == 100
+    said = ("--customers", "20", "--rounds", "2", "--log-rows", "100", "--workers", "2", "--at-once", "5")
+    found = measured("decide", *said, "--rivals", "2")
+    assert (found["log_rows"], found["rivals"]) == (100, 2)
     counts = found["workers"]["2"]  # type: ignore[index]
     assert counts["decisions"] == sum(counts["outcomes"].values()) == 80
     assert counts["outcomes"]["send"] > 0

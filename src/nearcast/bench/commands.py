@@ -68,6 +68,7 @@ def decide(
     customers: Annotated[int, typer.Option(min=1, max=100_000)] = 4_000,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="How often each of them enters a geofence.")] = 5,
     log_rows: Annotated[int, typer.Option(min=0, max=100_000_000, help="Decisions of the year before.")] = 1_000_000,
+    rivals: Annotated[int, typer.Option(min=1, max=50, help="Campaigns that compete for each who enters.")] = 1,
     at_once: Annotated[int, typer.Option(min=1, max=10_000, help="Pings of one transaction.")] = 200,
     workers: Annotated[str, typer.Option(help="Numbers of processes, with commas between.")] = "1,4",
     url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
@@ -80,7 +81,7 @@ def decide(
     from nearcast.services.report import as_json
 
     counts = _numbers(workers, "--workers")
-    said = {"customers": customers, "rounds": rounds, "log_rows": log_rows, "at_once": at_once}
+    said = {"customers": customers, "rounds": rounds, "log_rows": log_rows, "rivals": rivals, "at_once": at_once}
     print(as_json(bench_decide(**said, workers=counts, url=url, say=_say)))
 
 

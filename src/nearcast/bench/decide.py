@@ -42,12 +42,13 @@ def bench_decide(
     customers: int,
     rounds: int,
     log_rows: int,
+    rivals: int,
     at_once: int,
     workers: Sequence[int],
     url: str | None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Customers enter a geofence in each round, each of them with a campaign of its own, as one JSON object.
+    """Customers enter a geofence in each round, which `rivals` campaigns want of whoever does, as one JSON object.
 
     For each number of workers the pings that wait are worked off by so many processes; then the statements that they
     made, with the same parameters and commits, are made again by as many processes that do nothing else.
@@ -56,7 +57,7 @@ def bench_decide(
 
         def made(database: str) -> None:
             say(f"a match log of {log_rows:,} rows")
-            build(database, customers=customers, log_rows=log_rows)
+            build(database, customers=customers, log_rows=log_rows, rivals=rivals)
             send_pings(database, customers=customers, rounds=rounds)
 
         with server.made(made) as template:
@@ -64,7 +65,8 @@ def bench_decide(
             for count in workers:
                 say(f"{count} workers")
                 found[str(count)] = _measured(server, template, count, at_once, NOON + rounds * ROUND, say)
-    return {"customers": customers, "rounds": rounds, "log_rows": log_rows, "at_once": at_once, "workers": found}
+    said = {"customers": customers, "rounds": rounds, "log_rows": log_rows, "rivals": rivals, "at_once": at_once}
+    return {**said, "workers": found}
 
 
 def _measured(

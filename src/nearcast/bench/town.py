@@ -76,13 +76,13 @@ FROM generate_series(0, %(rows)s - 1) AS n
 """
 
 
-def build(url: str, *, customers: int, log_rows: int) -> None:
-    """Make the tenant in an empty database with PostGIS."""
+def build(url: str, *, customers: int, log_rows: int, rivals: int = 1) -> None:
+    """Make the tenant in an empty database with PostGIS; `rivals` campaigns want whoever enters a geofence."""
     upgrade(url)
     store = SqlStore(url)
     try:
         store.add_tenant(TENANT, _LONG_AGO)
-        _put_catalogue(store)
+        _put_catalogue(store, rivals)
         _put_customers(store, customers)
     finally:
         store.close()
@@ -160,7 +160,7 @@ def _center(fence: int) -> Position:
     return Position(_SOUTH_DEG + row * _APART_LAT_DEG, _WEST_DEG + column * _APART_LON_DEG)
 
 
-def _put_catalogue(store: SqlStore) -> None:
+def _put_catalogue(store: SqlStore, rivals: int) -> None:
     policy = {**SAFE_DEFAULTS["policy"], "holdout": {"percent": 5, "salt": "holdout:bench"}}
     # a ping waits for as long as those before it take
     rules = {"max_age_s": 86_400, "max_accuracy_m": 75, "max_future_s": 60}
@@ -175,7 +175,10 @@ def _put_catalogue(store: SqlStore) -> None:
             uow.catalogue.geofences.put_geofence(geofence, feature, _LONG_AGO)
             campaign: dict[str, Any] = {**campaign_of(n, geofence), "trigger": {"on": "enter"}}
             campaign["budget"] = {"messages": 1_000_000}
-            uow.catalogue.campaigns.put_campaign(campaign["id"], campaign, _LONG_AGO, state=CampaignState.ACTIVE)
+            for rival in range(rivals):
+                key = f"{campaign['id']}-{rival}" if rival else campaign["id"]
+                kept = {**campaign, "id": key}
+                uow.catalogue.campaigns.put_campaign(key, kept, _LONG_AGO, state=CampaignState.ACTIVE)
         uow.commit()
 
 
