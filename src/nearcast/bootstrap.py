@@ -58,8 +58,8 @@ from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
 from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
-from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.opt_outs import OptOuts
+from nearcast.services.outbound import PostRoom
 from nearcast.services.own_channels import OwnChannels
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
@@ -160,7 +160,7 @@ def _public_url(settings: Settings) -> str:
 
 
 def _new_engines(
-    settings: Settings, channel: WaysOut, contacts: Contacts, vault: Vault, store: SqlStore, owner: str
+    settings: Settings, channel: WaysOut, room: PostRoom, codes: VoucherCodes, store: SqlStore, owner: str
 ) -> Engines:
     """The engines of all tenants, under that name."""
     platform, dice = read_platform(settings.quiet_hours), secrets.SystemRandom().random
@@ -170,12 +170,11 @@ def _new_engines(
             store,
             tenant_id,
             channel,
-            contacts=contacts,
-            opt_outs=OptOutLinks(vault, _public_url(settings)),
+            room=room,
             owner=owner,
             lease_s=settings.lease_s,
             platform=platform,
-            codes=_voucher_codes(settings, vault),
+            codes=codes,
             dice=dice,
             monotonic_s=monotonic,
         )
@@ -205,7 +204,8 @@ def application(
     adapters = providers.providers(settings, clock.now, push_key)
     channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
     codes = _voucher_codes(settings, vault)
-    engines = _new_engines(settings, channel, contacts, vault, store, "api")
+    room = providers.post_room(settings, adapters, vault, states, _public_url(settings))
+    engines = _new_engines(settings, channel, room, codes, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     dice = secrets.SystemRandom().random
     parts = InboxParts(
@@ -250,7 +250,7 @@ def application(
         importing=_importing(store, engines, contacts),
         exporting=Exporting(store, write_geofences=write_fence_file),
         retention=Retention(whole),
-        new_engines=partial(_new_engines, settings, channel, contacts, vault, whole),
+        new_engines=partial(_new_engines, settings, channel, room, codes, whole),
         partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,

@@ -16,11 +16,16 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.services.accounts import Accounts, read_tenants_of
 from nearcast.services.addresses import Geocoder
 from nearcast.services.channel_ports import Adapter, WaysOut
+from nearcast.services.contacts import Contacts
 from nearcast.services.event_ports import EventSender
 from nearcast.services.inbox import Inbox, InboxParts, make_inbox
+from nearcast.services.identities import Identities
+from nearcast.services.opt_out_links import OptOutLinks
+from nearcast.services.outbound import PostRoom
 from nearcast.services.secret_ports import Secrets
 from nearcast.services.sender_states import NOBODY_IN_PARTICULAR, SenderStates
 from nearcast.services.template_ports import TemplateDirectory
+from nearcast.services.vault import Vault
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
 
@@ -54,6 +59,20 @@ def ways_out(settings: Settings, adapters: Mapping[str, Adapter]) -> WaysOut:
     """What live messages leave through: those of other channels through the fallback, where there is one."""
     console = Console()
     return ByName({"console": console, **adapters}, console if settings.fallback_channel == "console" else None)
+
+
+def post_room(
+    settings: Settings, adapters: Mapping[str, Adapter], vault: Vault, states: SenderStates, public_url: str
+) -> PostRoom:
+    """What messages need on their way out. Only for providers it is worth while to have several under way."""
+    contacts = Contacts(vault)
+    return PostRoom(
+        contacts=contacts,
+        opt_outs=OptOutLinks(vault, public_url),
+        senders=states,
+        identities=Identities(vault, contacts),
+        at_once=settings.sends_at_once if adapters else 1,
+    )
 
 
 def sender_states(settings: Settings, adapters: Mapping[str, Adapter]) -> SenderStates:

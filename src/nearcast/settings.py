@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     long a process may take to finish what is in hand once it is told to end; before that, it goes on for `drain_s` and
     only says that it is not ready, so that whoever shares requests out turns to others. `lease_s` is how long a message
     that is being sent is left to its process, if that is never heard of again.
+    `sends_at_once` is how many messages a process has under way at providers at the same time.
     `partition_lease_s` is how long a worker that died keeps its part of the ping log from the others.
     `backlog_pings` is how many pings of one tenant may wait to be decided before no more are taken.
     `fallback_channel` is where messages go whose channel has no provider set up here: `console` prints them, `none`
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     shutdown_s: float = Field(default=20.0, ge=1, le=600)
     drain_s: float = Field(default=0.0, ge=0, le=600)
     lease_s: float = Field(default=60.0, ge=1)
+    sends_at_once: int = Field(default=64, ge=1, le=256)
     partition_lease_s: float = Field(default=5.0, ge=0.2)
     backlog_pings: int = Field(default=1_000_000, ge=1)
     fallback_channel: Literal["console", "none"] = "console"

@@ -62,6 +62,7 @@ PUBLISHED = [
     "user_unreachable",
     "template_not_approved",
     "content_refused",
+    "rejected_permanent",
 ]
 
 

@@ -7,6 +7,7 @@ from nearcast.domain.sending import Recipient
 from nearcast.services.channel_ports import Capability
 from nearcast.services.contacts import Contacts
 from nearcast.services.live import Live
+from nearcast.services.outbound import PostRoom
 from nearcast.services.vault import CannotOpen
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner
@@ -23,7 +24,7 @@ def queued(store: SqlStore, channel: Heard, contacts: Contacts | None = CONTACTS
     """An engine with a message each for two customers, which may leave at noon."""
     tenant = open_corner(store, ENTER, customers=names(2))
     arrive(store, tenant, names(2))
-    live = Live(store, tenant, channel, contacts=contacts)
+    live = Live(store, tenant, channel, room=PostRoom(contacts=contacts))
     live.work_pings(NOON)
     return live
 

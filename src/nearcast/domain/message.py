@@ -140,13 +140,13 @@ class Message:
             consent_event_ids=self.consent_event_ids if consent_event_ids is None else consent_event_ids,
         )
 
-    def again(self, at: datetime, now: datetime) -> "Message":
+    def again(self, at: datetime, now: datetime, *, reason: Reason = Reason.CHANNEL_BUSY) -> "Message":
         """The message after an attempt at `now` that may be repeated at `at`: queued again, or, where its offer would
         be over by then, failed. One that may have arrived is unknown where the provider would not recognise it.
         """
         last_at = min(self.expires_at, self.repeat_until) if self.repeat_until is not None else self.expires_at
         if at < last_at:
-            return replace(self.to(MessageStatus.QUEUED, reason=Reason.CHANNEL_BUSY), not_before=at)
+            return replace(self.to(MessageStatus.QUEUED, reason=reason), not_before=at)
         if self.repeat_until is not None:
             return self.to(MessageStatus.UNKNOWN)
         return self.to(MessageStatus.FAILED, reason=Reason.RETRY_EXHAUSTED, freed_at=now)
@@ -160,7 +160,7 @@ class Message:
         if self.status in (MessageStatus.CANCELLED, MessageStatus.EXPIRED):
             return self
         if self.status is MessageStatus.FAILED and isinstance(what, ProviderError):
-            return self.failing(what)
+            return self if self.error_code is not None else self.failing(what)
         told = MessageStatus.FAILED if isinstance(what, ProviderError) else _REPORTED[what]
         delivered = at if told in (MessageStatus.DELIVERED, MessageStatus.READ) else None
         known = replace(
@@ -174,12 +174,10 @@ class Message:
             delivered_at=_first(self.delivered_at, delivered),
             read_at=_first(self.read_at, at if told is MessageStatus.READ else None),
         )
-        return known.failing(what) if isinstance(what, ProviderError) else known
+        return known.failing(what) if isinstance(what, ProviderError) and self.error_code is None else known
 
     def failing(self, error: ProviderError) -> "Message":
-        """The message with why it did not arrive, in the words of the first who said so."""
-        if self.error_code is not None:
-            return self
+        """The message with why it did not arrive."""
         return replace(self, error_code=error.code, error_class=error.retry.value)
 
     @property

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     USER_UNREACHABLE = "user_unreachable"
     TEMPLATE_NOT_APPROVED = "template_not_approved"
     CONTENT_REFUSED = "content_refused"
+    REJECTED_PERMANENT = "rejected_permanent"
 
 
 _DISPATCH = {

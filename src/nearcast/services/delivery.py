@@ -1,7 +1,6 @@
 """Queued messages leave, wait on, or are cancelled; each is decided again, on fresh facts, just before it is sent."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 
 from nearcast.domain.campaign import Campaign, Trigger
@@ -11,11 +10,12 @@ from nearcast.domain.decision import Outcome, decide
 from nearcast.domain.ids import CustomerId, GeofenceId, MessageId, VisitId, decision_id
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
-from nearcast.domain.sending import Accepted, Attempt, NotSent, Recipient, Rejected, Unknown
+from nearcast.domain.sending import Recipient
 from nearcast.domain.sensitive import Sensitive
 from nearcast.domain.track import pass_time
 from nearcast.services.channel_ports import WayOut
 from nearcast.services.outbound import outbound
+from nearcast.services.outcomes import settled
 from nearcast.services.runs import sensitive_since
 from nearcast.services.world import World
 
@@ -71,24 +71,6 @@ def sensitive_of(
         return sensitive_since(world, campaign, customer_id, now)
     geofence = world.geofences.at(geofence_id, now)
     return None if geofence is None else world.sensitive.over(geofence)
-
-
-def settled(message: Message, attempt: Attempt, now: datetime, *, again_at: datetime | None = None) -> Message:
-    """A message after one attempt to send it, which may be repeated at `again_at`, at once without it."""
-    match attempt:
-        case Accepted():
-            status = MessageStatus.HELD if attempt.is_held else MessageStatus.ACCEPTED
-            return replace(message.to(status, sent_at=now), provider_id=attempt.provider_id)
-        case Rejected():
-            return message.to(MessageStatus.FAILED, freed_at=now).failing(attempt.error)
-        case NotSent(is_final=True):
-            return message.to(MessageStatus.FAILED, reason=attempt.reason, freed_at=now)
-        case NotSent():
-            return message.again(again_at or now, now)
-        case Unknown() if message.repeat_until is not None:
-            return message.again(again_at or now, now)
-        case Unknown():
-            return message.to(MessageStatus.UNKNOWN)
 
 
 def cancel_without_consent(world: World, customer_id: CustomerId, now: datetime) -> None:

@@ -20,16 +20,15 @@ from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.channel_ports import WayOut, WaysOut
 from nearcast.services.consent_view import ConsentView
-from nearcast.services.contacts import Contacts
 from nearcast.services.delivery import cancel_for_geofence
-from nearcast.services.dispatcher import Dispatcher, Present
+from nearcast.services.dispatcher import Dispatcher
 from nearcast.services.engine import apply_consent, end_visits
 from nearcast.services.figures import Span
 from nearcast.services.ingest import Arrivals, Door, ping_keys
 from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.ledger_ports import LedgerLine
-from nearcast.services.opt_out_links import OptOutLinks
-from nearcast.services.outbound import Outlet
+from nearcast.services.marking import Present
+from nearcast.services.outbound import NO_ROOM, Outlet, PostRoom
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Known, Steps, slices
@@ -57,8 +56,7 @@ class Live:
 
     One thread uses it at a time. Whatever fails, it can be used again at once: nothing of that step is kept, here or in
     the store. A message that a channel has taken, and whose record failed, is `unknown` when its lease has ended.
-    `contacts` opens the addresses that messages go to; without it, only ways out are of use that need none. `opt_outs`
-    puts a link into each message that ends them.
+    `room` is what messages need on their way out; without it, only ways out are of use that need no addresses.
     `platform` is what holds for every tenant, as a scenario says it, `codes` makes those of vouchers. `monotonic_s`
     tells seconds that never go back; by them steps are kept short.
     """
@@ -69,8 +67,7 @@ class Live:
         tenant_id: TenantId,
         channel: WayOut | WaysOut,
         *,
-        contacts: Contacts | None = None,
-        opt_outs: OptOutLinks | None = None,
+        room: PostRoom = NO_ROOM,
         owner: str = "worker",
         lease_s: float = 60.0,
         pings_at_once: int = _PINGS_AT_ONCE,
@@ -83,7 +80,7 @@ class Live:
         self._pings_at_once, self._pace = pings_at_once, min(_PINGS_AT_FIRST, pings_at_once)
         self._monotonic_s = monotonic_s
         self._steps = Steps(store, tenant_id, platform, codes)
-        outlet = Outlet(tenant_id, channel, contacts, opt_outs)
+        outlet = Outlet(tenant_id, channel, room)
         self._dispatcher = Dispatcher(self._steps, outlet, owner=owner, lease_s=lease_s, dice=dice)
         self._scheduler = Scheduler(self._steps)
         self._turn = zlib.crc32(owner.encode()) % _TURNS

@@ -4,7 +4,7 @@ Addresses are opened here and nowhere else on the way out; whoever knows custome
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -14,26 +14,39 @@ from nearcast.domain.sending import Outbound, Purpose, Recipient, Text
 from nearcast.services.channel_ports import Capability, WayOut, WaysOut, way_out
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.contacts import Contacts
+from nearcast.services.identities import Identities
 from nearcast.services.opt_out_links import OptOut, OptOutLinks
 from nearcast.services.ports import UnitOfWork
+from nearcast.services.sender_states import SenderStates
 
 Kept: TypeAlias = Mapping[tuple[CustomerId, str], SealedContact]
 """Addresses as they are kept, by customer and channel."""
 
 
-class Outlet:
-    """The ways out of one tenant's messages. Without `contacts` nobody has an address, without `opt_outs` no message
-    has a link that ends it all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostRoom:
+    """What messages need on their way out. Without `contacts` nobody has an address, without `opt_outs` no message has
+    a link that ends it all; `senders` know what providers allow, and `identities` keep what they call people. So many
+    attempts as `at_once` go on at the same time.
     """
 
-    def __init__(
-        self,
-        tenant_id: TenantId,
-        ways: WayOut | WaysOut,
-        contacts: Contacts | None,
-        opt_outs: OptOutLinks | None = None,
-    ) -> None:
-        self._tenant_id, self._ways, self._contacts, self._opt_outs = tenant_id, ways, contacts, opt_outs
+    contacts: Contacts | None = None
+    opt_outs: OptOutLinks | None = None
+    senders: SenderStates | None = None
+    identities: Identities | None = None
+    at_once: int = 1
+
+
+NO_ROOM = PostRoom()
+"""For channels of our own."""
+
+
+class Outlet:
+    """The ways out of one tenant's messages."""
+
+    def __init__(self, tenant_id: TenantId, ways: WayOut | WaysOut, room: PostRoom) -> None:
+        self._tenant_id, self._ways, self._room = tenant_id, ways, room
+        self.senders, self.identities, self.at_once = room.senders, room.identities, room.at_once
 
     def through(self, channel: str) -> WayOut | None:
         """The way out for a channel; None where it is not set up."""
@@ -41,8 +54,8 @@ class Outlet:
 
     def kept(self, uow: UnitOfWork, messages: Iterable[Message]) -> Kept:
         """The addresses of those whose messages need one, all on each channel, still sealed."""
-        customers = {message.customer_id for message in messages if self._needs_address(message.channel)}
-        if self._contacts is None or not customers:
+        customers = {message.customer_id for message in messages if self.is_providers(message.channel)}
+        if self._room.contacts is None or not customers:
             return {}
         return {(key, each.channel): each for key, all_of in uow.contacts.of(customers).items() for each in all_of}
 
@@ -50,17 +63,17 @@ class Outlet:
         """What leaves at `now`; None for who has no address where one is needed. CannotOpen where our keys are
         others.
         """
-        if not self._needs_address(message.channel):
+        if not self.is_providers(message.channel):
             return self._leaving(message, Recipient(user_id=message.customer_id), now)
         found = kept.get((message.customer_id, message.channel))
-        if found is None or self._contacts is None:
+        if found is None or self._room.contacts is None:
             return None
-        to = Recipient(address=self._contacts.opened(self._tenant_id, found))
+        to = Recipient(address=self._room.contacts.opened(self._tenant_id, found))
         return self._leaving(message, to, now)
 
     def _leaving(self, message: Message, to: Recipient, now: datetime) -> Outbound:
         leaving = outbound(message, self._tenant_id, to, now)
-        if self._opt_outs is None:
+        if self._room.opt_outs is None:
             return leaving
         ends = OptOut(
             tenant_id=self._tenant_id,
@@ -68,9 +81,10 @@ class Outlet:
             channel=message.channel,
             sender=message.sender or self._tenant_id,
         )
-        return replace(leaving, opt_out_url=self._opt_outs.url(ends))
+        return replace(leaving, opt_out_url=self._room.opt_outs.url(ends))
 
-    def _needs_address(self, channel: str) -> bool:
+    def is_providers(self, channel: str) -> bool:
+        """Whether messages of that channel leave through a provider, who knows nobody by our names."""
         way = self.through(channel)
         return way is not None and Capability.OWN_NAMES not in way.capabilities
 

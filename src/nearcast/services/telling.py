@@ -64,6 +64,7 @@ _SENTENCES = {
     "user_unreachable": "cannot be reached on this channel",
     "template_not_approved": "the provider does not let its template be used",
     "content_refused": "holds what that channel does not take",
+    "rejected_permanent": "the provider refused it",
 }
 
 
