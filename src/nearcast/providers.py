@@ -18,8 +18,8 @@ from nearcast.services.addresses import Geocoder
 from nearcast.services.channel_ports import Adapter, WaysOut
 from nearcast.services.contacts import Contacts
 from nearcast.services.event_ports import EventSender
-from nearcast.services.inbox import Inbox, InboxParts, make_inbox
 from nearcast.services.identities import Identities
+from nearcast.services.inbox import Inbox, InboxParts, make_inbox
 from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.outbound import PostRoom
 from nearcast.services.secret_ports import Secrets

@@ -90,16 +90,28 @@ def dispatch(
     queued: Annotated[int, typer.Option(min=1, max=1_000_000, help="One of each customer.")] = 100_000,
     messages: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many of them are sent.")] = 10_000,
     log_rows: Annotated[int, typer.Option(min=0, max=100_000_000, help="Decisions of the year before.")] = 1_000_000,
+    answer_ms: Annotated[float, typer.Option(min=0, max=60_000, help="How long the channel takes over each.")] = 0,
+    at_once: Annotated[int | None, typer.Option(min=1, max=256, help="How many are under way.")] = None,
     url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
 ) -> None:
-    """Messages through one dispatcher on PostGIS and a channel that answers at once.
+    """Messages through one dispatcher on PostGIS and a channel that answers at once, or after a while.
+
+    Of those that are answered after a while 64 are under way, unless it is said otherwise.
 
     The server is started where it is installed and no URL is given.
     """
     from nearcast.bench.dispatch import bench_dispatch
     from nearcast.services.report import as_json
 
-    found = bench_dispatch(queued=queued, messages=min(messages, queued), log_rows=log_rows, url=url, say=_say)
+    found = bench_dispatch(
+        queued=queued,
+        messages=min(messages, queued),
+        log_rows=log_rows,
+        url=url,
+        answer_ms=answer_ms,
+        at_once=at_once or (64 if answer_ms else 1),
+        say=_say,
+    )
     print(as_json(found))
 
 
