@@ -5,9 +5,10 @@ A bot cannot begin. Whoever presses START in the chat that the page opened has s
 
 import hmac
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from nearcast.domain.channel_event import InboundKind
+from nearcast.domain.channel_event import Inbound, InboundKind
 from nearcast.domain.consent import NEARBY, ConsentAction, ConsentStatus, consent_state, in_ledger_order
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.sending import Text
@@ -22,10 +23,12 @@ from nearcast.services.consent_lines import (
 from nearcast.services.contacts import Contacts
 from nearcast.services.conversation import Heard
 from nearcast.services.customers import subject_of
+from nearcast.services.device_ports import Device
 from nearcast.services.identities import Identities
 from nearcast.services.notices import language_of
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.replies import Replies
+from nearcast.services.suppressing import agreed_anew
 from nearcast.services.taken_lines import take_line
 from nearcast.services.terms import Terms
 from nearcast.services.vault import Vault
@@ -73,39 +76,34 @@ class ChatStart:
         self._terms, self._contacts, self._identities, self._replies = terms, contacts, identities, replies
         self._tokens = StartTokens(vault)
 
+    def knows(self, uow: UnitOfWork, said: Inbound) -> bool:
+        """Whether somebody begins with a token of this tenant's."""
+        return _begins(said) and self._device(uow, said, said.at) is not None
+
     def handle(self, uow: UnitOfWork, heard: Heard, now: datetime) -> bool:
         """Whether somebody began with a token. One that is good binds the chat and confirms what they agreed to on the
         page; without that, or after they took it back, nothing is agreed to.
         """
-        said = heard.inbound
-        if heard.channel != CHAT or said.kind is not InboundKind.TEXT or not said.text.startswith(_START + " "):
+        said, address = heard.inbound, heard.sender.address
+        if heard.channel != CHAT or not _begins(said):
             return False
-        device_id = self._tokens.device_id(said.text.removeprefix(_START).strip(), now)
-        device = None if device_id is None else uow.devices.get(device_id)
-        address = heard.sender.address
-        if device is None or device.revoked_at is not None or address is None:
+        device = self._device(uow, said, now)
+        if device is None or address is None or not uow.customers.lock([device.customer_id]):
             return True
         customer_id = device.customer_id
-        if not uow.customers.lock([customer_id]):
-            return True
         if self._confirm(uow, heard.tenant_id, customer_id, now):
             self._contacts.put(uow, heard.tenant_id, customer_id, CHAT, address)
             self._identities.learn(uow, heard.tenant_id, {customer_id: said.sender_keys}, now)
+            agreed_anew(uow, customer_id, CHAT, now)
             language = language_of((uow.customers.get(customer_id) or {}).get("language"))
-            self._replies.reply(
-                uow,
-                tenant_id=heard.tenant_id,
-                channel=CHAT,
-                to=heard.sender,
-                content=Text(body=_WORDS[language]),
-                in_reply_to=said.provider_id,
-                said_at=said.at,
-                now=now,
-                customer_id=customer_id,
-                sender=said.received_by,
-                is_about_consent=True,
-            )
+            theirs = replace(heard, customers=(customer_id,))
+            self._replies.answer(uow, theirs, Text(body=_WORDS[language]), now, is_about_consent=True)
         return True
+
+    def _device(self, uow: UnitOfWork, said: Inbound, now: datetime) -> Device | None:
+        device_id = self._tokens.device_id(said.text.removeprefix(_START).strip(), now)
+        device = None if device_id is None else uow.devices.get(device_id)
+        return None if device is None or device.revoked_at is not None else device
 
     def _confirm(self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId, now: datetime) -> bool:
         """Whether they want offers there."""
@@ -133,3 +131,7 @@ class ChatStart:
         line = named(line, tenant_id, subject_of(uow, customer_id), actor_id=_ACTOR)
         take_line(uow, self._terms.of(tenant_id), line, now)
         return True
+
+
+def _begins(said: Inbound) -> bool:
+    return said.kind is InboundKind.TEXT and said.text.startswith(f"{_START} ")

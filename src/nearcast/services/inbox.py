@@ -8,6 +8,7 @@ from threading import Event
 from nearcast.domain.ids import TenantId
 from nearcast.services.accounts import Accounts
 from nearcast.services.channel_ports import Adapter, WayOut, WaysOut, way_out
+from nearcast.services.chat_start import ChatStart
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.contacts import Contacts
 from nearcast.services.conversation import Conversation, Handler, Question
@@ -71,9 +72,12 @@ def make_inbox(
     identities = Identities(vault, parts.contacts)
     replies = Replies(whole, vault, through, dice=parts.dice)
     opt_ins = OptIns(terms, Confirmations(whole, terms), replies)
-    conversation = Conversation([opt_ins, *parts.handlers(replies)], parts.questions)
+    chat_start = ChatStart(terms, vault, parts.contacts, identities, replies)
+    conversation = Conversation([chat_start, opt_ins, *parts.handlers(replies)], parts.questions)
     stops = Stops(terms, vault, identities, replies, conversation)
-    webhooks = ProviderWebhooks(store, vault, accounts, identities, stops, parts.adapters, verify_tokens, arrived.set)
+    webhooks = ProviderWebhooks(
+        store, vault, accounts, identities, stops, parts.adapters, verify_tokens, arrived.set, knows=chat_start.knows
+    )
     receipts = Receipts(
         whole,
         vault,

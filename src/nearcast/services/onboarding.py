@@ -36,6 +36,7 @@ from nearcast.services.devices import NewDevice
 from nearcast.services.notices import Notice, language_of, notice
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.report import rfc3339
+from nearcast.services.suppressing import agreed_anew
 from nearcast.services.taken_lines import take_line
 from nearcast.services.terms import Terms
 from nearcast.services.vault import CannotOpen, Vault
@@ -134,6 +135,7 @@ class Onboarding:
             if asked.browser.status is not ConsentStatus.LIVE:
                 self._take(uow, opened, NEARBY, ConsentAction.GRANTED, asked.browser, now)
                 self._take(uow, opened, NEARBY, ConsentAction.CONFIRMED, asked.browser, now)
+                agreed_anew(uow, customer_id, BROWSER, now)
             uow.commit()
 
     def unsubscribe(self, link: str, channel: str, now: datetime) -> None:

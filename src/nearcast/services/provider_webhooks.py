@@ -36,7 +36,8 @@ class WrongToken(NotAllowed):
 
 class ProviderWebhooks:
     """Takes in what the providers of `adapters` tell. `verify_tokens`, by channel, are what whoever sets a webhook up
-    has to know. `arrived` is called when there is something to be done.
+    has to know. `arrived` is called when there is something to be done. `knows` tells whether a tenant knows somebody
+    by what they write, who is nobody's customer by their address.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class ProviderWebhooks:
         adapters: Mapping[str, Adapter],
         verify_tokens: Mapping[str, str],
         arrived: Callable[[], None],
+        *,
+        knows: Callable[[UnitOfWork, Inbound], bool] = lambda uow, inbound: False,
     ) -> None:
-        self._store, self._vault, self._accounts = store, vault, accounts
+        self._store, self._vault, self._accounts, self._knows = store, vault, accounts, knows
         self._identities, self._stops = identities, stops
         self._adapters, self._verify_tokens, self._arrived = adapters, verify_tokens, arrived
 
@@ -113,6 +116,7 @@ class ProviderWebhooks:
                 is_ours = isinstance(event, Inbound | Preference) and bool(
                     self._identities.customers(uow, event.sender_keys)
                 )
+                is_ours = is_ours or (isinstance(event, Inbound) and self._knows(uow, event))
             found += [event] if is_ours else []
         return found
 
