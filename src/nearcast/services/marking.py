@@ -153,8 +153,6 @@ class Marking:
         after = [each.claim for each in ended]
         ours = uow.outbox.proceed([*decided, *after])
         then(ours)
-        named = [claim.message.provider_id for claim in after if claim.message.id in ours]
-        uow.heard.wake_orphans(uow.outbox.index(name) for name in named if name is not None)
         for claim in (*decided, *after):
             if claim.message.id in ours:
                 uow.tell(Figure.MESSAGES, claim.message.channel, claim.message.status.value)

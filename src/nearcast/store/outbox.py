@@ -160,10 +160,6 @@ class Outbox:
     def get(self, message_id: MessageId) -> Message | None:
         return next(iter(self._messages(self._mine().where(message.c.id == message_id))), None)
 
-    def index(self, provider_id: str) -> str:
-        """What a message, and whatever comes about it, is found by that its provider calls so."""
-        return self._rows.index(provider_id)
-
     def named(self, provider_ids: Iterable[str]) -> dict[str, MessageId]:
         """Our names for messages by their providers'; those that no message of ours has are left out."""
         by_index = {self._rows.index(name): name for name in provider_ids}
