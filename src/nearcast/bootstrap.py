@@ -31,7 +31,8 @@ from nearcast.services.application import Application
 from nearcast.services.audit import Audit
 from nearcast.services.audit_ports import COMMAND_LINE
 from nearcast.services.campaigns import Campaigns
-from nearcast.services.channel_ports import WaysOut
+from nearcast.services.channel_ports import WaysOut, way_out
+from nearcast.services.chat import chat_handlers
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
@@ -49,6 +50,7 @@ from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
 from nearcast.services.health import Health
+from nearcast.services.identities import Identities
 from nearcast.services.importing import Importing
 from nearcast.services.inbox import InboxParts
 from nearcast.services.intake import Intake
@@ -72,6 +74,7 @@ from nearcast.services.region_push import RegionPush
 from nearcast.services.reminders import Reminders
 from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
+from nearcast.services.row_tokens import RowTokens
 from nearcast.services.scenario import placed
 from nearcast.services.sealed_texts import reseal_texts, seal_texts
 from nearcast.services.senders import Senders
@@ -81,8 +84,8 @@ from nearcast.services.staff import Staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
+from nearcast.services.trials import Trials
 from nearcast.services.usage import Usage
-from nearcast.services.vault import Vault
 from nearcast.services.vault_keys import open_vault, reseal_index_key
 from nearcast.services.voucher_codes import VoucherCodes
 from nearcast.services.vouchers import Vouchers
@@ -151,10 +154,6 @@ def _secret(settings: Settings, store: SqlStore, at: datetime) -> str:
     return given.get_secret_value() if given else store.secret("secret_key", made, at)
 
 
-def _voucher_codes(settings: Settings, vault: Vault) -> VoucherCodes:
-    return VoucherCodes(vault.voucher_key, _public_url(settings))
-
-
 def _public_url(settings: Settings) -> str:
     return settings.public_url or f"http://{settings.host}:{settings.port}"
 
@@ -203,7 +202,7 @@ def application(
     push_key = providers.browser_key(settings, store, clock.now())
     adapters = providers.providers(settings, clock.now, push_key)
     channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
-    codes = _voucher_codes(settings, vault)
+    codes, staff = VoucherCodes(vault.voucher_key, _public_url(settings)), Staff(store, Shops(store), vault)
     room = providers.post_room(settings, adapters, vault, states, _public_url(settings))
     engines = _new_engines(settings, channel, room, codes, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
@@ -217,7 +216,9 @@ def application(
         adapters=adapters,
         senders=states,
         dice=dice,
+        handlers=chat_handlers(staff, Identities(vault, contacts), terms, RowTokens(secret), partial(way_out, channel)),
     )
+    inbox = providers.inbox(settings, store, whole, parts)
     return Application(
         clock=clock,
         contacts=contacts,
@@ -227,10 +228,11 @@ def application(
         once=Once(store, vault),
         tenants=Tenants(store),
         shops=Shops(store),
-        staff=Staff(store, Shops(store), vault),
+        staff=staff,
         fences=Fences(store, engines, providers.geocoder(settings)),
         sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),
+        trials=Trials(store, Campaigns(store), staff, terms, inbox.replies, codes),
         conflicts=Conflicts(engines),
         customers=Customers(store, terms, contacts),
         personal_data=PersonalData(store, contacts, vault),
@@ -263,7 +265,7 @@ def application(
         templates=Templates(store, providers.template_directory(settings)),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=Courier(whole, partial(providers.event_sender, settings), webhook_secrets, dice=dice),
-        inbox=providers.inbox(settings, store, whole, parts),
+        inbox=inbox,
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )

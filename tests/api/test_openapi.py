@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from tests.api.operations import Operation, document, operations
 from tests.api.promises import voucher
@@ -53,7 +54,7 @@ STORY = """
     POST /v1/webhooks · GET /v1/webhooks · GET /v1/webhooks/{webhook_id} · PUT /v1/webhooks/{webhook_id}
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
-    PUT /v1/shops/{shop_id}/staff · GET /v1/shops/{shop_id}/staff
+    PUT /v1/shops/{shop_id}/staff · GET /v1/shops/{shop_id}/staff · POST /v1/campaigns/{campaign_id}/test
     GET /v1/vouchers/{code} · POST /v1/vouchers/{code}/redeem
     GET /v1/usage · GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
     GET /v1/webhooks/{webhook_id}/deliveries · POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
@@ -109,6 +110,8 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             heard = {"url": "https://example.com/visits", "events": ["enter"]}
             operator.put(f"/v1/webhooks/{names['webhook_id']}", json=heard)
             names |= _decision(sqlite_service)
+        if name == "POST /v1/campaigns/{campaign_id}/test":
+            _staff_writes(sqlite_service, names["shop_id"])
         if name == "DELETE /v1/campaigns/{campaign_id}":
             assert _ask(operator, told["POST /v1/campaigns"], {**names}, nameless=True).status_code == 201
         if name == "POST /v1/campaigns/{campaign_id}/{action}":
@@ -166,6 +169,14 @@ def _check_keys(name: str, answered: dict[str, Any], shown: dict[str, Any]) -> N
     assert set(answered) == set(shown), name
     if "items" in shown and not name.endswith(("/runs", "/reminders", "/usage")):
         assert set(answered["items"][0]) == set(shown["items"][0]), name
+
+
+def _staff_writes(service: Service, shop: str) -> None:
+    with service.store.writing(TenantId("t1")) as uow:
+        for member in uow.staff.of(ShopId(shop)):
+            uow.staff.verify(member, service.clock.now())
+            uow.staff.hear([member], service.clock.now(), by="4711")
+        uow.commit()
 
 
 def _decision(service: Service) -> dict[str, str]:

@@ -90,6 +90,7 @@ def _told(client: Any, each: Operation, names: dict[str, str]) -> tuple[int, str
         path += f"?decision_id={names['decision_id']}"
     elif each.method == "POST":
         body = {"channel": "sms"} if "suppressions" in path else {"campaign_id": "c", "status": "sent"}
+        body = {} if path.endswith("/test") else body
         body = {"reason": "said so"} if path.endswith("/lift") else body
         body = {"purpose": "location.matching", "action": "granted"} if "consents" in path else body
         body = {} if path.startswith(("/v1/keys/", "/v1/webhooks/")) else body

@@ -1,7 +1,5 @@
 """A town whose shops are asked for in a chat, on both databases."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from nearcast.store.sql_store import SqlStore
@@ -12,6 +10,6 @@ __all__ = ["sqlite_file", "store", "store_url"]
 
 
 @pytest.fixture
-def town(store: SqlStore) -> Iterator[Town]:
+def town(store: SqlStore) -> Town:
     """Three cafés along a street, each with an offer, at Tuesday noon."""
     return Town(store)

@@ -1,6 +1,7 @@
 """Somebody sends where they are: the nearest offers, how far, whether open; and nothing of it is kept."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -35,13 +36,14 @@ def test_a_closed_shop_says_when_it_opens(town: Town) -> None:
 
 
 def test_only_offers_that_live_now_and_are_for_everybody_are_named(town: Town) -> None:
-    for key, said in {
+    unfit: dict[str, dict[str, Any]] = {
         "paused": {"state": CampaignState.PAUSED},
         "over": {"active": {"until": NOON.isoformat()}},
         "not-yet": {"active": {"from": later(1).isoformat()}},
         "evening": {"dayparts": [{"from": "18:00", "until": "20:00"}]},
         "for-some": {"audience": {"tags_any": ["vip"]}},
-    }.items():
+    }
+    for key, said in unfit.items():
         town.open_shop(key, 10)
         town.run_campaign(f"{key}-offer", key, **said)
     answer = only(town.pin())

@@ -8,20 +8,19 @@ from itertools import count
 from typing import Any
 
 from nearcast.domain.campaign import CampaignState
-from nearcast.domain.channel_event import Inbound, InboundKind
+from nearcast.domain.channel_event import ChannelEvent, Inbound, InboundKind
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.position import Position
 from nearcast.domain.sending import Accepted, Attempt, Choice, Content, LearntKey, Outbound, Recipient, Text
 from nearcast.services.access import Principal, Role
-from nearcast.services.channel_ports import Capability, ChannelEvent, ChannelHealth, Limits
+from nearcast.services.channel_ports import Capability, ChannelHealth, Limits
+from nearcast.services.chat import chat_handlers
 from nearcast.services.conversation import Conversation, Heard
 from nearcast.services.identities import Identities
-from nearcast.services.local_search import LocalSearch
 from nearcast.services.replies import Replies
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.shops import Shops
 from nearcast.services.staff import Staff
-from nearcast.services.staff_words import StaffWords
 from nearcast.services.terms import Terms
 from nearcast.store.all_tables import metadata
 from nearcast.store.sql_store import SqlStore
@@ -75,9 +74,8 @@ class Town:
         self.replies = Replies(store, VAULT, lambda name: self.pen, dice=lambda: 0.5)
         self.staff = Staff(store, Shops(store), VAULT)
         identities = Identities(VAULT, CONTACTS)
-        words = StaffWords(self.staff, identities, self.replies, tokens, lambda name: self.pen)
-        search = LocalSearch(terms, self.replies, tokens, lambda name: self.pen)
-        self.conversation = Conversation([words, search])
+        handlers = chat_handlers(self.staff, identities, terms, tokens, lambda name: self.pen)
+        self.conversation = Conversation(handlers(self.replies))
 
     def open_shop(self, shop: str, metres: float, **said: Any) -> None:
         lon = LON + metres / 67_780  # a degree of longitude there

@@ -20,6 +20,11 @@ _OFFER_NAMES = ("expires_at", "shop.name")
 _VOUCHER_NAMES = ("voucher.code", "voucher.url", "voucher.until")
 
 
+def placeholders(text: str) -> list[str]:
+    """The names in braces in a text, in their order."""
+    return _PLACEHOLDER.findall(text)
+
+
 class Trigger(StrEnum):
     """What makes an opportunity: a transition of that kind, or a due run."""
 
@@ -76,7 +81,7 @@ class Offer:
     def __post_init__(self) -> None:
         if self.expires_after_s <= 0:
             raise InvalidInput(f"expires_after_s {self.expires_after_s} is not above 0")
-        for name in _PLACEHOLDER.findall(self.text):
+        for name in placeholders(self.text):
             if name in _VOUCHER_NAMES:
                 if self.voucher is None:
                     raise InvalidInput(f"offer text: {{{name}}} needs a voucher")

@@ -47,6 +47,7 @@ from nearcast.services.shops import Shops
 from nearcast.services.staff import Staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
+from nearcast.services.trials import Trials
 from nearcast.services.usage import Usage
 from nearcast.services.vouchers import Vouchers
 from nearcast.services.webhooks import Webhooks
@@ -73,6 +74,7 @@ class Application:
     fences: Fences
     sensitive_places: SensitivePlaces
     campaigns: Campaigns
+    trials: Trials
     conflicts: Conflicts
     customers: Customers
     personal_data: PersonalData

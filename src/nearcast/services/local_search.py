@@ -13,7 +13,7 @@ from nearcast.domain.chat_words import near_word
 from nearcast.domain.ids import ShopId
 from nearcast.domain.position import Position
 from nearcast.domain.sending import Choice, Content, LocationRequest, Row, Text
-from nearcast.services.channel_ports import Adapter, Capability
+from nearcast.services.channel_ports import Capability, WayOut
 from nearcast.services.chat_language import CHAT_WORDS, ChatWords
 from nearcast.services.conversation import Heard
 from nearcast.services.figures import Figure
@@ -34,7 +34,7 @@ class LocalSearch:
     """Answers places, the words that ask for what is near, and taps on what was answered."""
 
     def __init__(
-        self, terms: Terms, replies: Replies, tokens: RowTokens, adapter: Callable[[str], Adapter | None]
+        self, terms: Terms, replies: Replies, tokens: RowTokens, adapter: Callable[[str], WayOut | None]
     ) -> None:
         self._terms, self._replies, self._tokens, self._adapter = terms, replies, tokens, adapter
 

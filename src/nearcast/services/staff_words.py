@@ -14,7 +14,7 @@ from nearcast.domain.ids import CampaignId
 from nearcast.domain.sending import Choice, Content, Row, Text
 from nearcast.services.audit_ports import Actor
 from nearcast.services.campaigns import change_state
-from nearcast.services.channel_ports import Adapter, Capability
+from nearcast.services.channel_ports import Capability, WayOut
 from nearcast.services.chat_language import CHAT_WORDS, ChatWords
 from nearcast.services.conversation import Heard
 from nearcast.services.figures import Figure
@@ -39,7 +39,7 @@ class StaffWords:
         identities: Identities,
         replies: Replies,
         tokens: RowTokens,
-        adapter: Callable[[str], Adapter | None],
+        adapter: Callable[[str], WayOut | None],
     ) -> None:
         self._staff, self._identities, self._replies = staff, identities, replies
         self._tokens, self._adapter = tokens, adapter
