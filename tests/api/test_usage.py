@@ -9,7 +9,7 @@ from nearcast.domain.channel_event import Price, Rank, Receipt
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
-from nearcast.services.costs import book, expect
+from nearcast.services.costs import book_all, expect
 from tests.api.service import Service
 from tests.api.town import agree, open_shop, visit
 
@@ -39,7 +39,7 @@ def sent(service: Service) -> str:
     assert operator.get("/v1/messages").json()["items"][0]["cost"]["is_booked"] is False
     with service.store.writing(TenantId("t1")) as uow:
         price = Price(category="marketing", type="regular")
-        book(uow, message, Receipt(key="r", at=service.clock.at, rank=Rank.SENT, price=price), service.clock.at)
+        book_all(uow, [(message, Receipt(key="r", at=service.clock.at, rank=Rank.SENT, price=price))])
         uow.commit()
     return message.id
 

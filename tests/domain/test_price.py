@@ -36,11 +36,12 @@ def test_a_market_of_its_own_goes_before_everywhere_once_it_has_a_price() -> Non
     assert table.of("sms", "marketing", "BR", JULY) is None
 
 
-def test_the_highest_price_is_that_of_any_market_in_one_currency() -> None:
-    table = PriceTable([row(JUNE, 6), row(JULY, 9, "BR"), row(JUNE, 90, "DE", "EUR")])
-    assert table.highest("whatsapp", "marketing", "USD", JUNE) == Money(6, "USD")
-    assert table.highest("whatsapp", "marketing", "USD", JULY) == Money(9, "USD")
-    assert table.highest("whatsapp", "marketing", "GBP", JULY) is None
+def test_the_highest_price_is_that_of_any_market_at_any_time_in_one_currency() -> None:
+    table = PriceTable([row(JUNE, 6), row(JULY, 9, "BR"), row(JULY, 7)])
+    assert table.highest("whatsapp", "marketing", "USD") == Money(9, "USD")
+    assert table.highest("whatsapp", "marketing", "EUR") is None
+    assert table.highest("sms", "marketing", "USD") is None
+    assert PriceTable([row(JUNE, 6), row(JUNE, 9, "DE", "EUR")]).highest("whatsapp", "marketing", "USD") is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 10**6)), max_size=20, unique_by=lambda each: each[0]))

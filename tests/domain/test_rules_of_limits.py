@@ -5,10 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nearcast.domain.campaign import Campaign, Offer, WhenHeld
+from nearcast.domain.campaign import NOTHING_SPENT, Campaign, MoneyBudget, Offer, Spent, WhenHeld
 from nearcast.domain.case import ZoneSource
 from nearcast.domain.policy import CapScope, FrequencyCap, Policy
+from nearcast.domain.price import Money
 from tests.domain.builders import (
     BERLIN,
     FENCE,
@@ -194,3 +197,50 @@ def test_budget(limit: int | None, used: int, reason: str | None) -> None:
 
 def test_a_budget_that_nobody_has_touched_is_whole() -> None:
     assert against(candidate(campaign(budget_messages=1)), budget_used={}) == []
+
+
+PRICED = MoneyBudget(Money(1_000_000, "EUR"), Money(160_000, "EUR"))
+
+
+@pytest.mark.parametrize(
+    ("used", "spent", "reason"),
+    [
+        (5, NOTHING_SPENT, None),
+        (6, NOTHING_SPENT, "budget_exhausted"),
+        (6, Spent(1, 10_000), None),
+        (7, Spent(1, 10_000), "budget_exhausted"),
+        (7, Spent(7, 1_000_000), "budget_exhausted"),
+        (99, Spent(99, 840_000), None),
+    ],
+)
+def test_a_budget_in_money_counts_what_was_booked_and_the_rest_at_the_highest_price(
+    used: int, spent: Spent, reason: str | None
+) -> None:
+    of: Campaign = campaign(budget_money=PRICED)
+    assert against(candidate(of), budget_used={"camp-7": used}, spent={"camp-7": spent}) == said(reason)
+
+
+@given(
+    st.integers(0, 10**7),
+    st.integers(0, 10**6),
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=60),
+)
+def test_a_budget_in_money_is_never_exceeded_whatever_is_booked_when(
+    amount: int, highest: int, story: list[tuple[float, bool]]
+) -> None:
+    budget = MoneyBudget(Money(amount, "EUR"), Money(highest, "EUR"))
+    owed, spent = list[int](), NOTHING_SPENT
+    for share, is_booked in story:
+        most = budget.lasts_for(spent)
+        if most is None or spent.messages + len(owed) < most:
+            owed.append(int(share * highest))
+        if is_booked and owed:
+            spent = Spent(spent.messages + 1, spent.micros + owed.pop(0))
+        assert spent.micros + sum(owed) <= amount or not highest
+
+
+def test_the_shorter_of_two_budgets_holds() -> None:
+    assert campaign(budget_messages=3, budget_money=PRICED).most_messages() == 3
+    assert campaign(budget_messages=30, budget_money=PRICED).most_messages() == 6
+    free = MoneyBudget(Money(1, "EUR"), Money(0, "EUR"))
+    assert campaign(budget_money=free).most_messages() is None

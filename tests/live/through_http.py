@@ -35,7 +35,7 @@ from tests.api.service import Service
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
-RULES = ("tenant", "presence", "ping_rules", "policy", "dispatch")
+RULES = ("tenant", "presence", "ping_rules", "policy", "dispatch", "billing")
 PAST = {"paused": "pause", "ended": "end"}
 Action = Callable[[], Any]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from nearcast.domain.errors import InvalidInput
 from tests.scenarios.harness import (
     ABSENT,
     CENTER,
@@ -217,3 +218,21 @@ def test_two_customers_at_one_instant_and_one_message_left(tmp_path):
     visits = [event for who in people for event in arrive(customer=who)]
     outcome = run(tmp_path, bare(*visits, customers=people, campaign={"budget": {"messages": 1}}))
     assert sorted(outcome.verdicts()) == ["send", "suppress budget_exhausted"]
+
+
+def test_budget_in_money_lasts_for_as_many_messages_as_the_dearest_of_them_allows(tmp_path):
+    people = [CUSTOMER, "cust-0005", "cust-0100"]
+    visits = [event for n, who in enumerate(people) for event in arrive(later(NOON, 60 * n), customer=who)]
+    prices = [
+        {"channel": "sms", "value": "0.05", "currency": "EUR"},
+        {"channel": "sms", "market": "NL", "value": "0.10", "currency": "EUR"},
+    ]
+    budget = {"amount": {"value": 0.29, "currency": "EUR"}}
+    outcome = run(tmp_path, bare(*visits, customers=people, campaign={"budget": budget}, billing={"prices": prices}))
+    assert outcome.verdicts() == ["send", "send", "suppress budget_exhausted"]
+
+
+def test_budget_in_money_without_a_price_is_refused(tmp_path):
+    budget = {"amount": {"value": "5", "currency": "CHF"}}
+    with pytest.raises(InvalidInput, match="no price of channel 'sms' is known in CHF"):
+        run(tmp_path, bare(campaign={"budget": budget}))

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from nearcast.domain.campaign import CampaignState, Spent
 from nearcast.domain.channel_event import Price, Rank, Receipt
-from nearcast.domain.ids import CustomerId, ShopId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, ShopId, TenantId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.price import Money
 from nearcast.services.cost_ports import UsageLine
-from nearcast.services.costs import book, expect
+from nearcast.services.costs import book_all, expect
 from nearcast.services.usage import as_csv, as_document, as_page, statement
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import NOON, at_once, later, message
@@ -70,7 +71,7 @@ def test_a_message_is_booked_once_by_the_first_receipt_that_says_what_it_counts_
     )
     for each in receipts:
         with store.writing(tenant) as uow:
-            book(uow, one, each, later(9))
+            book_all(uow, [(one, each)])
             uow.commit()
     with store.reading(tenant) as uow:
         (cost,) = uow.costs.of([one.id]).values()
@@ -82,7 +83,7 @@ def test_a_receipt_before_our_own_note_is_booked_all_the_same(store: SqlStore, t
     one = sent()
     set_up(store, tenant, one)
     with store.writing(tenant) as uow:
-        book(uow, one, receipt(Rank.SENT, regular("marketing_lite")), NOON)
+        book_all(uow, [(one, receipt(Rank.SENT, regular("marketing_lite")))])
         expect(uow, [(one, "BR")], later(1))
         assert uow.costs.of([one.id])[one.id].amount == Money(50_000, "EUR")
 
@@ -93,7 +94,7 @@ def test_what_the_provider_calls_free_costs_nothing(store: SqlStore, tenant: Ten
     set_up(store, tenant, one)
     with store.writing(tenant) as uow:
         expect(uow, [(one, None)], NOON)
-        book(uow, one, receipt(Rank.SENT, Price(category="marketing", type=kind)), NOON)
+        book_all(uow, [(one, receipt(Rank.SENT, Price(category="marketing", type=kind)))])
         assert uow.costs.of([one.id])[one.id].amount == Money(0, "EUR")
 
 
@@ -103,7 +104,7 @@ def test_of_receipts_that_come_at_once_one_books(store: SqlStore, tenant: Tenant
 
     def try_to_book(category: str) -> None:
         with store.writing(tenant) as uow:
-            book(uow, one, receipt(Rank.SENT, regular(category)), NOON)
+            book_all(uow, [(one, receipt(Rank.SENT, regular(category)))])
             uow.commit()
 
     at_once([lambda c=c: try_to_book(c) for c in ("marketing", "utility", "marketing")])  # type: ignore[misc]
@@ -124,7 +125,7 @@ def test_a_statement_counts_what_was_taken_in_its_month_and_did_not_fail(store: 
     set_up(store, tenant, *taken)
     with store.writing(tenant) as uow:
         expect(uow, [(each, None) for each in taken], NOON)
-        book(uow, taken[0], receipt(Rank.SENT, regular("utility"), at=later(5)), later(5))
+        book_all(uow, [(taken[0], receipt(Rank.SENT, regular("utility"), at=later(5)))])
         uow.commit()
     with store.reading(tenant) as uow:
         june, july = (statement(uow, tenant, ShopId("s1"), month) for month in ("2026-06", "2026-07"))
@@ -183,3 +184,23 @@ def test_usage_says_nothing_of_other_shops(store: SqlStore, tenant: TenantId) ->
             UsageLine(channel="whatsapp", category="marketing", currency="EUR", messages=1, booked=0, micros=50_000)
         ]
         assert uow.costs.usage(ShopId("s1"), later(1), later(2)) == []
+
+
+def test_a_budget_in_money_knows_what_was_booked_once_and_in_its_own_currency(
+    store: SqlStore, tenant: TenantId
+) -> None:
+    every = [sent(1), sent(2), sent(3, campaign_id=CampaignId("camp-8"))]
+    set_up(store, tenant, *every)
+    with store.writing(tenant) as uow:
+        for key, currency in (("camp-7", "EUR"), ("camp-8", "USD")):
+            doc = {"id": key, "budget": {"amount": {"value": "1", "currency": currency}}}
+            uow.catalogue.campaigns.put_campaign(key, doc, NOON, state=CampaignState.ACTIVE)
+        uow.commit()
+    told = [(each, receipt(Rank.SENT, regular())) for each in every]
+    for _ in range(2):
+        with store.writing(tenant) as uow:
+            book_all(uow, told)
+            uow.commit()
+    with store.reading(tenant) as uow:
+        assert uow.budgets.spent() == {CampaignId("camp-7"): Spent(2, 100_000)}
+        assert uow.budgets.used() == {CampaignId("camp-7"): 2, CampaignId("camp-8"): 1}

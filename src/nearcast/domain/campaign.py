@@ -13,6 +13,7 @@ from nearcast.domain.experiment import BUCKETS, bucket
 from nearcast.domain.ids import CampaignId, GeofenceId, ShopId
 from nearcast.domain.local_time import LocalHours
 from nearcast.domain.policy import FrequencyCap, Holdout
+from nearcast.domain.price import Money
 from nearcast.domain.voucher import VoucherTerms
 
 _PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")
@@ -92,6 +93,37 @@ class Offer:
     def render(self, values: Mapping[str, str]) -> str:
         """The text as sent; a customer attribute that is not known leaves nothing."""
         return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """How many of a campaign's messages were booked, and for how many millionths of its currency together."""
+
+    messages: int = 0
+    micros: int = 0
+
+
+NOTHING_SPENT = Spent()
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyBudget:
+    """A campaign may cost `amount` at most. Until what a message did cost is booked it counts for `each`, the most that
+    any may cost.
+    """
+
+    amount: Money
+    each: Money
+
+    def __post_init__(self) -> None:
+        if self.amount.currency != self.each.currency:
+            raise InvalidInput(f"a budget in {self.amount.currency} has no prices in {self.each.currency}")
+
+    def lasts_for(self, spent: Spent) -> int | None:
+        """For how many messages, those booked included; None for any number."""
+        if not self.each.micros:
+            return None
+        return spent.messages + max(0, self.amount.micros - spent.micros) // self.each.micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +210,7 @@ class Campaign:
     fence_cooldown_s: float = 0.0
     caps: tuple[FrequencyCap, ...] = ()
     budget_messages: int | None = None
+    budget_money: MoneyBudget | None = None
     holdout: Holdout | None = None
     split: Split | None = None
     on_cap: WhenHeld = WhenHeld.DROP
@@ -205,6 +238,11 @@ class Campaign:
         """The higher, the sooner its messages leave: by class, then by priority."""
         rank = len(CampaignClass) - 1 - self.klass.place
         return rank * 2**32 + max(-(2**31), min(self.priority, 2**31 - 1))
+
+    def most_messages(self, spent: Spent = NOTHING_SPENT) -> int | None:
+        """How many messages its budgets last for, those sent included; None for any number."""
+        of_money = None if self.budget_money is None else self.budget_money.lasts_for(spent)
+        return min((most for most in (self.budget_messages, of_money) if most is not None), default=None)
 
     def targets(self, geofence_id: GeofenceId, shop_id: ShopId | None) -> bool:
         """Whether that fence of that shop is one of the campaign's."""

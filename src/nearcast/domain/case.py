@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import Campaign, CampaignClass, Offer, Trigger, Variant
+from nearcast.domain.campaign import Campaign, CampaignClass, Offer, Spent, Trigger, Variant
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.experiment import Assignment, first_arm, held_out_since
@@ -99,7 +99,7 @@ class Send:
 @value(kw_only=True)
 class Facts:
     """All that is known of one customer at one instant. `consents` are in ledger order, `assignments` oldest first;
-    `budget_used` counts messages by campaign.
+    `budget_used` counts messages by campaign, `spent` is what was booked of those with a budget in money.
     """
 
     customer: Customer
@@ -107,6 +107,7 @@ class Facts:
     consents: tuple[ConsentEvent, ...] = ()
     sends: tuple[Send, ...] = ()
     budget_used: Mapping[CampaignId, int] = field(default_factory=dict)
+    spent: Mapping[CampaignId, Spent] = field(default_factory=dict)
     last_zone: ZoneInfo | None = None
     assignments: tuple[Assignment, ...] = ()
 

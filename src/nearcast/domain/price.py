@@ -66,10 +66,14 @@ class PriceTable:
         named = None if market is None else self._at((channel, category, market), at)
         return named or self._at((channel, category, EVERYWHERE), at)
 
-    def highest(self, channel: str, category: str, currency: str, at: datetime) -> Money | None:
-        """The most that one message may cost, wherever it goes; None where nobody knows in that currency."""
-        markets = [key for key in self._rows if key[:2] == (channel, category)]
-        prices = [price for key in markets if (price := self._at(key, at)) is not None and price.currency == currency]
+    def highest(self, channel: str, category: str, currency: str) -> Money | None:
+        """The most that one message may cost, wherever and whenever it goes; None where a price is in another currency,
+        or nobody knows any.
+        """
+        markets = [rows for key, rows in self._rows.items() if key[:2] == (channel, category)]
+        prices = [row.price for rows in markets for row in rows]
+        if any(price.currency != currency for price in prices):
+            return None
         return max(prices, key=lambda price: price.micros, default=None)
 
     def _at(self, key: _Key, at: datetime) -> Money | None:

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import CampaignState, Trigger, WhenHeld
+from nearcast.domain.campaign import NOTHING_SPENT, CampaignState, Trigger, WhenHeld
 from nearcast.domain.case import Candidate, Case, Finding, Gate, Send
 from nearcast.domain.consent import LOCATION, NEARBY, ConsentState, ConsentStatus, consent_state
 from nearcast.domain.local_time import instant, local_day
 from nearcast.domain.policy import CapKind, CapScope, FrequencyCap
+from nearcast.domain.price import Money
 from nearcast.domain.quiet_hours import Silence, silence
 from nearcast.domain.reason import Reason
 
@@ -248,12 +249,17 @@ def _in_scope(cap: FrequencyCap, candidate: Candidate) -> Callable[[Send], bool]
 
 
 def budget(case: Case) -> Iterator[Finding]:
-    limit = case.campaign.budget_messages
+    spent, money = case.facts.spent.get(case.campaign.id, NOTHING_SPENT), case.campaign.budget_money
+    limit = case.campaign.most_messages(spent)
     if limit is None:
         return
     reserved_here = 1 if case.gate is Gate.DISPATCH else 0
     used = case.facts.budget_used.get(case.campaign.id, 0) - reserved_here
-    yield Finding("budget", {"limit": limit, "used": used}, Reason.BUDGET_EXHAUSTED if used >= limit else None)
+    detail: dict[str, Any] = {"limit": limit, "used": used}
+    if money is not None:
+        booked = Money(spent.micros, money.amount.currency)
+        detail |= {"amount": money.amount.text, "booked": booked.text, "reserved_each": money.each.text}
+    yield Finding("budget", detail, Reason.BUDGET_EXHAUSTED if used >= limit else None)
 
 
 RULES: tuple[Rule, ...] = (

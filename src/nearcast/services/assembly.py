@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import Campaign, Offer, Schedule, Split, Trigger, Variant, WhenHeld
+from nearcast.domain.campaign import Campaign, MoneyBudget, Offer, Schedule, Split, Trigger, Variant, WhenHeld
 from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.customer import Customer, Shop
 from nearcast.domain.errors import InvalidInput
@@ -18,9 +18,11 @@ from nearcast.domain.local_time import WEEKDAYS, LocalHours, LocalWindow, zone
 from nearcast.domain.opening_hours import OpeningHours, windows_on
 from nearcast.domain.policy import CapScope, ConsentReminder, FrequencyCap, Holdout, PingRules, Policy
 from nearcast.domain.position import Position
+from nearcast.domain.sending import Purpose
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from nearcast.geo.validate import geofences_from_collection
+from nearcast.services.billing import price_table
 from nearcast.services.geofences import GeofenceBook
 from nearcast.services.public_holidays import PublicHolidays
 from nearcast.services.quiet_hours import customers_quiet_hours, quiet_hours_of
@@ -191,11 +193,24 @@ class _Assembly:
             fence_cooldown_s=shape.fence_cooldown_s,
             caps=_caps(shape.caps, "caps", CapScope.CAMPAIGN),
             budget_messages=shape.budget.messages,
+            budget_money=self._money(shape),
             holdout=_holdout(shape.holdout, "holdout"),
             on_cap=WhenHeld.DEFER if shape.on_cap == "hold" else WhenHeld.DROP,
             on_quiet=WhenHeld.DEFER if shape.on_quiet == "defer" else WhenHeld.DROP,
             is_fallback=shape.fallback,
         )
+
+    def _money(self, shape: CampaignShape) -> MoneyBudget | None:
+        said = shape.budget.amount
+        if said is None:
+            return None
+        each = price_table(self.shape.billing).highest(shape.channel, Purpose.MARKETING, said.currency)
+        if each is None:
+            raise InvalidInput(
+                f"no price of channel {shape.channel!r} is known in {said.currency}: name it in billing.prices",
+                place="budget.amount",
+            )
+        return MoneyBudget(said.as_money(), each)
 
     def _schedule(self, shape: CampaignShape) -> Schedule | None:
         schedule = shape.schedule

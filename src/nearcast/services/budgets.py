@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from nearcast.domain.campaign import Spent
 from nearcast.domain.ids import CampaignId
 from nearcast.domain.message import Message
 
@@ -15,6 +16,12 @@ class Budgets(Protocol):
         """By campaign, as it is now and with what this transaction changes; those that nothing was taken from are left
         out.
         """
+
+    def spent(self) -> dict[CampaignId, Spent]:
+        """What was booked of each campaign's messages in the currency of its budget; those without are left out."""
+
+    def book(self, amounts: Mapping[CampaignId, Spent]) -> None:
+        """So many messages more, and so much for them."""
 
     def limit(self, limits: Mapping[CampaignId, int]) -> None:
         """Overtaken at the commit, where this transaction has taken from one of these more than was left."""

@@ -50,8 +50,8 @@ class Costs(Protocol):
     def expect(self, costs: Iterable[Cost]) -> None:
         """Write down what messages should cost; what is there already stays."""
 
-    def book(self, cost: Cost) -> bool:
-        """Write down what a message did cost; False where that was booked before."""
+    def book(self, costs: Iterable[Cost]) -> set[MessageId]:
+        """Write down what messages did cost; those that were not booked before."""
 
     def usage(self, shop_id: ShopId, since: datetime, until: datetime) -> list[UsageLine]:
         """A shop's messages from an instant on and before another, by when they were booked, else taken."""

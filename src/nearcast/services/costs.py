@@ -3,11 +3,13 @@
 Booked once, by the first receipt that says what a message counts as, however many say it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from nearcast.domain.campaign import NOTHING_SPENT, Spent
 from nearcast.domain.channel_event import Receipt
+from nearcast.domain.ids import CampaignId, MessageId
 from nearcast.domain.message import Message
 from nearcast.domain.price import Money, PriceTable, filed_as, is_free
 from nearcast.domain.sending import Purpose
@@ -24,22 +26,47 @@ def expect(uow: UnitOfWork, taken: Iterable[tuple[Message, str | None]], now: da
     uow.costs.expect([_expected(prices, message, market, now) for message, market in taken])
 
 
-def book(uow: UnitOfWork, message: Message, receipt: Receipt, now: datetime) -> None:
-    """Write down what a message did cost, if the receipt is the first to say what it counts as."""
+def book_all(uow: UnitOfWork, reported: Sequence[tuple[Message, Receipt]]) -> None:
+    """Write down what messages did cost, each by the first receipt that says what it counts as."""
+    first: dict[MessageId, tuple[Message, Receipt]] = {}
+    for message, receipt in reported:
+        if receipt.price is not None:
+            first.setdefault(message.id, (message, receipt))
+    if not first:
+        return
+    known, prices = uow.costs.of(first), prices_of(uow.catalogue)
+    costs = [_booked(prices, message, receipt, known.get(key)) for key, (message, receipt) in first.items()]
+    new = uow.costs.book(each for each in costs if known.get(each.message_id, each).booked_at in (None, each.booked_at))
+    _tell_budgets(uow, [each for each in costs if each.message_id in new])
+
+
+def _booked(prices: PriceTable, message: Message, receipt: Receipt, known: Cost | None) -> Cost:
     said = receipt.price
-    if said is None:
-        return
-    known = uow.costs.of([message.id]).get(message.id)
-    if known is not None and known.booked_at is not None:
-        return
-    prices, category = prices_of(uow.catalogue), filed_as(said.category)
+    assert said is not None  # noqa: S101 - asked above
+    category = filed_as(said.category)
     cost = known or _expected(prices, message, None, receipt.at)
     price = prices.of(message.channel, category, cost.market, receipt.at)
-    if is_free(said.category, said.type):
-        price = Money(0, price.currency) if price is not None else None
+    if price is not None and is_free(said.category, said.type):
+        price = Money(0, price.currency)
     if price is not None and cost.expected is not None and price.currency != cost.expected.currency:
         cost = replace(cost, expected=None)  # prices were changed to another currency meanwhile
-    uow.costs.book(replace(cost, category=category, booked=price, booked_at=receipt.at))
+    return replace(cost, category=category, booked=price, booked_at=receipt.at)
+
+
+def _tell_budgets(uow: UnitOfWork, booked: Iterable[Cost]) -> None:
+    """What was booked is known of budgets in money; in another currency it counts as much as it was reserved with."""
+    spent: dict[CampaignId, Spent] = {}
+    currencies: dict[CampaignId, str | None] = {}
+    for cost in booked:
+        key, price = cost.campaign_id, cost.booked
+        if key not in currencies:
+            campaign = uow.catalogue.campaigns.get(key)
+            amount = ((campaign.doc if campaign else {}).get("budget") or {}).get("amount") or {}
+            currencies[key] = amount.get("currency")
+        if price is not None and price.currency == currencies[key]:
+            before = spent.get(key, NOTHING_SPENT)
+            spent[key] = Spent(before.messages + 1, before.micros + price.micros)
+    uow.budgets.book(spent)
 
 
 def _expected(prices: PriceTable, message: Message, market: str | None, at: datetime) -> Cost:

@@ -122,7 +122,7 @@ class _Kept:
         caveats = [_PLATFORM] if self.platform else []
         world = self._world(at, caveats)
         campaign = world.campaigns.by_id[self.campaign_id]
-        has_budget = campaign.budget_messages is not None
+        has_budget = campaign.most_messages() is not None
         sends, used = self._taken_up(at, without, caveats, has_budget=has_budget)
         ledger = [line.event for line in self.uow.consents.lines(self.customer_id) if line.recorded_at <= at]
         assigned = self.uow.assignments.of([self.customer_id]).get(self.customer_id, [])
@@ -132,6 +132,7 @@ class _Kept:
             consents=tuple(in_ledger_order(ledger)),
             sends=tuple(sends),
             budget_used={campaign.id: used},
+            spent=self.uow.budgets.spent() if campaign.budget_money is not None else {},
             assignments=tuple(each for each in assigned if each.at <= at),
         )
         shop = world.shops[campaign.shop_id]

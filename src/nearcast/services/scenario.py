@@ -20,7 +20,7 @@ from nearcast.domain.consent import ConsentAction
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.policy import CalendarUnit, CapKind, PriorityScope
 from nearcast.domain.visit import FirstSeen
-from nearcast.services.billing import BillingShape
+from nearcast.services.billing import BillingShape, MoneyShape
 from nearcast.services.documents import read_document
 from nearcast.services.retention_settings import RetentionShape
 from nearcast.services.scalars import MAX_SECONDS, Day, Id, Instant, Rank, Said, Seconds, Weekday
@@ -202,7 +202,10 @@ class VariantShape(Shape):
 
 
 class BudgetShape(Shape):
+    """At most so many messages, and at most so much money by the prices of the campaign's channel."""
+
     messages: Annotated[int, Field(ge=0)] | None = None
+    amount: MoneyShape | None = None
 
 
 class CampaignShape(Shape):

@@ -83,7 +83,9 @@ class WorkingSet:
         self._assigned = {key: len(each) for key, each in world.assignments.items()}
         if self._known.holds_budgets:
             uow.budgets.hold(world.campaigns.limits)
-        world.other_budget = OthersShare(uow.budgets, world.campaigns.limits, self._messages.values())
+        world.spent = uow.budgets.spent() if world.campaigns.has_money else {}
+        limits = world.campaigns.limits_after(world.spent) if world.spent else world.campaigns.limits
+        world.other_budget = OthersShare(uow.budgets, limits, self._messages.values())
 
     def _rows_with(self, customer_id: CustomerId, decision_id: DecisionId) -> list[dict[str, Any]]:
         """What was decided of a customer together with one decision, that too."""

@@ -1,13 +1,13 @@
 """What the engine knows of one tenant while it works, in memory."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-from nearcast.domain.campaign import Campaign, CampaignState, Trigger
+from nearcast.domain.campaign import NOTHING_SPENT, Campaign, CampaignState, Spent, Trigger
 from nearcast.domain.case import Facts, Send
 from nearcast.domain.consent import ConsentEvent
 from nearcast.domain.customer import Customer, Shop
@@ -51,6 +51,7 @@ class CampaignBook:
     by_id: dict[CampaignId, Campaign]
     caps: tuple[FrequencyCap, ...] = field(init=False)
     limits: dict[CampaignId, int] = field(init=False)
+    has_money: bool = field(init=False)
     has_experiments: bool = field(init=False)
     has_fallbacks: bool = field(init=False)
     _by_fence: dict[tuple[Trigger, GeofenceId], list[CampaignId]] = field(default_factory=dict)
@@ -59,7 +60,8 @@ class CampaignBook:
     def __post_init__(self) -> None:
         every = self.by_id.values()
         self.caps = tuple(cap for campaign in every for cap in campaign.caps)
-        self.limits = {one.id: one.budget_messages for one in every if one.budget_messages is not None}
+        self.limits = self.limits_after({})
+        self.has_money = any(one.budget_money is not None for one in every)
         self.has_experiments = any(one.holdout or one.split for one in every)
         self.has_fallbacks = any(one.is_fallback for one in every)
         for campaign in every:
@@ -67,6 +69,11 @@ class CampaignBook:
                 self._by_shop.setdefault((campaign.trigger, campaign.shop_id), []).append(campaign.id)
             for geofence_id in campaign.geofence_ids or ():
                 self._by_fence.setdefault((campaign.trigger, geofence_id), []).append(campaign.id)
+
+    def limits_after(self, spent: Mapping[CampaignId, Spent]) -> dict[CampaignId, int]:
+        """How many messages budgets last for, those sent included, by what was booked of them."""
+        most = {one.id: one.most_messages(spent.get(one.id, NOTHING_SPENT)) for one in self.by_id.values()}
+        return {key: count for key, count in most.items() if count is not None}
 
     def triggered(self, trigger: Trigger, geofence: Geofence) -> list[Campaign]:
         """Every campaign but drafts that this transition concerns, in id order."""
@@ -104,6 +111,7 @@ class World:
     waiting: dict[CustomerId, dict[MessageId, Message]] = field(default_factory=lambda: defaultdict(dict))
     other_sends: dict[CustomerId, list[Send]] = field(default_factory=lambda: defaultdict(list))
     other_budget: Counter[CampaignId] = field(default_factory=Counter)
+    spent: Mapping[CampaignId, Spent] = field(default_factory=dict)
     assignments: dict[CustomerId, list[Assignment]] = field(default_factory=lambda: defaultdict(list))
     runs: list[dict[str, Any]] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
@@ -155,6 +163,7 @@ class World:
             consents=tuple(self.consents.get(customer_id, ())),
             sends=(*self.other_sends.get(customer_id, ()), *self.sends.get(customer_id, {}).values()),
             budget_used={key: self._budget[key] + self.other_budget[key] for key in campaigns},
+            spent=self.spent,
             last_zone=self.last_zones.get(customer_id),
             assignments=tuple(self.assignments.get(customer_id, ())),
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, select
 
+from nearcast.domain.campaign import Spent
 from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.store.dialect import insert_into
@@ -21,6 +22,8 @@ class Budgets:
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
         self._changes: Counter[CampaignId] = Counter()
+        self._booked: Counter[CampaignId] = Counter()
+        self._booked_micros: Counter[CampaignId] = Counter()
         self._limits: Mapping[CampaignId, int] = {}
 
     def used(self) -> dict[CampaignId, int]:
@@ -30,6 +33,18 @@ class Budgets:
         found = Counter({CampaignId(row.campaign_id): row.used for row in self._connection.execute(mine)})
         found.update(self._changes)
         return {key: count for key, count in found.items() if count}
+
+    def spent(self) -> dict[CampaignId, Spent]:
+        """What was booked of each campaign's messages in the currency of its budget; those without are left out."""
+        c = campaign_budget.c
+        mine = select(c.campaign_id, c.booked, c.booked_micros).where(c.tenant_id == self._tenant, c.booked > 0)
+        rows = self._connection.execute(mine)
+        return {CampaignId(row.campaign_id): Spent(row.booked, row.booked_micros) for row in rows}
+
+    def book(self, amounts: Mapping[CampaignId, Spent]) -> None:
+        """So many messages more, and so much for them, once this transaction ends."""
+        self._booked.update({key: each.messages for key, each in amounts.items()})
+        self._booked_micros.update({key: each.micros for key, each in amounts.items()})
 
     def limit(self, limits: Mapping[CampaignId, int]) -> None:
         """What these may lose at most, if this transaction takes anything from them."""
@@ -53,19 +68,27 @@ class Budgets:
         """
         changes = {key: count for key, count in self._changes.items() if count}
         self._changes.clear()
-        for key, used in self._add(changes).items():
-            if changes[key] > 0 and used > self._limits.get(key, used):
+        for key, used in self._add({**dict.fromkeys(self._booked, 0), **changes}).items():
+            if changes.get(key, 0) > 0 and used > self._limits.get(key, used):
                 raise Overtaken("a budget was used up by others meanwhile")
 
     def _add(self, changes: Mapping[CampaignId, int]) -> dict[CampaignId, int]:
         if not changes:
             return {}
         statement = insert_into(self._connection, campaign_budget)
+        here, new = campaign_budget.c, statement.excluded
         added = statement.on_conflict_do_update(
             index_elements=["tenant_id", "campaign_id"],
-            set_={"used": campaign_budget.c.used + statement.excluded.used},
-        ).returning(campaign_budget.c.campaign_id, campaign_budget.c.used)
+            set_={name: here[name] + new[name] for name in ("used", "booked", "booked_micros")},
+        ).returning(here.campaign_id, here.used)
         rows = [
-            {"tenant_id": self._tenant, "campaign_id": key, "used": count} for key, count in sorted(changes.items())
+            {
+                "tenant_id": self._tenant,
+                "campaign_id": key,
+                "used": count,
+                "booked": self._booked.pop(key, 0),
+                "booked_micros": self._booked_micros.pop(key, 0),
+            }
+            for key, count in sorted(changes.items())
         ]
         return {CampaignId(row.campaign_id): row.used for row in self._connection.execute(added, rows)}

@@ -16,6 +16,7 @@ from nearcast.store.page import chunks
 from nearcast.store.tables import message
 
 _KEY = ["tenant_id", "message_id"]
+_BOOKED = ("category", "currency", "expected_micros", "booked_micros", "booked_at")
 _NEVER_ARRIVED = [each.value for each in (MessageStatus.FAILED, MessageStatus.CANCELLED, MessageStatus.EXPIRED)]
 
 
@@ -40,20 +41,19 @@ class Costs:
             statement = insert_into(self._connection, message_cost)
             self._connection.execute(statement.on_conflict_do_nothing(index_elements=_KEY), rows)
 
-    def book(self, cost: Cost) -> bool:
-        """Write down what a message did cost; False where that was booked before."""
+    def book(self, costs: Iterable[Cost]) -> set[MessageId]:
+        """Write down what messages did cost; those that were not booked before."""
+        rows = [self._row(each) for each in sorted(costs, key=lambda each: each.message_id)]
+        if not rows:
+            return set()
         statement = insert_into(self._connection, message_cost)
         new = statement.excluded
         booked = statement.on_conflict_do_update(
             index_elements=_KEY,
-            set_={
-                name: new[name] for name in ("category", "currency", "expected_micros", "booked_micros", "booked_at")
-            },
+            set_={name: new[name] for name in _BOOKED},
             where=message_cost.c.booked_at.is_(None),
-        )
-        return (
-            self._connection.execute(booked.returning(message_cost.c.message_id), self._row(cost)).first() is not None
-        )
+        ).returning(message_cost.c.message_id)
+        return {MessageId(key) for key in self._connection.scalars(booked, rows)}
 
     def usage(self, shop_id: ShopId, since: datetime, until: datetime) -> list[UsageLine]:
         """A shop's messages from an instant on and before another, by when they were booked, else taken. What was taken

@@ -246,6 +246,7 @@ campaign_budget = Table(
     of_tenant(is_key=True),
     Column("campaign_id", Id, primary_key=True),
     Column("used", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in ("booked", "booked_micros")),
 )
 assignment = Table(
     "assignment",
