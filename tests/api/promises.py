@@ -1,9 +1,10 @@
-"""A voucher without the day that led to it."""
+"""A voucher, and words to be reviewed, without the day that led to them."""
 
 from datetime import timedelta
 
 from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId, TenantId
 from nearcast.domain.voucher import Voucher
+from nearcast.services.vault_keys import open_vault
 from tests.api.service import Service
 
 
@@ -27,3 +28,14 @@ def voucher(service: Service, message: str = "m-1", *, shop: str = "cafe", tenan
         uow.vouchers.insert([made])
         uow.commit()
     return code
+
+
+def review(service: Service, customer: str, *, tenant: str = "t1") -> str:
+    """Words of a customer that wait to be read by somebody."""
+    tenant_id, customer_id, now = TenantId(tenant), CustomerId(customer), service.clock.now()
+    sealed = open_vault(service.store, (), now).seal(tenant_id, customer_id, "opt-out review", "does the bus stop?")
+    with service.store.writing(tenant_id) as uow:
+        uow.reviews.insert(customer_id, "whatsapp", sealed, now)
+        found, _ = uow.reviews.page(None, cursor=None, limit=1)
+        uow.commit()
+    return found[0].id

@@ -219,6 +219,7 @@ OTHERS = {
     "POST /v1/webhooks": "takes no key",
     "POST /v1/webhooks/{webhook_id}/rotate": "takes no key",
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": "keeps its answer as its neighbours do",
+    "POST /v1/opt-out-reviews/{review_id}": "keeps its answer as its neighbours do",
     "POST /v1/keys": "takes no key",
     "POST /v1/keys/{key_id}/rotate": "takes no key",
     "POST /v1/campaigns/{campaign_id}/test": "keeps its answer as its neighbours do",

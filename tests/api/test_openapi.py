@@ -8,7 +8,7 @@ import pytest
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from tests.api.operations import Operation, document, operations
-from tests.api.promises import voucher
+from tests.api.promises import review, voucher
 from tests.api.provider import stopped, with_provider
 from tests.api.receiver import Receiver, deliver
 from tests.api.service import Service
@@ -63,6 +63,7 @@ STORY = """
     GET /v1/campaigns/{campaign_id}/runs · DELETE /v1/geofences/{geofence_id} · DELETE /v1/shops/{shop_id}
     PUT /v1/sensitive-places/{place_id} · GET /v1/sensitive-places/{place_id} · GET /v1/sensitive-places
     DELETE /v1/sensitive-places/{place_id}
+    GET /v1/opt-out-reviews · POST /v1/opt-out-reviews/{review_id}
     GET /v1/senders · POST /v1/senders/{channel}/{sender}/resume
     POST /v1/templates · POST /v1/templates/sync · GET /v1/templates · GET /v1/templates/{name}/{language}
 """
@@ -116,6 +117,8 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             assert _ask(operator, told["POST /v1/campaigns"], {**names}, nameless=True).status_code == 201
         if name == "POST /v1/campaigns/{campaign_id}/{action}":
             names["campaign_id"] = operator.get("/v1/campaigns").json()["items"][-1]["id"]
+        if name == "GET /v1/opt-out-reviews":
+            names["review_id"] = review(sqlite_service, names["customer_id"])
         if name == "GET /v1/senders":
             stopped(sqlite_service, names["channel"])
             with_provider(sqlite_service)

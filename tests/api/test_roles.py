@@ -7,7 +7,7 @@ import pytest
 from nearcast.services.access import Role
 from tests.api.operations import Operation, operations
 from tests.api.phones import handset
-from tests.api.promises import voucher
+from tests.api.promises import review, voucher
 from tests.api.provider import stopped, with_provider
 from tests.api.service import Service
 from tests.api.test_senders import ASKED
@@ -40,6 +40,7 @@ MAY: dict[str, set[Role]] = {
     "senders": set(),
     "templates": OWNERS,
     "usage": OWNERS,
+    "opt-out-reviews": set(),
 }
 """Besides operators, who may everything."""
 
@@ -93,6 +94,7 @@ def _told(client: Any, each: Operation, names: dict[str, str]) -> tuple[int, str
         body = {} if path.endswith("/test") else body
         body = {"reason": "said so"} if path.endswith("/lift") else body
         body = {"purpose": "location.matching", "action": "granted"} if "consents" in path else body
+        body = {"decision": "kept"} if "opt-out-reviews" in path else body
         body = {} if path.startswith(("/v1/keys/", "/v1/webhooks/")) else body
     answer = client.request(each.method, path, json=body)
     text: str = answer.text
@@ -130,6 +132,7 @@ def _names(service: Service) -> dict[str, str]:
         "decision_id": row["decision_id"],
         "message_id": row["message_id"],
         "key_id": key_id,
+        "review_id": review(service, "ada"),
         "device_id": handset(service).device_id,
         "place_id": "clinic",
         "webhook_id": webhook_id,
