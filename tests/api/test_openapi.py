@@ -118,7 +118,7 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
         if name == "POST /v1/campaigns/{campaign_id}/{action}":
             names["campaign_id"] = operator.get("/v1/campaigns").json()["items"][-1]["id"]
         if name == "GET /v1/opt-out-reviews":
-            names["review_id"] = review(sqlite_service, names["customer_id"])
+            names["review_id"] = review(sqlite_service, "ada")
         if name == "GET /v1/senders":
             stopped(sqlite_service, names["channel"])
             with_provider(sqlite_service)

@@ -17,7 +17,7 @@ from nearcast.services.identities import Identities
 from nearcast.services.opt_ins import OptIns
 from nearcast.services.ports import Store
 from nearcast.services.provider_webhooks import ProviderWebhooks
-from nearcast.services.receipts import Receipts, nothing_follows
+from nearcast.services.receipts import Receipts
 from nearcast.services.replies import Replies
 from nearcast.services.reviews import Reviews
 from nearcast.services.sender_states import SenderStates
@@ -85,7 +85,6 @@ def make_inbox(
         stops,
         parts.senders,
         conversation,
-        book=nothing_follows,
     )
     return Inbox(
         webhooks=webhooks,

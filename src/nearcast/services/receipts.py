@@ -5,7 +5,7 @@ tag first, by the provider's name for the message second; what names a message t
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from nearcast.domain.message import Message
 from nearcast.domain.sending import LearntKey, ProviderError, Purpose, Rejected, RetryClass, tagged_message
 from nearcast.services import templates
 from nearcast.services.conversation import Conversation
+from nearcast.services.costs import book_all
 from nearcast.services.event_words import opened_event
 from nearcast.services.figures import Figure
 from nearcast.services.identities import Identities
@@ -59,11 +60,9 @@ class Receipts:
         stops: Stops,
         senders: SenderStates,
         conversation: Conversation,
-        *,
-        book: Callable[[UnitOfWork, Message, Receipt, datetime], None],
     ) -> None:
         self._store, self._vault, self._identities, self._stops = store, vault, identities, stops
-        self._senders, self._conversation, self._book = senders, conversation, book
+        self._senders, self._conversation = senders, conversation
 
     def apply_some(self, tenant_id: TenantId, now: datetime) -> int:
         """Apply some of what is pending; how many events. Receipts together, everything else one by one: one that
@@ -145,18 +144,19 @@ class Receipts:
         now: datetime,
     ) -> None:
         """What else follows from receipts: who wants no more, how senders stand, what it costs."""
-        tried: list[Tried] = []
+        tried, costing = list[Tried](), list[tuple[Message, Receipt]]()
         for key, message_id in batch.message_of.items():
             event, message = batch.receipts[key], after.get(message_id)
             if message is None:
                 continue
             if event.error is None:
-                self._book(uow, message, event, now)
+                costing.append((message, event))
                 continue
             tried.append(_refused(before[message_id], event.error, now))
             if event.error.retry is RetryClass.USER_OPTOUT:
                 uow.pauses.note([message.customer_id], message.channel, Origin.PLATFORM, event.at)
                 self._stops.pause(uow, tenant_id, [message.customer_id], message.channel, now)
+        book_all(uow, costing)
         if tried:
             self._senders.note(uow, tried, now)
 
@@ -260,7 +260,3 @@ def _tell(uow: UnitOfWork, before: Mapping[MessageId, Message], after: Mapping[M
             uow.tell(Figure.RECEIPTS, message.channel, "late")
         if message.error_class is not None and was.error_class is None:
             uow.tell(Figure.RECEIPTS, message.channel, message.error_class)
-
-
-def nothing_follows(*_told: object) -> None:
-    """For what an installation does not keep."""
