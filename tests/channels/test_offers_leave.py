@@ -1,10 +1,15 @@
 """An offer on its whole way, over HTTP: by each channel it leaves once, and its link ends it all."""
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from hmac import digest
+from itertools import count
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -15,6 +20,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
+from tests.api.phones import handset
 from tests.api.service import Service, serving
 from tests.api.town import leave, open_shop, ping, rows_of, send
 from tests.channels.peers import Peer, Said, peer
@@ -74,6 +80,7 @@ def way(request: pytest.FixtureRequest, provider: Peer, mail_server: Controller)
         )
     if request.param == "telegram":
         settings = {"TELEGRAM_BASE_URL": provider.url, "TELEGRAM_TOKEN": "1:hidden", "TELEGRAM_WEBHOOK_SECRETS": "x"}
+        settings["TELEGRAM_BOT_NAME"] = "cafe_bot"
         provider.say = lambda asked: Said(
             200, b'{"ok": true, "result": {"message_id": 1, "chat": {"id": 99887766}}}', CLOSING
         )
@@ -140,3 +147,84 @@ def test_an_offer_leaves_once_and_its_link_ends_it_all(service: Service, way: Wa
     assert len(way.came()) == 1
     last = rows_of(service.client(Role.ANALYST))[0]
     assert (last["outcome"], last["reason"]) == ("suppress", "consent_withdrawn")
+
+
+def tells(service: Service, channel: str, content: bytes, **headers: str) -> int:
+    """A provider's webhook, and then what a worker does with it."""
+    answer = httpx.post(f"{service.url}/v1/webhooks/{channel}", content=content, headers=headers, **LOOPBACK)
+    while service.app.inbox.work_some(TENANT, service.clock.step(seconds=1), service.clock.now):
+        pass
+    return answer.status_code
+
+
+def twilio(service: Service, **said: str) -> int:
+    url = f"{service.url}/v1/webhooks/sms"
+    signature = digest(b"hidden", (url + "".join(name + said[name] for name in sorted(said))).encode(), "sha1")
+    form = {"X-Twilio-Signature": b64encode(signature).decode(), "Content-Type": "application/x-www-form-urlencoded"}
+    return tells(service, "sms", urlencode(said).encode(), **form)
+
+
+def telegram(service: Service, known: str = "x", **said: Any) -> int:
+    token = {"X-Telegram-Bot-Api-Secret-Token": known}
+    return tells(service, "telegram", json.dumps({"update_id": next(_NUMBERS), **said}).encode(), **token)
+
+
+def written(service: Service, text: str) -> dict[str, Any]:
+    chat, at = {"id": int(CHAT), "type": "private"}, int(service.clock.now().timestamp())
+    return {"message_id": next(_NUMBERS), "date": at, "chat": chat, "text": text}
+
+
+def stands(operator: httpx.Client, channel: str) -> str | None:
+    state = operator.get("/v1/customers/ada/consents").json()["state"]
+    return next((row["status"] for row in state if row["channel"] == channel), None)
+
+
+_NUMBERS = count(10)
+
+
+@pytest.mark.parametrize("way", ["sms"], indirect=True)
+def test_twilio_tells_how_far_a_text_came_and_who_wants_no_more(service: Service, way: Way):
+    operator = agree(service, way)
+    come(service)
+    assert twilio(service, MessageSid="SM1", MessageStatus="delivered", AccountSid="AC1") == 200
+    (message,) = service.client(Role.OWNER).get("/v1/messages").json()["items"]
+    assert message["status"] == "delivered"
+    stop = {"MessageSid": "SM2", "From": NUMBER, "To": "+15005550006", "Body": "STOP", "AccountSid": "AC1"}
+    unsigned = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert tells(service, "sms", urlencode(stop).encode(), **unsigned) == 401
+    assert stands(operator, "sms") == "live"
+    assert twilio(service, **stop, OptOutType="STOP") == 200
+    assert stands(operator, "sms") == "withdrawn"
+
+
+@pytest.mark.parametrize("way", ["telegram"], indirect=True)
+def test_a_chat_begins_on_the_page_and_ends_with_a_word(service: Service, way: Way):
+    operator = service.client()
+    assert operator.post("/v1/customers", json={"id": "ada", "language": "en"}).status_code == 201
+    phone = handset(service)
+    httpx.post(phone.onboarding_url, data={"do": "agree"}, **LOOPBACK)
+    led = httpx.post(phone.onboarding_url, data={"do": "chat"}, **LOOPBACK).headers["location"]
+    assert led.startswith("https://t.me/cafe_bot?start=")
+    assert stands(operator, "telegram") == "unconfirmed"
+    start = written(service, f"/start {led.partition('=')[2]}")
+    assert telegram(service, "wrong", message=start) == 401
+    for _ in range(2):
+        assert telegram(service, message=start) == 200
+    assert stands(operator, "telegram") == "live"
+    assert [json.loads(each)["chat_id"] for each in way.came()] == [CHAT]
+    come(service)
+    assert "Coffee for Ada" in way.came()[-1]
+    assert telegram(service, message=written(service, "Stop!")) == 200
+    assert stands(operator, "telegram") == "withdrawn"
+    assert len(way.came()) == 3  # the one confirmation
+    httpx.post(phone.onboarding_url, data={"do": "chat"}, **LOOPBACK)
+    assert telegram(service, message=written(service, f"/start {led.partition('=')[2]}")) == 200
+    assert stands(operator, "telegram") == "live"
+    left = {"date": 1, "chat": {"id": int(CHAT), "type": "private"}, "new_chat_member": {"status": "kicked"}}
+    left["date"] = int(service.clock.now().timestamp())
+    assert telegram(service, my_chat_member=left) == 200
+    leave(service, "ada")
+    service.clock.step(hours=6)
+    before = len(way.came())
+    come(service)
+    assert len(way.came()) == before
