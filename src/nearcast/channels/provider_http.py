@@ -1,8 +1,10 @@
 """Requests to the API of one provider, whose address we were given by whoever runs this."""
 
-import logging
-from collections.abc import Callable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from nearcast.channels.attempts import Answered, attempted
 from nearcast.channels.tls import tls
 from nearcast.domain.sending import NotSent, Unknown
 
-_AT_ONCE = 128
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Login:
 
 class Provider:
     """Asks over connections that are kept. No redirect is followed, no proxy is asked, nothing is asked twice. Many
-    threads may use it. `monotonic_s` tells how time goes by.
+    threads may use it, each over a connection of its own. `monotonic_s` tells how time goes by.
     """
 
     def __init__(
@@ -47,38 +49,38 @@ class Provider:
         limit: Limit | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._monotonic_s, self._limit = monotonic_s, limit or Limit()
-        self._client = httpx.Client(
-            base_url=base_url,
-            auth=None if login is None else (login.user, login.password),
-            timeout=self._limit.timeout_s,
-            limits=httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE),
-            headers={
-                "User-Agent": f"nearcast/{__version__}",
-                "Accept-Encoding": "identity",
-                **({} if bearer is None else {"Authorization": f"Bearer {bearer}"}),
-            },
-            verify=tls(),
-            trust_env=False,
-            transport=transport,
-        )
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses, in which a bot's token stands
+        self._base_url, self._monotonic_s, self._limit = base_url.rstrip("/"), monotonic_s, limit or Limit()
+        self._given, self._free = transport, list[httpx.BaseTransport]()
+        self._is_closed = False
+        self._headers = {"User-Agent": f"nearcast/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+        if bearer is not None:
+            self._headers["Authorization"] = f"Bearer {bearer}"
+        if login is not None:
+            said = b64encode(f"{login.user}:{login.password}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {said}"
+        self._url = lru_cache(64)(lambda path: httpx.URL(f"{self._base_url}/{path.lstrip('/')}"))
 
     def post(self, path: str, **said: Any) -> Answered | NotSent | Unknown:
-        """One attempt with `data` or `json`; an answer that is too long or too slow is Unknown."""
-        return attempted(lambda: self._asked("POST", path, said))
+        """One attempt with `data`, `json` or `content`; an answer that is too long or too slow is Unknown."""
+        return attempted(lambda: self._asked("POST", path, **said))
 
     def get(self, path: str, **said: Any) -> Answered | NotSent | Unknown:
         """As `post`, with `params`, of what changes nothing."""
-        return attempted(lambda: self._asked("GET", path, said))
+        return attempted(lambda: self._asked("GET", path, **said))
 
     def close(self) -> None:
-        """Let go of what is kept open."""
-        self._client.close()
+        """Let go of what is kept open, and of what is in use as soon as it is not."""
+        self._is_closed = True
+        while self._free:
+            self._free.pop().close()
 
-    def _asked(self, method: str, path: str, said: Mapping[str, Any]) -> Answered:
+    def _asked(self, method: str, path: str, *, headers: Mapping[str, str] = _NOTHING, **said: Any) -> Answered:
         until_s, body = self._monotonic_s() + self._limit.within_s, bytearray()
-        with self._client.stream(method, path, **said) as answer:
+        timeout = {"timeout": httpx.Timeout(self._limit.timeout_s).as_dict()}
+        request = httpx.Request(
+            method, self._url(path), headers={**self._headers, **headers}, extensions=timeout, **said
+        )
+        with self._transport() as transport, closing(transport.handle_request(request)) as answer:
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 raise httpx.DecodingError("nobody asked for it: a little of what is packed may be any amount")
             for part in answer.iter_bytes():
@@ -86,3 +88,20 @@ class Provider:
                 if len(body) > self._limit.most_bytes or self._monotonic_s() > until_s:
                     raise httpx.ReadTimeout("the answer goes on and on")
             return Answered(answer.status_code, answer.headers, bytes(body))
+
+    @contextmanager
+    def _transport(self) -> Iterator[httpx.BaseTransport]:
+        """A connection for this thread alone: where many share their connections, each looks at all of them for every
+        request. The last one used is the next one, for it is the least likely to have been hung up on.
+        """
+        try:
+            transport = self._free.pop()
+        except IndexError:
+            transport = self._given or httpx.HTTPTransport(verify=tls(), trust_env=False)
+        try:
+            yield transport
+        finally:
+            if self._is_closed:
+                transport.close()
+            else:
+                self._free.append(transport)
