@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nearcast.domain.message import Message
+from nearcast.domain.price import Money
 from nearcast.domain.sending import Accepted, Attempt, LearntKey, NotSent, Outbound, ProviderError, Rejected, RetryClass
 from nearcast.services.channel_ports import Capability, Limits
 from nearcast.services.identities import Identities
@@ -75,6 +76,21 @@ def test_what_is_taken_keeps_the_name_that_it_got_and_those_of_the_customer(open
     with live.store.reading(live.tenant_id) as uow:
         assert uow.outbox.named([WAMID]) == {WAMID: message.id}
         assert IDENTITIES.customers(uow, ACCEPTED.learnt) == names(1)
+
+
+def test_what_is_taken_is_expected_to_cost_something_and_what_is_refused_is_not(opened: Open) -> None:
+    live = opened(Provider(refused(RetryClass.BUG), ACCEPTED), customers=2)
+    with live.store.writing(live.tenant_id) as uow:
+        standing = uow.catalogue.settings()
+        prices = [{"channel": "sms", "value": "0.05", "currency": "EUR"}]
+        doc = dict(standing.doc) if standing else {}
+        uow.catalogue.put_settings({**doc, "billing": {"prices": prices}}, NOON)
+        uow.commit()
+    live.dispatch_due(NOON)
+    (taken,) = [message for message in kept(live) if message.status.value == "accepted"]
+    with live.store.reading(live.tenant_id) as uow:
+        costs = uow.costs.of([message.id for message in kept(live)])
+    assert {key: each.amount for key, each in costs.items()} == {taken.id: Money(50_000, "EUR")}
 
 
 def test_what_is_held_has_left(opened: Open) -> None:

@@ -18,12 +18,13 @@ from nearcast.services.cost_ports import Cost
 from nearcast.services.ports import UnitOfWork
 
 
-def expect(uow: UnitOfWork, taken: Iterable[tuple[Message, str | None]], now: datetime) -> None:
+def expect(uow: UnitOfWork, taken: Sequence[tuple[Message, str | None]], now: datetime) -> None:
     """Write down what messages should cost that a provider has taken, each with the market that it goes to; None where
     that is not known.
     """
-    prices = prices_of(uow.catalogue)
-    uow.costs.expect([_expected(prices, message, market, now) for message, market in taken])
+    if taken:
+        prices = prices_of(uow.catalogue)
+        uow.costs.expect([_expected(prices, message, market, now) for message, market in taken])
 
 
 def book_all(uow: UnitOfWork, reported: Sequence[tuple[Message, Receipt]]) -> None:

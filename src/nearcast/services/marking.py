@@ -16,10 +16,12 @@ from nearcast.domain.sender_state import Blocked
 from nearcast.domain.sending import Accepted, Attempt, LearntKey, Outbound, Rejected, RetryClass
 from nearcast.domain.value import value
 from nearcast.services.channel_ports import repeatable_s
+from nearcast.services.costs import expect
 from nearcast.services.delivery import decide_again
 from nearcast.services.fallbacks import fall_back
 from nearcast.services.figures import Figure
 from nearcast.services.inbound_ports import Origin
+from nearcast.services.markets import market_of_recipient
 from nearcast.services.outbound import Outlet
 from nearcast.services.ports import Claim, UnitOfWork
 from nearcast.services.sender_states import Leaving, Tried
@@ -168,6 +170,8 @@ class Marking:
                 Tried(leaving=leaving_of(each), began_at=each.began_at, attempt=each.attempt) for each in of_providers
             ]
             self._outlet.senders.note(uow, tried, now)
+        taken = [each for each in of_providers if isinstance(each.attempt, Accepted)]
+        expect(uow, [(each.claim.message, market_of_recipient(each.outbound.to)) for each in taken], now)
         for each in of_providers:
             if isinstance(each.attempt, Rejected) and each.attempt.error.retry is RetryClass.USER_OPTOUT:
                 of = each.claim.message
