@@ -15,8 +15,10 @@ from nearcast.domain.ids import TenantId
 from nearcast.domain.sending import Accepted, Attempt, Outbound
 from nearcast.providers import inbox
 from nearcast.services.application import Application
+from nearcast.services.chat import chat_handlers
 from nearcast.services.cursors import Cursors
 from nearcast.services.inbox import InboxParts
+from nearcast.services.row_tokens import RowTokens
 from nearcast.services.sender_states import SenderStates
 from nearcast.services.terms import Terms
 from nearcast.services.vault_keys import open_vault
@@ -119,6 +121,9 @@ def _parts(service: Service, app: Application, wire: Wire) -> InboxParts:
         adapters={"whatsapp": wire},
         senders=SenderStates({}, {"whatsapp": wire.limits}),
         dice=lambda: 0.5,
+        handlers=chat_handlers(
+            app.staff, app.inbox.identities, Terms(), RowTokens("a secret of tests"), lambda channel: wire
+        ),
     )
 
 
@@ -159,6 +164,17 @@ _count = iter(range(1, 1_000_000))
 def written(text: str, *, at: datetime, wamid: str | None = None, sender: str = WA_ID) -> dict[str, Any]:
     name = wamid or f"wamid.in.{next(_count)}"
     return {"id": name, "from": sender, "timestamp": _seconds(at), "type": "text", "text": {"body": text}}
+
+
+def pinned(lat: float, lon: float, *, at: datetime, sender: str = WA_ID) -> dict[str, Any]:
+    name, place = f"wamid.in.{next(_count)}", {"latitude": lat, "longitude": lon}
+    return {"id": name, "from": sender, "timestamp": _seconds(at), "type": "location", "location": place}
+
+
+def chosen(payload: str, title: str, *, at: datetime, sender: str = WA_ID) -> dict[str, Any]:
+    reply = {"type": "list_reply", "list_reply": {"id": payload, "title": title}}
+    name = f"wamid.in.{next(_count)}"
+    return {"id": name, "from": sender, "timestamp": _seconds(at), "type": "interactive", "interactive": reply}
 
 
 def tapped(payload: str, title: str, *, at: datetime, sender: str = WA_ID) -> dict[str, Any]:

@@ -87,18 +87,7 @@ class LocalSearch:
         self._answer(uow, heard, Text(body=_whole(words, world, campaign, now)), now)
 
     def _answer(self, uow: UnitOfWork, heard: Heard, content: Content, now: datetime) -> None:
-        self._replies.reply(
-            uow,
-            tenant_id=heard.tenant_id,
-            channel=heard.channel,
-            to=heard.sender,
-            content=content,
-            in_reply_to=heard.inbound.provider_id,
-            said_at=heard.inbound.at,
-            now=now,
-            customer_id=heard.customers[0] if heard.customers else None,
-            sender=heard.inbound.received_by,
-        )
+        self._replies.answer(uow, heard, content, now)
 
     def _world(self, uow: UnitOfWork, heard: Heard) -> World:
         return self._terms.of(heard.tenant_id).world(uow.catalogue)

@@ -4,6 +4,7 @@ Nothing that anybody else writes is read as that, and "stop" alone stays the wor
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from nearcast.domain.campaign import CampaignState
@@ -140,17 +141,7 @@ class StaffWords:
 
     def _answer(self, uow: UnitOfWork, heard: Heard, content: Content, now: datetime) -> None:
         # to the shop, and not to a customer who may have the same number and wants no offers there
-        self._replies.reply(
-            uow,
-            tenant_id=heard.tenant_id,
-            channel=heard.channel,
-            to=heard.sender,
-            content=content,
-            in_reply_to=heard.inbound.provider_id,
-            said_at=heard.inbound.at,
-            now=now,
-            sender=heard.inbound.received_by,
-        )
+        self._replies.answer(uow, replace(heard, customers=()), content, now)
 
 
 def _who_may(members: Sequence[Member], wish: Wish) -> list[Member]:
