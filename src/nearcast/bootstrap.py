@@ -80,7 +80,7 @@ from nearcast.services.sealed_texts import reseal_texts, seal_texts
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
-from nearcast.services.staff import Staff
+from nearcast.services.staff import Staff, reseal_staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
@@ -303,6 +303,7 @@ def reseal() -> int:
         store.seal_with(vault)
         count = sum(Contacts(vault).reseal(store, tenant_id, now, by=COMMAND_LINE) for tenant_id in store.tenants())
         reseal_texts(store)
+        reseal_staff(store, vault)
         reseal_index_key(store, said.data_keys, now)
     return count
 

@@ -8,6 +8,9 @@ from nearcast.domain.reason import Reason
 from nearcast.domain.sending import Choice, Text
 from nearcast.services.channel_ports import Capability
 from nearcast.services.figures import Figure
+from nearcast.services.shops import Shops
+from nearcast.services.staff import Staff, reseal_staff
+from nearcast.services.vault import Vault
 from tests.chat.town import COUNTER, STRANGER, T1, Town, body, only
 from tests.store.values import message
 
@@ -135,6 +138,16 @@ def test_who_is_left_out_speaks_for_the_shop_no_more_and_who_stays_is_known(town
     town.staff.put(town.owner(), "near", others, town.now)
     assert town.say("sold out", by=COUNTER) == []
     assert town.states()["near-offer"] == "active"
+
+
+def test_numbers_are_sealed_anew_with_the_newest_key(town: Town) -> None:
+    town.hire()
+    newer = Vault(["a newer key of tests " * 2, "a key of tests alone " * 2], "an index key of tests " * 2)
+    reseal_staff(town.store, newer)
+    with town.store.reading(T1) as uow:
+        assert uow.staff.sealed_otherwise(newer.key_id) == []
+    opened = Staff(town.store, Shops(town.store), Vault(["a newer key of tests " * 2], "an index key of tests " * 2))
+    assert [each["address"] for each in opened.of(town.owner(), "near")] == [COUNTER]
 
 
 def test_no_number_of_staff_is_kept_in_clear(town: Town) -> None:

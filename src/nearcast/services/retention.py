@@ -63,6 +63,7 @@ _FOR_EVER = {
     "consent_ledger": "the proof of what was agreed to; after an erasure for five years, by a subject that is no name",
     "audit": "who changed what, without personal data",
     "customers": "until they are erased",
+    "shop_staff": "until their shop takes them off its list; their addresses sealed",
     "costs": "what messages cost and whom they were charged to, without personal data",
     "recipients_given_up": "who cannot be reached on a channel, until they write there or are erased",
 }

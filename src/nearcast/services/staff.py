@@ -24,6 +24,16 @@ from nearcast.services.vault import Vault
 _CODE_LETTERS = 8
 
 
+def reseal_staff(store: Store, vault: Vault) -> None:
+    """Seal with the first key the addresses of all staff that are sealed with another."""
+    for tenant_id in store.tenants():
+        with store.writing(tenant_id) as uow:
+            for member in uow.staff.sealed_otherwise(vault.key_id):
+                address = vault.open(tenant_id, _holder(member.id), member.channel, member.sealed)
+                uow.staff.reseal(member, vault.seal(tenant_id, _holder(member.id), member.channel, address))
+            uow.commit()
+
+
 class Staff:
     """The staff of the shops of a tenant."""
 
@@ -64,7 +74,7 @@ class Staff:
 
     def address(self, tenant_id: TenantId, member: Member) -> str:
         """Where a member is reached. CannotOpen where our keys are others."""
-        return self._vault.open(tenant_id, CustomerId(f"staff {member.id}"), member.channel, member.sealed)
+        return self._vault.open(tenant_id, _holder(member.id), member.channel, member.sealed)
 
     def verify(self, uow: UnitOfWork, members: Sequence[Member], typed: str, now: datetime) -> Member | None:
         """The member whose code that is, from now on known to have that number; None for no such code."""
@@ -81,7 +91,7 @@ class Staff:
             shop_id=ShopId(shop_id),
             name=said["name"],
             channel=channel,
-            sealed=self._vault.seal(asker.tenant_id, CustomerId(f"staff {member_id}"), channel, address),
+            sealed=self._vault.seal(asker.tenant_id, _holder(member_id), channel, address),
             address_index=self._vault.blind_index("", address),
             registered_at=now,
         )
@@ -97,3 +107,8 @@ class Staff:
             }
             for each in members
         ]
+
+
+def _holder(member_id: str) -> CustomerId:
+    """Whose address it is as the vault has it: nobody's who is a customer."""
+    return CustomerId(f"staff {member_id}")

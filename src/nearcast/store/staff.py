@@ -46,6 +46,19 @@ class Staff:
         mine = shop_staff.c.tenant_id == self._tenant, shop_staff.c.id == member.id
         self._connection.execute(update(shop_staff).where(*mine).values(verified_at=at))
 
+    def sealed_otherwise(self, key_id: str) -> list[Member]:
+        """Whose addresses are sealed with another key than that one."""
+        return self._found(shop_staff.c.sealed.not_like(f"%.{key_id}.%"))
+
+    def reseal(self, member: Member, sealed: str) -> None:
+        """Write an address sealed anew, unless it is another one by now."""
+        same = (
+            shop_staff.c.tenant_id == self._tenant,
+            shop_staff.c.id == member.id,
+            shop_staff.c.sealed == member.sealed,
+        )
+        self._connection.execute(update(shop_staff).where(*same).values(sealed=sealed))
+
     def _found(self, *which: Any) -> list[Member]:
         mine = select(shop_staff).where(shop_staff.c.tenant_id == self._tenant, *which)
         order = shop_staff.c.shop_id, shop_staff.c.name, shop_staff.c.id
