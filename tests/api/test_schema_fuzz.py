@@ -1,6 +1,7 @@
 """Requests made from the service's own description, right and wrong ones: no fault of ours, and what it describes."""
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -31,12 +32,16 @@ CHECKS: list[Any] = [
 ]
 
 
-def ask_everything(service: Service, examples: int, round_: int = 0) -> tuple[int, int]:
-    """Ask every operation so often, well and badly; how many operations and requests that were."""
+def prepare(service: Service) -> None:
+    """A shop, a customer who has come to it, and a row of that in the match log."""
     open_shop(service)
     agree(service, "ada")
     visit(service, "ada")
     assert rows_of(service.client())
+
+
+def ask_everything(service: Service, examples: int, round_: int = 0) -> tuple[int, int]:
+    """Ask every operation so often, well and badly; how many operations and requests that were."""
     authorization = {"Authorization": f"Bearer {service.key(Role.OPERATOR)}"}
     document = httpx.get(f"{service.url}/openapi.json", **LOOPBACK).json()
     operations = [each.ok() for each in openapi.from_dict(document).get_all_operations() if isinstance(each, Ok)]
@@ -78,13 +83,20 @@ def _some(cases: Any, ask: Callable[[Any], None], examples: int, round_: int) ->
 
 
 def test_nothing_that_is_asked_by_the_description_is_a_fault(sqlite_service: Service) -> None:
+    prepare(sqlite_service)
     operations, asked = ask_everything(sqlite_service, examples=2)
     assert asked >= operations
 
 
 @pytest.mark.soak
-def test_nothing_that_is_asked_again_and_again_is_a_fault(
-    sqlite_service: Service, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize("seconds", [600])
+def test_nothing_that_is_asked_for_minutes_is_a_fault(
+    sqlite_service: Service, seconds: float, record_property: Callable[[str, object], None]
 ) -> None:
-    operations, asked = ask_everything(sqlite_service, examples=60, round_=1)
+    prepare(sqlite_service)
+    until, operations, asked, rounds = monotonic() + seconds, 0, 0, 0
+    while monotonic() < until:
+        rounds += 1
+        operations, some = ask_everything(sqlite_service, examples=10, round_=rounds)
+        asked += some
     record_property("figures", f"{asked:,} requests to {operations} operations: no fault, all as described")

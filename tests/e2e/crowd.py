@@ -4,7 +4,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,13 +54,13 @@ def city(database_url: str) -> Iterator[tuple[SqlStore, str]]:
         yield store, key
 
 
-def set_up(url: str, key: str, *, text: str = "Hello") -> None:
+def set_up(url: str, key: str, *, text: str = "Hello", customers: Sequence[str] = CUSTOMERS) -> None:
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, **LOOPBACK) as operator:
         operator.put("/v1/settings", json={"presence": {"profile": "raw"}}).raise_for_status()
         operator.put("/v1/shops/cafe", json={"id": "cafe"}).raise_for_status()
         operator.put("/v1/geofences/door", json=DOOR).raise_for_status()
         operator.post("/v1/campaigns", json={**HELLO, "offer": {"text": text}}).raise_for_status()
-        for customer in CUSTOMERS:
+        for customer in customers:
             contacts = [{"channel": "console", "address": customer}]
             operator.put(f"/v1/customers/{customer}", json={"id": customer, "contacts": contacts}).raise_for_status()
             for consent in (
@@ -71,9 +71,10 @@ def set_up(url: str, key: str, *, text: str = "Hello") -> None:
 
 
 class Walkers:
-    """Customers who go in and out of the door, each ping sent until the service has taken it."""
+    """Customers who go in and out of the door, some in each request, each ping sent until the service has taken it."""
 
-    def __init__(self, url: str, key: str, customers: list[str]) -> None:
+    def __init__(self, url: str, key: str, customers: Sequence[str], *, at_once: int = 2) -> None:
+        self._at_once = at_once
         self._url, self._headers = url, {"Authorization": f"Bearer {key}"}
         self.taken: dict[str, list[bool]] = {customer: [] for customer in customers}
         self.requests = 0
@@ -98,7 +99,7 @@ class Walkers:
     def _walk(self) -> None:
         dice = random.Random(1)  # noqa: S311
         while not self._ended.is_set():
-            going = {customer: dice.random() < 0.5 for customer in dice.sample([*self.taken], 2)}
+            going = {customer: dice.random() < 0.5 for customer in dice.sample([*self.taken], self._at_once)}
             self._send([self._ping(customer, self.requests, inside) for customer, inside in going.items()])
             for customer, inside in going.items():
                 self.taken[customer].append(inside)

@@ -1,6 +1,7 @@
 """A server that ends, or is killed, and is started again on the same port; what it prints may be read slowly."""
 
 import fcntl
+import resource
 import signal
 import socket
 import subprocess
@@ -67,6 +68,13 @@ class Served:
             except httpx.TransportError:
                 time.sleep(0.05)
         raise AssertionError(f"the server does not come up: {self.complaints.read_text()}")
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it holds of the machine's memory now."""
+        assert self._process is not None
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
 
     def kill(self) -> None:
         self._told(signal.SIGKILL).wait()
