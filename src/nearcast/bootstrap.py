@@ -22,7 +22,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.feeds.by_name import PHONE_FEEDS
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
-from nearcast.file_formats import read_features, read_ping_rows, write_fence_file
+from nearcast.file_formats import read_features, read_ping_rows, write_fence_file, write_pings
 from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
 from nearcast.services.access import Access
@@ -250,7 +250,7 @@ def application(
         reminders=Reminders(store),
         intake=intake,
         importing=_importing(store, engines, contacts),
-        exporting=Exporting(store, write_geofences=write_fence_file),
+        exporting=Exporting(store, write_geofences=write_fence_file, write_pings=write_pings),
         retention=Retention(whole),
         new_engines=partial(_new_engines, settings, channel, room, codes, whole),
         partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),

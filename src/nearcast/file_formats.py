@@ -2,11 +2,12 @@
 and write none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nearcast.geo.batch import PingBatch
     from nearcast.geo.fence_file import Choice, FenceFile
     from nearcast.services.ping_files import PingFile, PingRows
 
@@ -30,3 +31,10 @@ def write_fence_file(path: Path, features: Sequence[Mapping[str, Any]], note: Ca
     from nearcast.geo import export
 
     export.write_fence_file(path, features, note)
+
+
+def write_pings(path: Path, batches: "Iterable[PingBatch]") -> None:
+    """As `feeds.pings_out`."""
+    from nearcast.feeds import pings_out
+
+    pings_out.write_pings(path, batches)

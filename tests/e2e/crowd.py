@@ -118,7 +118,7 @@ class Walkers:
                 url = f"{self._url}/v1/pings"
                 answer = httpx.post(url, json=pings, headers=self._headers, **LOOPBACK)
             except httpx.TransportError:
-                time.sleep(0.05)
+                time.sleep(0.2)  # it is about to come back: leave it the machine
                 continue
             if answer.status_code == 202:
                 return

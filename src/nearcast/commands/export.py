@@ -47,6 +47,23 @@ def export_geofences(
     print(f"{count:,} geofences written to {out}")
 
 
+@export.command("pings")
+def export_pings(
+    out: Annotated[Path, typer.Option(help="By its ending: .csv, .ndjson or .parquet (GeoParquet).")],
+    tenant: Tenant = "default",
+) -> None:
+    """Write the pings of the past, as files brought them in, into a file.
+
+    Of customers who agree to be located now, and nobody else. `match` and `replay` read it. It holds positions of
+    people: keep it for as long as it is needed.
+    """
+    from nearcast.services.audit_ports import COMMAND_LINE
+
+    with live_service() as live:
+        count = live.exporting.pings(out, known_tenant(live, tenant), live.clock.now(), actor=COMMAND_LINE)
+    print(f"{count:,} pings written to {out}")
+
+
 Printed = Annotated[Path, typer.Option(help="By its ending: .json, .md or .html.")]
 
 

@@ -158,9 +158,15 @@ class Retention:
                 uow.commit()
 
 
-def _unconsented(uow: UnitOfWork, customer_ids: Sequence[CustomerId], now: datetime) -> list[CustomerId]:
+def located(uow: UnitOfWork, customer_ids: Sequence[CustomerId], now: datetime) -> list[CustomerId]:
+    """Those who agree to be located at that instant."""
     events = uow.consents.of(customer_ids)
-    return [key for key in customer_ids if not consent_state(events.get(key, ()), LOCATION, now=now).is_live]
+    return [key for key in customer_ids if consent_state(events.get(key, ()), LOCATION, now=now).is_live]
+
+
+def _unconsented(uow: UnitOfWork, customer_ids: Sequence[CustomerId], now: datetime) -> list[CustomerId]:
+    agreed = set(located(uow, customer_ids, now))
+    return [key for key in customer_ids if key not in agreed]
 
 
 def _prune_heard(uow: UnitOfWork, before: datetime) -> int:

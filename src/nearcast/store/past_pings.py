@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeAlias
 
+import numpy as np
 from sqlalchemy import Connection, delete, select
 
 from nearcast.domain.ids import CustomerId, TenantId
@@ -17,6 +18,16 @@ from nearcast.store.pruning import delete_some
 
 _Moment: TypeAlias = tuple[str, int, str, float, float]
 """Customer, instant, device, latitude, longitude."""
+_COLUMNS: dict[str, type] = {
+    "customer_id": object,
+    "recorded_at_us": np.int64,
+    "lat_deg": np.float64,
+    "lon_deg": np.float64,
+    "accuracy_m": np.float64,
+    "speed_mps": np.float64,
+    "ping_id": object,
+    "device_id": object,
+}
 
 
 class PastPings:
@@ -71,6 +82,18 @@ class PastPings:
             }
             for row in self._connection.execute(theirs.order_by(here.recorded_at_us, here.device_id))
         ]
+
+    def batch(self, customer_ids: Iterable[CustomerId]) -> PingBatch:
+        """Pings of customers, by customer and then in the order in which they were recorded."""
+        here, rows = past_ping.c, list[Any]()
+        for ids in chunks(sorted(set(customer_ids))):
+            theirs = select(past_ping).where(here.tenant_id == self._tenant, here.customer_id.in_(ids))
+            rows += self._connection.execute(theirs)
+        rows.sort(key=lambda row: (row.customer_id, row.recorded_at_us, row.device_id))
+        columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+        columns["device_id"] = [name or None for name in columns["device_id"]]
+        arrays = {name: np.array(column, dtype=_COLUMNS[name]) for name, column in columns.items()}
+        return PingBatch(received_at_us=arrays["recorded_at_us"], **arrays)
 
     def customers(self) -> list[CustomerId]:
         """Whose pings there are, by id."""

@@ -3,17 +3,21 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from time import sleep
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nearcast.channels.recorder import Recorder
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import CustomerId
 from nearcast.feeds.files import read_pings
+from nearcast.geo.batch import PingBatch
+from nearcast.services.audit_ports import COMMAND_LINE, AuditFilter
 from nearcast.services.consent_lines import ConsentDocument
 from nearcast.services.live import Live
 from nearcast.services.ping_files import PingFile
@@ -203,3 +207,31 @@ def test_from_the_command_line_a_file_is_shown_taken_and_matched(tmp_path: Path)
     run("import", "shops", walk, "--preview").refuses("--preview")
     fences = write_json(tmp_path / "f.geojson", collection(feature("door")))
     assert json.loads(run("match", walk, fences, "--customer", "anna", "--json").out)["pairs"] == 2
+    assert run("export", "pings", "--out", tmp_path / "past.parquet").out.startswith("2 pings written to ")
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
+def test_a_past_goes_out_into_files_and_is_the_same_when_it_is_read_again(any_town: Town, kind: str):
+    people = [{"id": name, "consents": [LOCATED]} for name in ("anna", "bob")]
+    people += [{"id": "cleo", "consents": [{**LOCATED, "valid_until": NOW.isoformat()}]}]
+    any_town.take("customers", write_ndjson(any_town.folder / "people.ndjson", people))
+    rows = [
+        {"customer_id": "bob", "recorded_at": "2026-06-02T08:00:00.25Z", "lat": 52.5, "lon": 13.4, "ping_id": "p"},
+        {"customer_id": "anna", "recorded_at": "2026-06-02T09:00:00Z", "lat": -1.5, "lon": 179.5, "accuracy_m": 7.5},
+        {"customer_id": "anna", "recorded_at": "2026-06-02T08:30:00Z", "lat": 1, "lon": 2, "device_id": "phone, 2"},
+        {"customer_id": "cleo", "recorded_at": "2026-06-02T08:30:00Z", "lat": 1, "lon": 2},
+    ]
+    earlier = NOW - timedelta(minutes=30)
+    said = write_ndjson(any_town.folder / "said.ndjson", rows)
+    assert any_town.app.importing.take("pings", said, any_town.tenant, earlier).counts["accepted"] == 4
+    out = any_town.folder / f"out.{kind}"
+    exporting = any_town.app.exporting
+    assert exporting.pings(out, any_town.tenant, NOW, actor=COMMAND_LINE) == 3
+    wanted, again = read_pings(said).take([2, 1, 0]), read_pings(out)
+    for column in fields(PingBatch):
+        told, known = getattr(again, column.name), getattr(wanted, column.name)
+        assert (told == known).all() or np.array_equal(told, known, equal_nan=True), column.name
+    newest = any_town.app.audit.page(any_town.tenant, AuditFilter()).items[0]
+    assert (newest.actor, newest.action, newest.kind) == (COMMAND_LINE, "exported", "pings")
+    with pytest.raises(InvalidInput, match=r"pings are written to \.csv, \.ndjson, \.parquet, not '\.gpx'"):
+        exporting.pings(any_town.folder / "out.gpx", any_town.tenant, NOW, actor=COMMAND_LINE)
