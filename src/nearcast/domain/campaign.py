@@ -14,6 +14,7 @@ from nearcast.domain.ids import CampaignId, GeofenceId, ShopId
 from nearcast.domain.local_time import LocalHours
 from nearcast.domain.policy import FrequencyCap, Holdout
 from nearcast.domain.price import Money
+from nearcast.domain.sending import Template
 from nearcast.domain.voucher import VoucherTerms
 
 _PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")
@@ -70,29 +71,58 @@ _LIFECYCLE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferTemplate:
+    """How an offer leaves on a channel whose provider approves texts: the name of one, and what stands in its places,
+    with the same names filled in as in the text.
+    """
+
+    name: str
+    language: str
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """The text, with {expires_at}, {shop.name}, {customer.…} and {voucher.…} filled in, and how long it holds after the
-    decision. With a `voucher` each message brings a code of its own.
+    decision. With a `voucher` each message brings a code of its own. The text is what customers read; with a `template`
+    it is that of the provider where the channel has templates.
     """
 
     text: str
     expires_after_s: float = 1200.0
     voucher: VoucherTerms | None = None
+    template: OfferTemplate | None = None
 
     def __post_init__(self) -> None:
         if self.expires_after_s <= 0:
             raise InvalidInput(f"expires_after_s {self.expires_after_s} is not above 0")
-        for name in placeholders(self.text):
+        self._check("text", self.text)
+        for n, variable in enumerate(self.template.variables if self.template else ()):
+            self._check(f"template.variables[{n}]", variable)
+
+    def _check(self, place: str, text: str) -> None:
+        for name in placeholders(text):
             if name in _VOUCHER_NAMES:
                 if self.voucher is None:
-                    raise InvalidInput(f"offer text: {{{name}}} needs a voucher")
+                    raise InvalidInput(f"offer {place}: {{{name}}} needs a voucher")
                 continue
             if name not in _OFFER_NAMES and not name.startswith("customer."):
-                raise InvalidInput(f"offer text: {{{name}}} is none of {', '.join(_OFFER_NAMES)}, customer.…")
+                raise InvalidInput(f"offer {place}: {{{name}}} is none of {', '.join(_OFFER_NAMES)}, customer.…")
 
     def render(self, values: Mapping[str, str]) -> str:
         """The text as sent; a customer attribute that is not known leaves nothing."""
-        return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), self.text)
+        return _rendered(self.text, values)
+
+    def render_template(self, values: Mapping[str, str]) -> Template | None:
+        """The template as sent, its places filled as those of the text are."""
+        if self.template is None:
+            return None
+        variables = tuple(_rendered(variable, values) for variable in self.template.variables)
+        return Template(name=self.template.name, language=self.template.language, variables=variables)
+
+
+def _rendered(text: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), text)
 
 
 @dataclass(frozen=True, slots=True)

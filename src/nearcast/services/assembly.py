@@ -344,7 +344,8 @@ def _hours_on(shape: ShopShape, place: str) -> dict[date, tuple[LocalWindow, ...
 
 def _offer(shape: OfferShape) -> Offer:
     voucher = shape.voucher.as_terms() if shape.voucher else None
-    return Offer(text=shape.text, expires_after_s=shape.expires_after_s, voucher=voucher)
+    template = shape.template.as_template() if shape.template else None
+    return Offer(text=shape.text, expires_after_s=shape.expires_after_s, voucher=voucher, template=template)
 
 
 def _split(shape: CampaignShape) -> Split | None:

@@ -1,6 +1,6 @@
 """Opportunities become verdicts; every one leaves a row, and the one that wins a message."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,7 +144,8 @@ def message_of(world: World, customer_id: CustomerId, key: DecisionId, verdict: 
     reached_at = now + timedelta(seconds=world.tenant.dispatch_delay_s)
     not_before = max(verdict.not_before or now, reached_at)
     named = message_id(world.tenant.id, campaign.id, customer_id, candidate.opportunity_id, campaign.channel)
-    said = promised(world, customer_id, named, verdict, leaves_at=not_before, now=now)
+    said = _said(world, customer_id, verdict, now)
+    said |= promised(world, customer_id, named, verdict, leaves_at=not_before, now=now)
     return Message(
         id=named,
         decision_id=key,
@@ -156,7 +157,8 @@ def message_of(world: World, customer_id: CustomerId, key: DecisionId, verdict: 
         channel=campaign.channel,
         sender=campaign.sender,
         priority=campaign.precedence,
-        text=_text(world, customer_id, verdict, now, said),
+        text=verdict.offer.render(said),
+        template=verdict.offer.render_template(said),
         status=MessageStatus.QUEUED,
         queued_at=now,
         not_before=not_before,
@@ -167,14 +169,13 @@ def message_of(world: World, customer_id: CustomerId, key: DecisionId, verdict: 
     )
 
 
-def _text(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime, promised: Mapping[str, str]) -> str:
-    """The offer as the customer reads it; instants in the shop's wall-clock time, dated if it is another day."""
+def _said(world: World, customer_id: CustomerId, verdict: Verdict, now: datetime) -> dict[str, str]:
+    """What fills the places of the offer; instants in the shop's wall-clock time, dated if it is another day."""
     shop = verdict.candidate.shop
     ends_at = until(verdict.expires_at.astimezone(shop.zone), now.astimezone(shop.zone))
     customer = world.customers.get(customer_id)
     values = {f"customer.{key}": value for key, value in (customer.attributes if customer else {}).items()}
-    values |= {"shop.name": shop.name, "expires_at": ends_at, **promised}
-    return verdict.offer.render(values)
+    return values | {"shop.name": shop.name, "expires_at": ends_at}
 
 
 def _row(

@@ -13,7 +13,7 @@ from nearcast.domain.ids import CustomerId, MessageId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.domain.sender_state import Blocked
-from nearcast.domain.sending import Accepted, Attempt, LearntKey, Outbound, Rejected, RetryClass
+from nearcast.domain.sending import Accepted, Attempt, LearntKey, Outbound, Rejected, RetryClass, Template
 from nearcast.domain.value import value
 from nearcast.services.channel_ports import repeatable_s
 from nearcast.services.costs import expect
@@ -196,13 +196,13 @@ def unended(claims: Sequence[Claim], now: datetime) -> list[Claim]:
 
 def leaving_of(each: Ready | Ended) -> Leaving:
     """What senders need to know of a message."""
-    message, template = each.claim.message, each.claim.message.template
+    message, content = each.claim.message, each.outbound.content
     return Leaving(
         message_id=message.id,
         customer_id=message.customer_id,
         channel=message.channel,
         purpose=each.outbound.purpose,
-        template=None if template is None else (template.name, template.language),
+        template=(content.name, content.language) if isinstance(content, Template) else None,
     )
 
 

@@ -3,14 +3,14 @@
 Addresses are opened here and nowhere else on the way out; whoever knows customers by our own names gets no address.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
-from nearcast.domain.sending import Outbound, Purpose, Recipient, Text
+from nearcast.domain.sending import Outbound, Purpose, Recipient, Template, Text
+from nearcast.domain.template import MessageTemplate
 from nearcast.services.channel_ports import Capability, WayOut, WaysOut, way_out
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.contacts import Contacts
@@ -18,9 +18,15 @@ from nearcast.services.identities import Identities
 from nearcast.services.opt_out_links import OptOut, OptOutLinks
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.sender_states import SenderStates
+from nearcast.services.template_ports import TemplateKey
 
-Kept: TypeAlias = Mapping[tuple[CustomerId, str], SealedContact]
-"""Addresses as they are kept, by customer and channel."""
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of recipients and templates: addresses, still sealed, by customer and channel."""
+
+    contacts: Mapping[tuple[CustomerId, str], SealedContact]
+    templates: Mapping[TemplateKey, MessageTemplate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +58,35 @@ class Outlet:
         """The way out for a channel; None where it is not set up."""
         return way_out(self._ways, channel)
 
-    def kept(self, uow: UnitOfWork, messages: Iterable[Message]) -> Kept:
-        """The addresses of those whose messages need one, all on each channel, still sealed."""
-        customers = {message.customer_id for message in messages if self.is_providers(message.channel)}
-        if self._room.contacts is None or not customers:
-            return {}
-        return {(key, each.channel): each for key, all_of in uow.contacts.of(customers).items() for each in all_of}
+    def kept(self, uow: UnitOfWork, messages: Collection[Message]) -> Kept:
+        """The addresses of those whose messages need one, all on each channel, and the templates of the messages."""
+        leaving = [message for message in messages if self.is_providers(message.channel)]
+        customers = {message.customer_id for message in leaving if self._room.contacts is not None}
+        contacts = uow.contacts.of(customers) if customers else {}
+        named = {(each.template.name, each.template.language) for each in leaving if each.template is not None}
+        return Kept(
+            {(key, each.channel): each for key, all_of in contacts.items() for each in all_of},
+            uow.templates.get(named) if named else {},
+        )
 
     def outbound(self, message: Message, kept: Kept, now: datetime) -> Outbound | None:
         """What leaves at `now`; None for who has no address where one is needed. CannotOpen where our keys are
         others.
         """
         if not self.is_providers(message.channel):
-            return self._leaving(message, Recipient(user_id=message.customer_id), now)
-        found = kept.get((message.customer_id, message.channel))
+            return self._leaving(message, kept, Recipient(user_id=message.customer_id), now)
+        found = kept.contacts.get((message.customer_id, message.channel))
         if found is None or self._room.contacts is None:
             return None
         to = Recipient(address=self._room.contacts.opened(self._tenant_id, found))
-        return self._leaving(message, to, now)
+        return self._leaving(message, kept, to, now)
 
-    def _leaving(self, message: Message, to: Recipient, now: datetime) -> Outbound:
+    def _leaving(self, message: Message, kept: Kept, to: Recipient, now: datetime) -> Outbound:
         leaving = outbound(message, self._tenant_id, to, now)
+        way, template = self.through(message.channel), message.template
+        if template is not None and way is not None and Capability.TEMPLATE in way.capabilities:
+            known = kept.templates.get((template.name, template.language))
+            leaving = replace(leaving, content=_as_known(replace(template, body=message.text), known))
         if self._room.opt_outs is None:
             return leaving
         ends = OptOut(
@@ -103,3 +117,11 @@ def outbound(message: Message, tenant_id: TenantId, to: Recipient, now: datetime
         topic=message.campaign_id,
         channel=message.channel,
     )
+
+
+def _as_known(template: Template, known: MessageTemplate | None) -> Template:
+    """With what its provider has made of it: what it is filed under, and what its variables are called."""
+    if known is None:
+        return template
+    names = () if known.is_positional else known.variables
+    return replace(template, variable_names=names, is_marketing=known.is_marketing)

@@ -6,14 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nearcast.domain.campaign import CampaignClass, CampaignState, Trigger
 from nearcast.domain.consent import ConsentAction
@@ -24,6 +17,7 @@ from nearcast.services.billing import BillingShape, MoneyShape
 from nearcast.services.documents import read_document
 from nearcast.services.retention_settings import RetentionShape
 from nearcast.services.scalars import MAX_SECONDS, Day, Id, Instant, Rank, Said, Seconds, Weekday
+from nearcast.services.template_shape import TemplateShape
 from nearcast.services.voucher_shape import VoucherShape
 
 
@@ -191,6 +185,7 @@ class OfferShape(Shape):
     text: str
     expires_after_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 1200.0
     voucher: VoucherShape | None = None
+    template: TemplateShape | None = None
 
 
 class VariantShape(Shape):
