@@ -5,6 +5,7 @@ The house, from the door inwards; each floor knows only those below it:
 cli         thin commands, each one call into bootstrap, an Application or the Workbench
 commands    those of the live service that come in groups: keys, export, ledger
 bench       how fast the parts are against what a user would pick instead
+showcase    the demo, and a fake provider as a program
 bootstrap   the composition root: which database, readers, channels and clock; one Application for all who use it
 providers   which channels are set up, by the settings; file_formats: those of files, loaded when the first one comes
 serving     one process of the service: its socket, its loops, its signals, its log

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache, partial
-from pathlib import Path
 from shutil import disk_usage
-from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ from nearcast import providers
 from nearcast.channels.recorder import Recorder
 from nearcast.channels.webpush.keys import public_key
 from nearcast.channels.webpush.subscription import subscription_address
-from nearcast.clock import FollowingClock, PacedClock, SystemClock
+from nearcast.clock import FollowingClock, SystemClock
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.domain.ids import TenantId
 from nearcast.feeds.by_name import PHONE_FEEDS
@@ -72,7 +70,6 @@ from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
 from nearcast.services.region_push import RegionPush
 from nearcast.services.reminders import Reminders
-from nearcast.services.report import make_folder
 from nearcast.services.retention import Retention
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.scenario import placed
@@ -98,7 +95,6 @@ from nearcast.store.migrate import current_revision, head_revision, refuse_newer
 from nearcast.store.sql_store import SqlStore
 
 if TYPE_CHECKING:
-    from nearcast.fake_whatsapp.settings import FakeSettings
     from nearcast.services.workbench import Workbench
 
 
@@ -266,6 +262,7 @@ def application(
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=Courier(whole, partial(providers.event_sender, settings), webhook_secrets, dice=dice),
         inbox=inbox,
+        adapters=adapters,
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )
@@ -347,73 +344,3 @@ def serve(roles: str, *, host: str | None, port: int | None, say: Callable[[str]
             served = application(said, store, is_narrow=True)
             ending = serving.Ending(drain_s=said.drain_s, shutdown_s=said.shutdown_s)
             serving.run(served, asked, listening, say, public_url=said.public_url, ending=ending)
-
-
-def fake_whatsapp(behaves: "FakeSettings", *, port: int, say: Callable[[str], None]) -> None:
-    """Run a WhatsApp that sends nothing, on this machine alone, until the process is told to end."""
-    from nearcast import serving
-    from nearcast.fake_whatsapp.program import FakeWhatsApp
-
-    with serving.until_told_to_end("text"):
-        listening = serving.listen("127.0.0.1", port)
-        fake = FakeWhatsApp(behaves, listening, clock=SystemClock().now)
-        fake.start()
-        try:
-            say(f"a fake WhatsApp answers at {serving.url_of(listening)}")
-            Event().wait()
-        finally:
-            fake.stop()
-
-
-def demo(folder: Path | None, *, speed: float, port: int | None, say: Callable[[str], None]) -> None:
-    """Run the sample city on SQLite in a folder, a temporary one by default, until the process is told to end."""
-    from nearcast import serving
-
-    said = settings()
-    with (
-        serving.until_told_to_end(said.log_format, said.log_level),
-        TemporaryDirectory(prefix="nearcast-demo-", ignore_cleanup_errors=True) as temporary,
-    ):
-        place = folder or Path(temporary)
-        _check_writable(place)
-        # a lease is measured by the demo's clock, which is fast
-        changed = said.model_copy(
-            update={"database_url": f"sqlite:///{place / 'nearcast.db'}", "lease_s": said.lease_s * max(speed, 1)}
-        )
-        with closing(open_store(changed.database_url)) as store:
-            _demo(changed, store, speed, port, say)
-
-
-def _check_writable(folder: Path) -> None:
-    """Make the folder if it is not there; InvalidInput where nothing can be written into it."""
-    make_folder(folder)
-    try:
-        TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise InvalidInput(f"cannot be written into: {error.strerror}", place=str(folder)) from error
-
-
-def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: Callable[[str], None]) -> None:
-    from nearcast import serving
-    from nearcast.console.demo import demo_pages
-    from nearcast.services.access import Role
-    from nearcast.services.audit_ports import SYSTEM
-    from nearcast.services.demo.city import TENANT, build_demo_city
-    from nearcast.services.demo.demo import Demo
-    from nearcast.services.demo.seed import seed
-
-    listening = serving.listen_nearby(said.host, said.port if port is None else port, say)
-    say("building Nahstadt, a city that is not there …")
-    city = build_demo_city()
-    contacts = Contacts(open_vault(store, said.data_keys, SystemClock().now()))
-    since = seed(store, city, contacts, speed=speed)
-    clock = PacedClock(since, speed)
-    made = application(said, store, clock=clock)
-    engines = made.new_engines("demo")
-    shown = Demo(city, store, clock=clock, accept=made.intake.accept, engines=engines, since=since, speed=speed)
-    url = serving.url_of(listening)
-    say(f"{url} shows it at {speed:g} times the speed of life; its keys, of tenant {TENANT}:")
-    for role in Role:
-        say(f"  {role.value:<9} {made.access.create(TENANT, role, 'demo', clock.now(), by=SYSTEM).key}")
-    say(f"why each message was sent or not: curl -H 'Authorization: Bearer KEY' {url}/v1/match-log")
-    serving.run(made, serving.ROLES, listening, say, pages=[demo_pages(shown)], beside=[shown])

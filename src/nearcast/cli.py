@@ -65,7 +65,7 @@ def demo(
 
     It is on SQLite, needs nothing set up and prints where it is, and keys for its API. Ctrl-C ends it.
     """
-    from nearcast.bootstrap import demo as run
+    from nearcast.showcase import demo as run
 
     run(folder, speed=speed, port=port, say=_say)
 

@@ -67,7 +67,9 @@ def test_every_row_of_the_match_log_is_counted_once_however_it_is_read(stepped: 
 
 def test_nothing_that_the_page_gets_names_a_contact(stepped: SteppedDemo) -> None:
     stepped.step(minutes=5)
-    assert "demo:" not in json.dumps([stepped.demo.state(0), stepped.demo.map()])
+    told = json.dumps([stepped.demo.state(0), stepped.demo.map()])
+    assert "demo:" not in told
+    assert not any(number in told for number in stepped.city.numbers.values())
 
 
 def test_dropped_into_a_fence_with_an_offer_you_get_its_message(stepped: SteppedDemo) -> None:

@@ -24,8 +24,8 @@ def fake_whatsapp(
     It takes what the real one takes, refuses what that refuses, and brings receipts and replies to a webhook. Its
     settings can be changed at /_control/settings while it runs. For this machine alone.
     """
-    from nearcast.bootstrap import fake_whatsapp as run
     from nearcast.fake_whatsapp.settings import FakeSettings
+    from nearcast.showcase import fake_whatsapp as run
 
     said: dict[str, object] = {
         "webhook_url": webhook_url,

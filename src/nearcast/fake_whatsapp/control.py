@@ -81,7 +81,7 @@ class Control:
             person = self._cloud.people.of_number(parts[0])
             self._phones.look(person)
             return _json(_told(person))
-        return _file("phone.html")
+        return _file("phone.html" if parts else "phones.html")
 
     def _act(self, person: Person, said: Mapping[str, Any]) -> Any:
         """What a person does, or what they are; the name of what they sent."""

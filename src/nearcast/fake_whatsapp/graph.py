@@ -176,7 +176,7 @@ def _taken(sent: Sent, body: dict[str, Any], names: str) -> Answer:
     contact: dict[str, Any] = {"input": body.get("to", body.get("recipient"))}
     contact |= sent.person.keys("id" if "to" not in body else names)
     message = {"id": sent.id, "message_status": "held_for_quality_assessment" if sent.is_held else "accepted"}
-    if body["type"] != "template":
+    if body["type"] != "template" and not sent.is_held:
         del message["message_status"]
     return _json({"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]})
 

@@ -1,12 +1,13 @@
 """The live service's use cases in one bundle, with what they need already handed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
 
 from nearcast.services.access import Access
 from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
+from nearcast.services.channel_ports import Adapter
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
@@ -108,6 +109,7 @@ class Application:
     webhooks: Webhooks
     courier: Courier
     inbox: Inbox
+    adapters: Mapping[str, Adapter]
     figures: Figures
     health: Health
     worker_status: WorkerStatus = no_worker

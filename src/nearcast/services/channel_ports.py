@@ -1,6 +1,6 @@
 """What messages leave through, and what a channel says of itself (messaging reference §12)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Flag, auto
 from typing import Protocol, runtime_checkable
 
@@ -121,3 +121,18 @@ class Repeatable(Protocol):
 def repeatable_s(channel: object, message: Message) -> float:
     """For how many seconds after an attempt without an answer the same message may be sent again; 0 for never."""
     return channel.repeatable_s(message) if isinstance(channel, Repeatable) else 0.0
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A channel that keeps connections open."""
+
+    def close(self) -> None:
+        """End what is open; nothing can be sent afterwards."""
+
+
+def close_all(adapters: Iterable[object]) -> None:
+    """End what any of them has open."""
+    for adapter in adapters:
+        if isinstance(adapter, Closable):
+            adapter.close()

@@ -68,6 +68,7 @@ async function drawCity() {
   ground.draw(city, plane);
   revision = city.revision;
   if (drawn) return;
+  panel.phone(city.phone_url);
   drawn = true;
   camera.fit(SEEN_AT_ONCE_M);
 }

@@ -27,6 +27,11 @@ export class Panel {
     }));
   }
 
+  phone(url) {
+    find("whatsapp").hidden = !url;
+    if (url) find("whatsapp-page").href = url;
+  }
+
   clock({ clock, speed }) {
     find("clock").textContent = `${clock.day} ${clock.time}`;
     find("speed").textContent = `at ${speed}× speed`;

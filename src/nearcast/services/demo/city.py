@@ -1,6 +1,6 @@
 """The demo's city: Nahstadt, one day of it that comes again and again, and where you stand in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
@@ -31,7 +31,9 @@ _ELBOW_ROOM_M = 25.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoCity:
-    """`pings` are one whole day's in the order of arrival; `events` are consents and edits in order of `at`."""
+    """`pings` are one whole day's in the order of arrival; `events` are consents and edits in order of `at`,
+    `numbers` everybody's on WhatsApp, which are nobody's outside.
+    """
 
     city: City
     events: tuple[EventShape, ...]
@@ -39,19 +41,24 @@ class DemoCity:
     channels: tuple[str, ...]
     you: CustomerId
     home: Position
+    numbers: Mapping[CustomerId, str]
 
 
 def build_demo_city() -> DemoCity:
     """The sample city; the same every time. Takes some seconds."""
     city = build_city(seed=1)
     city = replace(city, campaigns=[_without_end(campaign) for campaign in city.campaigns])
+    you = _never_held_out(city)
     return DemoCity(
         city=city,
         events=tuple(_events(city)),
         pings=_ping_batch(city.pings),
         channels=tuple(sorted({campaign["channel"] for campaign in city.campaigns})),
-        you=_never_held_out(city),
+        you=you,
         home=_outside_every_fence(city),
+        numbers={
+            key: f"+4915550{n:06}" for n, key in enumerate([you, *(CustomerId(each.id) for each in city.customers)])
+        },
     )
 
 

@@ -23,7 +23,9 @@ _STOP_S = 10.0
 
 
 class Demo:
-    """`since` is what `seed` gave. Between `start` and `stop` people move, some steps a second."""
+    """`since` is what `seed` gave. Between `start` and `stop` people move, some steps a second. `phone_url` is a
+    page that shows your WhatsApp.
+    """
 
     def __init__(
         self,
@@ -35,7 +37,9 @@ class Demo:
         engines: Engines,
         since: datetime,
         speed: float,
+        phone_url: str | None = None,
     ) -> None:
+        self._phone_url = phone_url
         self._city, self._store, self._clock, self._speed = city, store, clock, speed
         self._people = People(city, accept=accept, engines=engines, since=since)
         self._you = You(city, store, accept=accept, engines=engines)
@@ -75,6 +79,7 @@ class Demo:
             "fences": [_fence(feature, names) for feature in features],
             "shops": [{"id": shop["id"], "name": shop["name"], "at": [shop["lon"], shop["lat"]]} for shop in shops],
             "home": [self._city.home.lon_deg, self._city.home.lat_deg],
+            "phone_url": self._phone_url,
         }
 
     def state(self, cursor: int) -> dict[str, Any]:

@@ -64,11 +64,17 @@ def _put_people(uow: UnitOfWork, demo: DemoCity, contacts: Contacts, before: Ite
     documents[demo.you] = {"id": demo.you, "timezone": TIMEZONE}
     docs = {key: {name: value for name, value in row.items() if name != "id"} for key, row in documents.items()}
     uow.customers.upsert(docs, START)
-    addresses = {key: [{"channel": each, "address": f"demo:{key}"} for each in demo.channels] for key in docs}
+    addresses = {
+        key: [{"channel": each, "address": _address(demo, key, each)} for each in demo.channels] for key in docs
+    }
     contacts.write(uow, TENANT, addresses)
     said = (ledger_line(event) for event in before if event.consent)
     uow.consents.append_all([*said, *_your_consents(demo)])
     uow.sends.append(_earlier_sends(demo.city, before))
+
+
+def _address(demo: DemoCity, customer_id: CustomerId, channel: str) -> str:
+    return demo.numbers[customer_id] if channel == "whatsapp" else f"demo:{customer_id}"
 
 
 def _your_consents(demo: DemoCity) -> Iterator[LedgerLine]:
