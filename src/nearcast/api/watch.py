@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nearcast.services.figures import Figure, Figures, Span
 
-_OFTEN = frozenset({"/v1/pings", "/healthz", "/readyz", "/metrics"})
+_OFTEN = frozenset({"/v1/pings", "/v1/webhooks/{channel}", "/healthz", "/readyz", "/metrics"})
 """Routes whose requests are logged only where they failed: the figures count the rest."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
