@@ -30,6 +30,16 @@ _EXAMPLE = {
     "on_quiet": "drop",
 }
 _SHOWN = {**_EXAMPLE, "state": "draft"}
+_TEMPLATE: dict[str, Any] = {
+    "offer": "offer",
+    "name": "coffee_offer",
+    "language": "en",
+    "status": "PAUSED",
+    "quality": "YELLOW",
+    "stop_code": None,
+    "is_usable": False,
+    "waits": True,
+}
 _RUN = {"due_at": "2026-06-02T09:30:00Z", "status": "done", "entries": 12, "at": "2026-06-02T09:30:01Z"}
 
 
@@ -144,6 +154,20 @@ def list_runs(app: App, asker: Asker, campaign_id: str, cursor: Cursor = None, l
     near enough.
     """
     return listed(app.campaigns.runs(asker, campaign_id, cursor=cursor, limit=limit), _as_row)
+
+
+@router.get(
+    "/{campaign_id}/templates",
+    summary="Read how a campaign's templates stand",
+    openapi_extra=open_to(Role.OWNER),
+    responses=shows("Those that its offers name.", {"items": [_TEMPLATE], "next_cursor": None}),
+)
+def list_campaign_templates(app: App, asker: Asker, campaign_id: str) -> JSONResponse:
+    """A template that is not `is_usable` stops the campaign's messages: they wait for it as long as their offers hold
+    where it `waits` for its provider, and else end with `template_not_approved`. `status` null is one that the provider
+    has not shown.
+    """
+    return answered({"items": app.campaigns.templates(asker, campaign_id, app.clock.now()), "next_cursor": None})
 
 
 def _as_row(run: Run) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _SHOWN: dict[str, Any] = {
 }
 
 
-class TemplateShape(Shape):
+class NewTemplate(Shape):
     """A template as it is asked for, its components in the provider's own words."""
 
     name: str
@@ -72,10 +72,10 @@ def list_templates(app: App, asker: Asker, cursor: Cursor = None, limit: Limit =
     "",
     status_code=201,
     summary="Ask for a template",
-    openapi_extra={**open_to(), **example(TemplateShape, _EXAMPLE)},
+    openapi_extra={**open_to(), **example(NewTemplate, _EXAMPLE)},
     responses=shows("The template, mostly to be approved yet.", {**_SHOWN, "status": "PENDING"}, status=201),
 )
-def create_template(app: App, asker: Asker, said: TemplateShape) -> JSONResponse:
+def create_template(app: App, asker: Asker, said: NewTemplate) -> JSONResponse:
     """Checked by the provider's rules before it is asked. `category` in the answer is what the provider has filed it
     under, which may be another than was asked for, with another price. 409 where the provider refuses it, 502 where it
     does not answer.

@@ -9,6 +9,7 @@ from nearcast.domain.errors import Conflict, InvalidInput
 from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.services.access import Principal
 from nearcast.services.audit_ports import Actor, AuditEntry
+from nearcast.services.campaign_templates import check_templates, templates_standing
 from nearcast.services.catalogue import assembled
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Run, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
@@ -50,6 +51,7 @@ class Campaigns(Register):
             standing = self.may_write(uow, asker, campaign.id, doc, is_new=is_new, expected=expected)
             doc = with_reserved(asker, doc, standing, _RESERVED)
             _check_geofences(uow, asker, campaign)
+            check_templates(uow, doc)
             state = _state(campaign, standing)
             written = uow.catalogue.campaigns.put_campaign(campaign.id, doc, now, state=state)
             self.note_edit(uow, asker, campaign.id, now, before=standing, after=doc)
@@ -73,6 +75,11 @@ class Campaigns(Register):
     def delete(self, asker: Principal, key: str, now: datetime, *, expected: int | None = None) -> None:
         """Take a draft out; Conflict for a campaign that was active."""
         self.remove(asker, key, now, expected=expected, may_go=_was_never_active)
+
+    def templates(self, asker: Principal, key: str, now: datetime) -> list[Mapping[str, Any]]:
+        """How the templates stand that its offers name."""
+        with self._store.reading(asker.tenant_id) as uow:
+            return templates_standing(uow, self.seen(uow, asker, key).doc, now)
 
     def runs(self, asker: Principal, key: str, *, cursor: str | None, limit: int) -> Page[Run]:
         """What became of its due instants, newest first; the cursor is the last due instant."""
