@@ -20,7 +20,8 @@ from nearcast.domain.consent import ConsentStatus
 from nearcast.domain.errors import NotFound
 from nearcast.services.application import Application
 from nearcast.services.chat_start import CHAT
-from nearcast.services.onboarding import BROWSER, Asked, Invitation
+from nearcast.services.contacts import BROWSER
+from nearcast.services.onboarding import Asked, Invitation
 from nearcast.services.setup_links import Setup, setup_of
 
 _MOST_BYTES = 4_000

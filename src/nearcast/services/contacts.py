@@ -14,6 +14,8 @@ from nearcast.services.vault import Vault
 Addresses: TypeAlias = list[dict[str, str]]
 """A customer's addresses as the API shows them, by channel: `{"channel", "address"}`."""
 
+BROWSER = "webpush"
+"""The channel whose addresses are browsers."""
 _AT_ONCE = 500
 
 

@@ -15,7 +15,7 @@ from nearcast.domain.errors import AlreadyExists, InvalidInput, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId
 from nearcast.services.access import Principal
 from nearcast.services.auditing import of_customer
-from nearcast.services.contacts import Addresses, Contacts
+from nearcast.services.contacts import BROWSER, Addresses, Contacts
 from nearcast.services.engine import note_other_send
 from nearcast.services.ports import Page, Store, UnitOfWork
 from nearcast.services.prior_sends import prior_send
@@ -29,6 +29,7 @@ from nearcast.services.working_set import WorkingSet
 
 _TELEPHONE = ("sms", "whatsapp")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_LONGEST, _LONGEST_OF_BROWSERS = 320, 2_000  # a push subscription is as long as that
 _MAX_AHEAD = timedelta(seconds=60)  # clocks differ
 
 
@@ -36,20 +37,19 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), Printable]
 Attribute = Annotated[str, StringConstraints(max_length=500), Printable]
 
 
-_LONGEST_ADDRESS = 2_000  # a browser's push subscription is as long as that
-
-
 class ContactShape(Shape):
     """What a customer can be reached by. A telephone number is E.164: + and 7 to 15 digits."""
 
     channel: ChannelName
-    address: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_ADDRESS), Printable]
+    address: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_OF_BROWSERS), Printable]
 
     @field_validator("address")
     @classmethod
     def _is_one_of_its_channel(cls, address: str, about: ValidationInfo) -> str:
         if about.data.get("channel") in _TELEPHONE and not _E164.fullmatch(address):
             raise ValueError("is not a telephone number like +4915112345678: + and 7 to 15 digits")
+        if about.data.get("channel") != BROWSER and len(address) > _LONGEST:
+            raise ValueError(f"has more than {_LONGEST} characters")
         return address
 
 

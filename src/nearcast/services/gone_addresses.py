@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from nearcast.domain.sending import Attempt, Rejected, RetryClass
+from nearcast.services.contacts import BROWSER
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.sender_ports import Pair
 
-_GIVEN_OUT = frozenset({"webpush"})
+_GIVEN_OUT = frozenset({BROWSER})
 """Channels whose addresses a provider gives out, and takes back for good: a number may only be away."""
 
 

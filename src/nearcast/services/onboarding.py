@@ -29,7 +29,7 @@ from nearcast.services.consent_lines import (
     ledger_line,
     named,
 )
-from nearcast.services.contacts import Contacts
+from nearcast.services.contacts import BROWSER, Contacts
 from nearcast.services.customers import subject_of
 from nearcast.services.device_ports import Device
 from nearcast.services.devices import NewDevice
@@ -45,8 +45,6 @@ _VALID_FOR = timedelta(days=7)
 _OF = "onboarding link"
 _ACTOR = "onboarding link"
 _SOURCE = "onboarding page"
-BROWSER = "webpush"
-"""The channel whose addresses are browsers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
