@@ -93,6 +93,17 @@ def test_what_is_taken_is_expected_to_cost_something_and_what_is_refused_is_not(
     assert {key: each.amount for key, each in costs.items()} == {taken.id: Money(50_000, "EUR")}
 
 
+def test_a_provider_is_not_sent_to_faster_than_it_lets_through(opened: Open) -> None:
+    provider = Provider(ACCEPTED)
+    live = opened(provider, customers=4, per_s=2)
+    live.dispatch_due(NOON)
+    live.dispatch_due(later(0.4))
+    assert len(provider.asked) == 1
+    for seconds in (0.5, 1.0, 1.5):
+        live.dispatch_due(later(seconds))
+    assert len(provider.asked) == 4
+
+
 def test_what_is_held_has_left(opened: Open) -> None:
     provider = Provider(Accepted(provider_id=WAMID, is_held=True))
     live = opened(provider)

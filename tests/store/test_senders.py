@@ -191,6 +191,17 @@ def test_a_complaint_slows_the_channels_throttles_for_a_while(store: SqlStore, t
         assert FREE.throttles(uow, both, later(60)) == both
 
 
+def test_no_throttle_is_faster_than_the_provider(store: SqlStore, tenant: TenantId) -> None:
+    states = SenderStates({}, {WHATSAPP: Limits(body=1024, per_s=80), "sms": Limits(body=160)})
+    fast, slow = Throttle(channel=WHATSAPP, per_s=500, burst=50), Throttle(channel=WHATSAPP, per_s=5)
+    of_one = Throttle(channel=WHATSAPP, sender="t1", per_s=500)
+    with store.reading(tenant) as uow:
+        assert states.throttles(uow, (), NOON) == (Throttle(channel=WHATSAPP, per_s=80),)
+        assert states.throttles(uow, (fast,), NOON) == (Throttle(channel=WHATSAPP, per_s=80),)
+        assert states.throttles(uow, (slow,), NOON) == (slow,)
+        assert set(states.throttles(uow, (of_one,), NOON)) == {of_one, Throttle(channel=WHATSAPP, per_s=80)}
+
+
 def test_what_says_nothing_any_more_is_forgotten(store: SqlStore, tenant: TenantId) -> None:
     tell(FREE, store, tenant, leaving(1), refused(RetryClass.PAIR_WAIT))
     for number, times in ((2, 1), (3, 2)):

@@ -100,7 +100,7 @@ class Dispatcher:
         few = min(max(_CLAIMED_AT_FIRST, 4 * self._pace), _CLAIMED_AT_MOST)
         limit = few if at_once == 1 else _TIMES_ROUND * at_once
         with self._steps.writing() as uow:
-            throttles = self._steps.catalogue.world(uow.catalogue).tenant.throttles
+            throttles = self._outlet.throttles(uow, self._steps.catalogue.world(uow.catalogue).tenant.throttles, now)
             claims = uow.outbox.claim_due(
                 now, owner=self._owner, lease_s=self._lease_s, limit=limit, throttles=throttles
             )

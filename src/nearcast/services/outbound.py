@@ -11,6 +11,7 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
 from nearcast.domain.sending import Outbound, Purpose, Recipient, Template, Text
 from nearcast.domain.template import MessageTemplate
+from nearcast.domain.throttle import Throttle
 from nearcast.services.channel_ports import Capability, WayOut, WaysOut, way_out
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.contacts import Contacts
@@ -57,6 +58,10 @@ class Outlet:
     def through(self, channel: str) -> WayOut | None:
         """The way out for a channel; None where it is not set up."""
         return way_out(self._ways, channel)
+
+    def throttles(self, uow: UnitOfWork, of_tenant: tuple[Throttle, ...], now: datetime) -> tuple[Throttle, ...]:
+        """How fast messages may leave at `now`."""
+        return of_tenant if self.senders is None else self.senders.throttles(uow, of_tenant, now)
 
     def kept(self, uow: UnitOfWork, messages: Collection[Message]) -> Kept:
         """The addresses of those whose messages need one, all on each channel, and the templates of the messages."""

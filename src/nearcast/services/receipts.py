@@ -241,8 +241,13 @@ def _reported(message: Message, event: Receipt) -> Message:
 
 
 def _refused(message: Message, error: ProviderError, now: datetime) -> Tried:
+    template = message.template
     leaving = Leaving(
-        message_id=message.id, customer_id=message.customer_id, channel=message.channel, purpose=Purpose.MARKETING
+        message_id=message.id,
+        customer_id=message.customer_id,
+        channel=message.channel,
+        purpose=Purpose.MARKETING,
+        template=None if template is None else (template.name, template.language),
     )
     return Tried(leaving=leaving, began_at=message.sent_at or now, attempt=Rejected(error=error))
 

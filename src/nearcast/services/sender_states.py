@@ -144,11 +144,16 @@ class SenderStates:
         return after
 
     def throttles(self, uow: UnitOfWork, throttles: Iterable[Throttle], now: datetime) -> tuple[Throttle, ...]:
-        """Throttles as they hold at `now`: slower where the provider complained."""
+        """Throttles as they hold at `now`: no faster than providers allow, and slower where they complained."""
+        found = {(each.channel, each.sender): each for each in throttles}
+        for channel, limits in self._limits.items():
+            own, per_s = found.get((channel, None)), limits.per_s
+            if per_s is not None and (own is None or own.per_s > per_s):
+                found[channel, None] = Throttle(channel=channel, per_s=per_s)
         slowed = {state.channel: state.rate(now) for state in uow.senders.all()}
         return tuple(
             replace(each, per_s=each.per_s * rate) if (rate := slowed.get(each.channel, 1.0)) < 1 else each
-            for each in throttles
+            for each in found.values()
         )
 
     def _note_sender(self, uow: UnitOfWork, channel: str, tried: Sequence[Tried], now: datetime) -> None:
