@@ -113,6 +113,16 @@ def test_a_row_is_of_use_to_nobody_else(town: Town) -> None:
     assert town.store.figures.counts(Figure.CHATS)["forged",] == 4
 
 
+def test_a_row_is_of_no_use_to_a_colleague(town: Town) -> None:
+    both = [{"name": each, "channel": "whatsapp", "address": each} for each in (COUNTER, STRANGER)]
+    town.staff.put(town.owner(), "near", both, town.now)
+    town.run_campaign("tea", "near")
+    asked = only(town.say("pause", by=COUNTER))
+    assert isinstance(asked, Choice)
+    assert town.tap(asked.rows[0].id, by=STRANGER) == []
+    assert len(town.tap(asked.rows[0].id, by=COUNTER)) == 1
+
+
 def test_who_has_not_confirmed_their_number_may_make_a_shop_quieter_and_nothing_else(town: Town) -> None:
     member = town.hire(is_verified=False)
     assert (member["verified_at"], len(member["code"])) == (None, 8)
