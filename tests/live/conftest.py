@@ -20,6 +20,12 @@ def sqlite_file(quick_folder: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def _postgresql_url(postgres_url: str) -> str:
+    upgrade(postgres_url)
+    return postgres_url
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.enable_socket)])
 def store_url(request: pytest.FixtureRequest, sqlite_file: Path) -> Iterator[str]:
     """A database at the newest revision with nothing in it."""
@@ -27,9 +33,7 @@ def store_url(request: pytest.FixtureRequest, sqlite_file: Path) -> Iterator[str
         with TemporaryDirectory(dir=sqlite_file.parent) as folder:
             yield f"sqlite:///{copy(sqlite_file, folder)}"
         return
-    url: str = request.getfixturevalue("postgres_url")
-    upgrade(url)
-    yield url
+    yield request.getfixturevalue("_postgresql_url")
 
 
 @pytest.fixture

@@ -105,15 +105,20 @@ def failing(store_url: str, store: SqlStore) -> Any:
     failing.close()
 
 
-def test_any_commit_may_fail_and_the_story_is_the_same(store: SqlStore, failing: FailingCommits) -> None:
-    """But for a message that had left when its record failed: that one is unknown, and is never sent again."""
+@pytest.mark.parametrize("on_both", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_any_commit_may_fail_and_the_story_is_the_same(store: SqlStore, failing: FailingCommits, on_both: bool) -> None:
+    """But for a message that had left when its record failed: that one is unknown, and is never sent again.
+
+    Each commit fails on one of the databases, or on both.
+    """
     campaigns = ENTER, scheduled(cron="*/4 * * * *", catch_up_s=600)
     smooth = open_corner(failing, *campaigns, customers=names(2), at=NOON)
     failing.commits = 0
     live_through(Live(failing, smooth, Heard()), once)
     expected, commits = whole_story(store, smooth), failing.commits
     assert commits > 20
-    for lost_at in range(commits):
+    first, step = (0, 1) if on_both else (int(store.is_shared), 2)
+    for lost_at in range(first, commits, step):
         tenant = open_corner(store, *campaigns, customers=names(2), at=NOON, tenant=f"t-{lost_at}")
         failing.commits, failing.lost_at = 0, {lost_at}
         heard = Heard()
