@@ -73,6 +73,7 @@ from nearcast.services.reminders import Reminders
 from nearcast.services.retention import Retention
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.scenario import placed
+from nearcast.services.sealed_names import reseal_names
 from nearcast.services.sealed_texts import reseal_texts, seal_texts
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
@@ -301,6 +302,7 @@ def reseal() -> int:
         count = sum(Contacts(vault).reseal(store, tenant_id, now, by=COMMAND_LINE) for tenant_id in store.tenants())
         reseal_texts(store)
         reseal_staff(store, vault)
+        reseal_names(store, vault)
         reseal_index_key(store, said.data_keys, now)
     return count
 

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,8 +17,10 @@ from nearcast.domain.sending import Accepted, Attempt, Outbound
 from nearcast.providers import inbox
 from nearcast.services.application import Application
 from nearcast.services.chat import chat_handlers
+from nearcast.services.conversation import Heard, Question
 from nearcast.services.cursors import Cursors
 from nearcast.services.inbox import InboxParts
+from nearcast.services.ports import UnitOfWork
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.sender_states import SenderStates
 from nearcast.services.terms import Terms
@@ -66,6 +69,13 @@ class Wire(WhatsApp):
         return self.attempts.pop(0) if self.attempts else Accepted(provider_id=f"wamid.answer.{len(self.sent)}")
 
 
+class Asked:
+    """A question that is always open."""
+
+    def is_open(self, uow: UnitOfWork, heard: Heard, now: datetime) -> bool:
+        return True
+
+
 @dataclass
 class Chat:
     service: Service
@@ -102,16 +112,16 @@ class Chat:
         return [getattr(each.content, "body", "") for each in self.wire.sent]
 
 
-def opened(service: Service, **changes: Any) -> Chat:
-    """The service with WhatsApp set up."""
+def opened(service: Service, *questions: Question, **changes: Any) -> Chat:
+    """The service with WhatsApp set up, where these questions may be open."""
     said, chat = settings(**changes), Chat(service)
     app = application(said, service.store, clock=service.clock, is_narrow=True)
-    made = inbox(said, service.store.for_api(), service.store, _parts(service, app, chat.wire))
+    made = inbox(said, service.store.for_api(), service.store, _parts(service, app, chat.wire, questions))
     service.server.state.application = replace(app, inbox=made)
     return chat
 
 
-def _parts(service: Service, app: Application, wire: Wire) -> InboxParts:
+def _parts(service: Service, app: Application, wire: Wire, questions: Sequence[Question]) -> InboxParts:
     return InboxParts(
         vault=open_vault(service.store, (), service.clock.now()),
         contacts=app.contacts,
@@ -124,6 +134,7 @@ def _parts(service: Service, app: Application, wire: Wire) -> InboxParts:
         handlers=chat_handlers(
             app.staff, app.inbox.identities, Terms(), RowTokens("a secret of tests"), lambda channel: wire
         ),
+        questions=questions,
     )
 
 

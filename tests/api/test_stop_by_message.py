@@ -1,5 +1,6 @@
 """Who writes that they want no more gets no more from before the provider is answered on, and one confirmation."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,11 @@ import pytest
 from sqlalchemy import func, select
 
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.services.conversation import Question
 from nearcast.services.inbound_ports import Origin
+from nearcast.services.sealed_names import reseal_names
+from nearcast.services.vault import Vault
+from nearcast.services.vault_keys import open_vault
 from nearcast.store.all_tables import metadata
 from nearcast.store.customer_tables import suppressed_address
 from nearcast.store.inbound_tables import message_event, raw_webhook, reply
@@ -15,6 +20,7 @@ from tests.api.chat import (
     BSUID,
     NUMBER,
     WA_ID,
+    Asked,
     Chat,
     messages,
     opened,
@@ -33,9 +39,9 @@ OFFERS = {**NEARBY, "channel": "whatsapp"}
 ANNA = CustomerId("anna")
 
 
-def chatting(service: Service) -> tuple[Chat, Any]:
+def chatting(service: Service, *questions: Question) -> tuple[Chat, Any]:
     """Anna gets offers by WhatsApp."""
-    chat, operator = opened(service), known(service, contacts=[{"channel": "whatsapp", "address": NUMBER}])
+    chat, operator = opened(service, *questions), known(service, contacts=[{"channel": "whatsapp", "address": NUMBER}])
     for said in (LOCATION, OFFERS):
         assert operator.post("/v1/customers/anna/consents", json=said).status_code == 201
     return chat, operator
@@ -269,3 +275,58 @@ def test_what_came_from_somebody_is_told_to_them_and_erased_with_them(service: S
     assert count(service, raw_webhook) == 1
     assert operator.delete("/v1/customers/anna").status_code == 200
     assert [count(service, table) for table in (raw_webhook, message_event, reply)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("questions", "paused", "listed"), [((), set(), ["whatsapp"]), ((Asked(),), {Origin.REVIEW}, ["whatsapp"])]
+)
+def test_cancel_may_be_an_answer_where_somebody_was_asked(
+    sqlite_service: Service, questions: tuple[Question, ...], paused: set[Origin], listed: list[str]
+):
+    chat, operator = chatting(sqlite_service, *questions)
+    chat.says("Cancelar")
+    assert (pauses(sqlite_service), suppressed(operator)) == (paused, listed)
+    is_live = state_of(operator)["marketing.nearby whatsapp"] == "live"
+    assert is_live == bool(questions)
+
+
+def test_an_operator_lifts_what_waits_and_never_what_the_provider_says(sqlite_service: Service):
+    chat, operator = chatting(sqlite_service)
+    chat.says("does the bus stop here?")
+    path = "/v1/customers/anna/suppressions/whatsapp/lift"
+    sqlite_service.clock.step(seconds=1)
+    assert operator.post(path, json={"reason": "asked them"}).json()["suppressed"] == []
+    chat.hears(preferences(preference("stop", at=sqlite_service.clock.now())))
+    refused = operator.post(path, json={"reason": "asked them"})
+    assert (refused.status_code, suppressed(operator)) == (409, ["whatsapp"])
+    pack = operator.get("/v1/customers/anna/evidence").json()
+    assert [each["origin"] for each in pack["pauses"]] == ["platform"]
+
+
+def test_with_another_key_everything_is_read_as_before(sqlite_service: Service):
+    chat, _ = chatting(sqlite_service)
+    chat.says("does the bus stop here?")
+    store, now = sqlite_service.store, sqlite_service.clock.now()
+    before = open_vault(store, (), now)
+    index_key, new = "i" * 40, "n" * 40
+    both, alone = Vault([new, "k" * 40], index_key), Vault([new], index_key)
+    with store.writing(TenantId("t1")) as uow:  # as if they had been sealed with a key of the operator's
+        old = Vault(["k" * 40], index_key)
+        (review,) = uow.reviews.of(ANNA)
+        words = before.open(TenantId("t1"), ANNA, "opt-out review", review.sealed)
+        uow.reviews.reseal(review.id, old.seal(TenantId("t1"), ANNA, "opt-out review", words))
+        names = uow.contact_keys.of(ANNA)
+        opened_names = [before.open(TenantId("t1"), ANNA, f"key {each.kind}", each.sealed) for each in names]
+        uow.contact_keys.reseal(
+            replace(each, sealed=old.seal(TenantId("t1"), ANNA, f"key {each.kind}", name))
+            for each, name in zip(names, opened_names, strict=True)
+        )
+        uow.commit()
+    assert reseal_names(store, both) == 1
+    assert reseal_names(store, both) == 0
+    with store.reading(TenantId("t1")) as uow:
+        (review,) = uow.reviews.of(ANNA)
+        assert alone.open(TenantId("t1"), ANNA, "opt-out review", review.sealed) == "does the bus stop here?"
+        assert [alone.open(TenantId("t1"), ANNA, "key wa_id", each.sealed) for each in uow.contact_keys.of(ANNA)] == [
+            WA_ID
+        ]

@@ -5,12 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
+from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from nearcast.domain.ids import TenantId
@@ -18,6 +21,7 @@ from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.sending import Accepted, NotSent, Unknown
 from nearcast.services.inbound_ports import Origin
 from nearcast.store.inbound_tables import message_event, quarantined_webhook, raw_webhook
+from nearcast.worker.worker import Worker
 from tests.api.chat import (
     AGREED,
     NUMBER,
@@ -28,6 +32,8 @@ from tests.api.chat import (
     failed,
     messages,
     opened,
+    preference,
+    preferences,
     signature,
     status,
     statuses,
@@ -37,6 +43,7 @@ from tests.api.people import messages as kept
 from tests.api.service import Service
 from tests.api.test_stop_by_message import awaited, chatting, pauses
 from tests.loopback import LOOPBACK
+from tests.worker.office import eventually
 
 pytestmark = pytest.mark.enable_socket
 T1 = TenantId("t1")
@@ -104,14 +111,14 @@ def test_what_is_not_signed_is_kept_nowhere(sqlite_service: Service):
     change = messages(written("stop", at=sqlite_service.clock.now()))
     raw = json.dumps(body(change)).encode()
     reserialised = json.dumps(body(change), separators=(",", ":")).encode()
-    for given, headers in (
+    for bytes_, headers in (
         (raw, {"X-Hub-Signature-256": signature(raw, "another")}),
         (raw, {"X-Hub-Signature-256": signature(reserialised)}),
         (raw, {}),
         (raw, {"X-Hub-Signature-256": "sha256=ü".encode("latin-1")}),
     ):
         with httpx.Client(base_url=sqlite_service.url, **LOOPBACK) as meta:
-            told = meta.post("/v1/webhooks/whatsapp", content=given, headers=headers)  # type: ignore[arg-type]
+            told = meta.post("/v1/webhooks/whatsapp", content=bytes_, headers=headers)  # type: ignore[arg-type]
         assert (told.status_code, told.json()["code"]) == (401, "bad_signature")
     assert chat.post_raw(b"[" + b" " * (3 << 20) + b"]").status_code == 413
     assert [count(sqlite_service, table) for table in (raw_webhook, message_event, quarantined_webhook)] == [0, 0, 0]
@@ -307,9 +314,54 @@ def _replies(service: Service) -> list[dict[str, Any]]:
 
 def test_a_worker_applies_what_came_in_by_itself(sqlite_service: Service):
     chat, message = sent(sqlite_service)
-    at: datetime = sqlite_service.clock.now()
-    chat.hears(statuses(status("delivered", "wamid.A", at=at, tag=tag(message))))
-    assert sqlite_service.app.inbox.arrived.is_set()
-    assert sqlite_service.app.tenants.with_heard(at) == [T1]
-    chat.works()
-    assert sqlite_service.app.tenants.with_heard(at) == []
+    worker = Worker(sqlite_service.app, {"worker"})
+    worker.start()
+    try:
+        chat.hears(statuses(status("delivered", "wamid.A", at=sqlite_service.clock.now(), tag=tag(message))))
+        eventually(lambda: [each.status for each in kept(sqlite_service)] == ["delivered"])
+        chat.hears(messages(written("HELP", at=sqlite_service.clock.now())))
+        eventually(lambda: len(chat.wire.sent) == 1)
+    finally:
+        assert worker.stop()
+
+
+TOLD = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["sent", "delivered", "read", "131050", "131026"]), st.integers(0, 3)),
+        st.tuples(st.sampled_from(["stop", "resume"]), st.integers(0, 3)),
+    ),
+    max_size=6,
+    unique_by=lambda said: said if said[0] in ("stop", "resume") else said[0],  # a status comes once, at one time
+)
+
+
+@settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TOLD, st.randoms(use_true_random=False))
+def test_whatever_is_told_in_any_order_and_twice_comes_to_the_same(
+    sqlite_service: Service, told: list[tuple[str, int]], dice: Random
+):
+    ends = set()
+    for is_shuffled in (False, True):
+        sqlite_service.begin_anew()
+        chat, message = sent(sqlite_service)
+        at = sqlite_service.clock.now()
+        said = [_change(what, at + timedelta(seconds=s), tag(message)) for what, s in told]
+        if is_shuffled:
+            said = said * 2
+            dice.shuffle(said)
+        for n, change in enumerate(said):
+            chat.hears(change)
+            if n % 2:
+                chat.works()
+        chat.works()
+        (known,) = kept(sqlite_service)
+        ends.add((known.status, known.delivered_at, known.read_at, known.takes_slot, frozenset(pauses(sqlite_service))))
+    assert len(ends) == 1
+
+
+def _change(what: str, at: datetime, tagged: str) -> dict[str, Any]:
+    if what in ("stop", "resume"):
+        return preferences(preference(what, at=at))
+    if what.isdecimal():
+        return statuses(failed(int(what), "wamid.A", at=at, tag=tagged))
+    return statuses(status(what, "wamid.A", at=at, tag=tagged))

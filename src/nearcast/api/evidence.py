@@ -19,6 +19,7 @@ _PACK: dict[str, Any] = {
     "verification": {"ok": True, "lines": 2, "flaws": []},
     "state": [],
     "suppressed": [],
+    "pauses": [],
     "lines": [],
     "messages": [],
     "retention": {

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from nearcast.domain.errors import AlreadyExists, InvalidInput, NotFound
+from nearcast.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from nearcast.domain.ids import CampaignId, CustomerId
 from nearcast.services.access import Principal
 from nearcast.services.auditing import of_customer
 from nearcast.services.contacts import BROWSER, Addresses, Contacts
 from nearcast.services.engine import note_other_send
+from nearcast.services.inbound_ports import Origin
 from nearcast.services.ports import Page, Store, UnitOfWork
 from nearcast.services.prior_sends import prior_send
 from nearcast.services.quiet_hours import customers_quiet_hours
@@ -188,13 +189,19 @@ class Customers:
         return done
 
     def unsuppress(self, asker: Principal, key: str, channel: str, reason: str, now: datetime) -> frozenset[str]:
-        """Take a customer and their address off a channel's suppression list, and write down who did, and why. Where
-        they stand then; NotFound where they do not stand there. Consent is another matter, and as it was.
+        """Take a customer and their address off a channel's suppression list, end what waits there for a review or for
+        their new number, and write down who did, and why. Where they stand then; NotFound where they do not stand
+        there, Conflict where it is the provider who says that they want nothing. Consent is another matter, and as it
+        was.
         """
         with self._store.writing(asker.tenant_id) as uow:
             uow.customers.lock([CustomerId(key)])
             customer_id = known(uow, key)
-            if not uow.suppressions.remove(customer_id, channel):
+            is_off = uow.suppressions.remove(customer_id, channel)
+            is_off |= uow.pauses.lift([customer_id], channel, [Origin.REVIEW, Origin.IDENTITY], now)
+            if not is_off and channel in suppressed_on(uow, customer_id):
+                raise Conflict(f"the provider of {channel} says that this customer wants none: only they can lift that")
+            if not is_off:
                 raise NotFound(f"customer {key!r} does not stand on the suppression list of {channel}")
             _tell(uow, asker, "unsuppressed", customer_id, now, channel=channel, reason=reason)
             listed = suppressed_on(uow, customer_id)

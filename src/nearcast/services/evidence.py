@@ -21,7 +21,7 @@ from nearcast.services.ledger_ports import Chain
 from nearcast.services.ports import Store
 from nearcast.services.report import as_json, write_text
 from nearcast.services.scalars import parse_instant
-from nearcast.services.suppressing import suppressed_on
+from nearcast.services.suppressing import pause_row, suppressed_on
 
 YEARS_KEPT = 5
 """From the grant, and from each use again (§ 7a UWG)."""
@@ -40,7 +40,7 @@ class Evidence:
         """
         with self._store.reading(tenant_id) as uow:
             customer_id = known(uow, key)
-            listed = suppressed_on(uow, customer_id)
+            listed, paused = suppressed_on(uow, customer_id), uow.pauses.of([customer_id]).get(customer_id, [])
             subject = subject_of(uow, customer_id)
             lines = uow.consents.lines(customer_id)
             chains = list(uow.consents.chains(subject))
@@ -54,6 +54,7 @@ class Evidence:
             "verification": _verification(chains),
             "state": shown_states(in_ledger_order(line.event for line in lines), now),
             "suppressed": sorted(listed),
+            "pauses": [pause_row(each) for each in paused],
             **_used(list(map(line_row, lines)), messages),
         }
 
@@ -78,6 +79,7 @@ class Evidence:
             "verification": _verification(chains),
             "state": [],
             "suppressed": [],
+            "pauses": [],
             **_used([link_row(link) for link in _links(chains)], messages),
         }
 

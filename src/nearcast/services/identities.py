@@ -14,6 +14,7 @@ from nearcast.domain.sending import LearntKey, Recipient
 from nearcast.services.contacts import Contacts
 from nearcast.services.inbound_ports import Origin, SealedKey
 from nearcast.services.ports import UnitOfWork
+from nearcast.services.sealed_names import sealed_as
 from nearcast.services.vault import Vault
 
 _AS_ADDRESS = {"e164": "", "email": "", "tg_chat": "", "push": "", "wa_id": "+"}
@@ -68,18 +69,24 @@ class Identities:
         self, uow: UnitOfWork, tenant_id: TenantId, learnt: Mapping[CustomerId, Iterable[LearntKey]], now: datetime
     ) -> None:
         """As `learn`, of whoever is not known by these names yet: nobody else is held."""
+        self.learn(uow, tenant_id, self.unknown(uow, learnt), now)
+
+    def unknown(
+        self, uow: UnitOfWork, learnt: Mapping[CustomerId, Iterable[LearntKey]]
+    ) -> dict[CustomerId, list[LearntKey]]:
+        """The names that customers are not known by yet; customers without any are left out."""
         indexed = {customer: {self.index(key): key for key in keys} for customer, keys in learnt.items()}
         known = uow.contact_keys.known((customer, index) for customer, keys in indexed.items() for index in keys)
         new = {
             customer: [key for index, key in keys.items() if (customer, index) not in known]
             for customer, keys in indexed.items()
         }
-        self.learn(uow, tenant_id, {customer: keys for customer, keys in new.items() if keys}, now)
+        return {customer: keys for customer, keys in new.items() if keys}
 
     def known(self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId) -> list[LearntKey]:
         """What providers call a customer. CannotOpen where our keys are others."""
         kept = uow.contact_keys.of(customer_id)
-        opened = (self._vault.open(tenant_id, customer_id, f"key {each.kind}", each.sealed) for each in kept)
+        opened = (self._vault.open(tenant_id, customer_id, sealed_as(each.kind), each.sealed) for each in kept)
         return [LearntKey(kind=each.kind, key=key) for each, key in zip(kept, opened, strict=True)]
 
     def change(
@@ -115,5 +122,5 @@ class Identities:
             self._contacts.write(uow, tenant_id, {customer_id: moved})
 
     def _sealed(self, tenant_id: TenantId, customer_id: CustomerId, key: LearntKey) -> SealedKey:
-        sealed = self._vault.seal(tenant_id, customer_id, f"key {key.kind}", key.key)
+        sealed = self._vault.seal(tenant_id, customer_id, sealed_as(key.kind), key.key)
         return SealedKey(kind=key.kind, key_index=self.index(key), customer_id=customer_id, sealed=sealed)

@@ -17,12 +17,12 @@ from nearcast.services.customers import known, subject_of, whole
 from nearcast.services.device_ports import Device
 from nearcast.services.event_ports import Delivery
 from nearcast.services.identities import Identities
-from nearcast.services.inbound_ports import KeptEvent, Pause, Reply
+from nearcast.services.inbound_ports import KeptEvent, Reply
 from nearcast.services.paging import every
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
 from nearcast.services.reviews import shown_review
-from nearcast.services.suppressing import suppressed_on
+from nearcast.services.suppressing import pause_row, suppressed_on
 from nearcast.services.vault import Vault
 
 _AT_ONCE = 1_000
@@ -76,7 +76,7 @@ class PersonalData:
         """What came from them, or about them from providers, and what was answered."""
         keys = self._identities.known(uow, tenant_id, customer_id)
         return {
-            "pauses": [_pause_row(each) for each in uow.pauses.of([customer_id]).get(customer_id, [])],
+            "pauses": [pause_row(each) for each in uow.pauses.of([customer_id]).get(customer_id, [])],
             "contact_keys": [{"kind": each.kind, "key": each.key} for each in keys],
             "heard": [_heard_row(each) for each in uow.heard.of(customer_id)],
             "replies": [_reply_row(each) for each in uow.replies.of(customer_id)],
@@ -114,10 +114,6 @@ def _voucher_row(voucher: Voucher) -> dict[str, Any]:
         "expires_at": voucher.expires_at,
         "redeemed_at": voucher.redeemed_at,
     }
-
-
-def _pause_row(pause: Pause) -> dict[str, Any]:
-    return {"channel": pause.channel, "origin": pause.origin.value, "at": pause.at}
 
 
 def _heard_row(event: KeptEvent) -> dict[str, Any]:

@@ -81,13 +81,13 @@ class Receipts:
 
     def _apply_receipts(self, uow: UnitOfWork, tenant_id: TenantId, kept: Sequence[KeptEvent], now: datetime) -> None:
         batch, unreadable = self._matched(uow, tenant_id, kept)
-        self._learn(uow, tenant_id, batch, now)
-        concerned = {
-            batch.customer_of[message_id]
-            for key, message_id in batch.message_of.items()
-            if batch.receipts[key].error is not None
-        }
-        uow.customers.lock(concerned)  # before their messages, as everybody does
+        refused = _refusals(uow, batch, now)
+        learnt = self._identities.unknown(uow, _learnt(batch))
+        # customers before senders, and these before messages, as everybody does
+        uow.customers.lock({*learnt, *(each.leaving.customer_id for each in refused)})
+        self._identities.learn(uow, tenant_id, learnt, now)
+        if refused:
+            self._senders.note(uow, refused, now)
         before = uow.outbox.hold(batch.message_of.values())
         after = dict(before)
         for key, message_id in batch.message_of.items():
@@ -95,7 +95,7 @@ class Receipts:
                 after[message_id] = _reported(after[message_id], batch.receipts[key])
         uow.outbox.report((message, after[key]) for key, message in before.items())
         _tell(uow, before, after)
-        self._follow(uow, tenant_id, batch, before, after, now)
+        self._follow(uow, tenant_id, batch, after, now)
         uow.replies.report({batch.reply_of[key]: _status(batch.receipts[key]) for key in batch.reply_of})
         uow.heard.settle(self._settled(each, batch, unreadable) for each in kept)
 
@@ -127,24 +127,16 @@ class Receipts:
                 batch.reply_of[key] = reply_id
         return batch, unreadable
 
-    def _learn(self, uow: UnitOfWork, tenant_id: TenantId, batch: _Batch, now: datetime) -> None:
-        learnt: dict[CustomerId, set[LearntKey]] = {}
-        for key, message_id in batch.message_of.items():
-            if batch.receipts[key].learnt:
-                learnt.setdefault(batch.customer_of[message_id], set()).update(batch.receipts[key].learnt)
-        self._identities.learn_new(uow, tenant_id, learnt, now)
-
     def _follow(
         self,
         uow: UnitOfWork,
         tenant_id: TenantId,
         batch: _Batch,
-        before: Mapping[MessageId, Message],
         after: Mapping[MessageId, Message],
         now: datetime,
     ) -> None:
-        """What else follows from receipts: who wants no more, how senders stand, what it costs."""
-        tried, costing = list[Tried](), list[tuple[Message, Receipt]]()
+        """What else follows from receipts: who wants no more, what it costs."""
+        costing = list[tuple[Message, Receipt]]()
         for key, message_id in batch.message_of.items():
             event, message = batch.receipts[key], after.get(message_id)
             if message is None:
@@ -152,13 +144,10 @@ class Receipts:
             if event.error is None:
                 costing.append((message, event))
                 continue
-            tried.append(_refused(before[message_id], event.error, now))
             if event.error.retry is RetryClass.USER_OPTOUT:
                 uow.pauses.note([message.customer_id], message.channel, Origin.PLATFORM, event.at)
                 self._stops.pause(uow, tenant_id, [message.customer_id], message.channel, now)
         book_all(uow, costing)
-        if tried:
-            self._senders.note(uow, tried, now)
 
     def _settled(self, kept: KeptEvent, batch: _Batch, unreadable: set[int]) -> SettledEvent:
         message_id = batch.message_of.get(kept.id)
@@ -238,6 +227,24 @@ class Receipts:
 def _reported(message: Message, event: Receipt) -> Message:
     told = event.error if event.error is not None else event.rank
     return message if told is None else message.reported(told, event.at, provider_id=event.provider_id)
+
+
+def _learnt(batch: _Batch) -> dict[CustomerId, set[LearntKey]]:
+    learnt: dict[CustomerId, set[LearntKey]] = {}
+    for key, message_id in batch.message_of.items():
+        learnt.setdefault(batch.customer_of[message_id], set()).update(batch.receipts[key].learnt)
+    return learnt
+
+
+def _refusals(uow: UnitOfWork, batch: _Batch, now: datetime) -> list[Tried]:
+    """What the batch tells of refused messages, for whoever learns from that."""
+    found: list[Tried] = []
+    for key, message_id in batch.message_of.items():
+        error = batch.receipts[key].error
+        message = None if error is None else uow.outbox.get(message_id)
+        if error is not None and message is not None:
+            found.append(_refused(message, error, now))
+    return found
 
 
 def _refused(message: Message, error: ProviderError, now: datetime) -> Tried:

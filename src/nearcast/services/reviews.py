@@ -11,6 +11,7 @@ from nearcast.services.cursors import Cursors
 from nearcast.services.customers import subject_of
 from nearcast.services.inbound_ports import OptOutReview, Origin, ReviewStatus
 from nearcast.services.ports import Page, Store
+from nearcast.services.sealed_names import REVIEWED
 from nearcast.services.stops import Stops
 from nearcast.services.vault import Vault
 
@@ -67,7 +68,7 @@ def shown_review(vault: Vault, tenant_id: TenantId, review: OptOutReview) -> dic
         "customer_id": review.customer_id,
         "channel": review.channel,
         "at": review.at,
-        "text": vault.open(tenant_id, review.customer_id, "opt-out review", review.sealed),
+        "text": vault.open(tenant_id, review.customer_id, REVIEWED, review.sealed),
         "status": review.status.value,
         "decided_at": review.decided_at,
     }

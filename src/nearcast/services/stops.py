@@ -18,6 +18,7 @@ from nearcast.services.keywords import Meaning, Word, meaning
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.replies import Replies
 from nearcast.services.reply_words import ReplyWords
+from nearcast.services.sealed_names import REVIEWED
 from nearcast.services.suppressing import SAID_STOP, cancel_suppressed, suppress
 from nearcast.services.taken_lines import take_line
 from nearcast.services.terms import Terms
@@ -123,7 +124,7 @@ class Stops:
         if not heard.customers or uow.reviews.has_open(heard.customers, channel):
             return
         for customer_id in heard.customers:
-            sealed = self._vault.seal(heard.tenant_id, customer_id, "opt-out review", inbound.text)
+            sealed = self._vault.seal(heard.tenant_id, customer_id, REVIEWED, inbound.text)
             uow.reviews.insert(customer_id, channel, sealed, now)
         words = ReplyWords(uow, heard.tenant_id, heard.customers, spoken=said.language)
         buttons = (Button(id=STOP_TAP, title=words["stop"]), Button(id=KEEP_TAP, title=words["keep"]))

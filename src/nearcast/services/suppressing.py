@@ -1,11 +1,12 @@
 """The suppression list: channels on which a customer gets nothing, whatever was agreed to."""
 
 from datetime import datetime
+from typing import Any
 
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason, at_dispatch
-from nearcast.services.inbound_ports import Origin
+from nearcast.services.inbound_ports import Origin, Pause
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.working_set import WorkingSet
 
@@ -34,6 +35,11 @@ def suppress(
         return None
     uow.suppressions.add(customer_id, channel, now, reason=reason)
     return cancel_suppressed(working, customer_id, channel, now)
+
+
+def pause_row(pause: Pause) -> dict[str, Any]:
+    """Who gets nothing on a channel for another reason than their own word, as it is shown."""
+    return {"channel": pause.channel, "origin": pause.origin.value, "at": pause.at}
 
 
 def agreed_anew(uow: UnitOfWork, customer_id: CustomerId, channel: str, at: datetime) -> None:

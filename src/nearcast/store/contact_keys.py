@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.inbound_ports import SealedKey
@@ -52,6 +52,17 @@ class ContactKeys:
         ]
         if rows:
             self._connection.execute(insert_into(self._connection, contact_key).on_conflict_do_nothing(), rows)
+
+    def sealed_otherwise(self, key_id: str, *, limit: int) -> list[SealedKey]:
+        """Names that are sealed with another key than that one, at most `limit`."""
+        found = select(contact_key).where(self._mine, _here.sealed.not_like(f"%.{key_id}.%")).limit(limit)
+        return [_key(row) for row in self._connection.execute(found)]
+
+    def reseal(self, keys: Iterable[SealedKey]) -> None:
+        """Write names that were sealed anew."""
+        for key in keys:
+            same = _here.kind == key.kind, _here.key_index == key.key_index, _here.customer_id == key.customer_id
+            self._connection.execute(update(contact_key).where(self._mine, *same).values(sealed=key.sealed))
 
     def forget(self, customer_id: CustomerId, key_indexes: Iterable[str]) -> None:
         """A customer is not called by these names any more."""

@@ -28,13 +28,15 @@ class Pauses:
 
     def lift(self, customer_ids: Iterable[CustomerId], channel: str, origins: Collection[Origin], at: datetime) -> bool:
         """End the pauses of these origins that are older than `at`, of customers whom the caller holds; whether there
-        were any. One that comes later and is older stays without effect.
+        were any. What a platform says comes in any order: its pause that comes later and is older has no effect.
         """
         ids = list(customer_ids)
-        standing = [pause for found in self.of(ids).values() for pause in found if pause.channel == channel]
+        found = [pause for pauses in self.of(ids).values() for pause in pauses if pause.channel == channel]
+        lifted = [pause for pause in found if pause.origin in origins and pause.at < at]
         for origin in origins:
-            self._write(ids, channel, origin, at, is_lifted=True)
-        return any(pause.origin in origins and pause.at < at for pause in standing)
+            ours = ids if origin is Origin.PLATFORM else [each.customer_id for each in lifted if each.origin is origin]
+            self._write(ours, channel, origin, at, is_lifted=True)
+        return bool(lifted)
 
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Pause]]:
         """The pauses that stand; customers without any are left out."""
@@ -109,6 +111,16 @@ class OptOutReviews:
         """Those of a customer, the oldest first."""
         theirs = self._read().where(_review.customer_id == customer_id).order_by(_review.seq)
         return [_as_review(row) for row in self._connection.execute(theirs)]
+
+    def sealed_otherwise(self, key_id: str, *, limit: int) -> list[OptOutReview]:
+        """Those that are sealed with another key than that one, at most `limit`."""
+        found = self._read().where(_review.sealed.not_like(f"%.{key_id}.%")).limit(limit)
+        return [_as_review(row) for row in self._connection.execute(found)]
+
+    def reseal(self, review_id: str, sealed: str) -> None:
+        """Write words that were sealed anew."""
+        same = self._mine, _review.seq == int(review_id)
+        self._connection.execute(update(opt_out_review).where(*same).values(sealed=sealed))
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Delete those that were decided before an instant, at most `limit`; how many."""
