@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from nearcast.bootstrap import application
 from nearcast.channels.by_name import ByName
 from nearcast.channels.whatsapp.adapter import Account, WhatsApp
 from nearcast.domain.ids import TenantId
-from nearcast.domain.sending import Accepted, Attempt, Outbound
+from nearcast.domain.sending import Accepted, Attempt, Button, Outbound, Text
 from nearcast.providers import inbox
 from nearcast.services.application import Application
 from nearcast.services.chat import chat_handlers
@@ -39,11 +40,11 @@ BSUID = "DE.13491208655302741918"
 def settings(**changes: Any) -> Settings:
     return Settings(
         whatsapp_base_url="http://127.0.0.1:9",
-        whatsapp_token=TOKEN,
+        whatsapp_token=SecretStr(TOKEN),
         whatsapp_phone_number_id=PHONE,
         whatsapp_business_account_id=WABA,
-        whatsapp_app_secrets=",".join(SECRETS),
-        whatsapp_verify_token=AGREED,
+        whatsapp_app_secrets=SecretStr(",".join(SECRETS)),
+        whatsapp_verify_token=SecretStr(AGREED),
         **changes,
     )
 
@@ -107,6 +108,12 @@ class Chat:
         """A person writes, and is answered."""
         self.hears(messages(written(text, at=self.service.clock.now(), **changes)))
         self.works()
+
+    def buttons(self) -> tuple[Button, ...]:
+        """Those under the last answer."""
+        content = self.wire.sent[-1].content
+        assert isinstance(content, Text)
+        return content.buttons
 
     def answers(self) -> list[str]:
         return [getattr(each.content, "body", "") for each in self.wire.sent]

@@ -198,8 +198,8 @@ def test_a_thousand_statuses_are_answered_fast_and_all_applied(service: Service)
             statuses(*(status("sent", f"wamid.{n}.{change}.{i}", at=at, tag=tag(message)) for i in range(250)))
             for change in range(4)
         ]
-        whole = {"object": "whatsapp_business_account", "entry": []}
-        whole["entry"] = [{"id": "1", "changes": several[:2]}, {"id": "2", "changes": several[2:]}]
+        entries = [{"id": "1", "changes": several[:2]}, {"id": "2", "changes": several[2:]}]
+        whole = {"object": "whatsapp_business_account", "entry": entries}
         raw = json.dumps(whole).encode()
         began = perf_counter()
         assert chat.post_raw(raw).status_code == 200
