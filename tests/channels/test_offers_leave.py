@@ -228,3 +228,14 @@ def test_a_chat_begins_on_the_page_and_ends_with_a_word(service: Service, way: W
     before = len(way.came())
     come(service)
     assert len(way.came()) == before
+
+
+@pytest.mark.parametrize("way", ["webpush"], indirect=True)
+def test_a_browser_that_is_gone_is_forgotten(service: Service, way: Way, provider: Peer):
+    operator = agree(service, way)
+    provider.say = lambda asked: Said(410)
+    come(service)
+    assert [message["status"] for message in service.client(Role.OWNER).get("/v1/messages").json()["items"]] == [
+        "failed"
+    ]
+    assert operator.get("/v1/customers/ada").json()["contacts"] == []
