@@ -86,7 +86,7 @@ class Vouchers:
             # read again: another till may have been faster
             voucher = uow.vouchers.get(voucher.id) or voucher
             if not is_taken and not _is_the_same_tap(voucher, asker, now):
-                uow.tell(Figure.VOUCHERS, voucher.state(now).value)
+                self._store.figures.add(Figure.VOUCHERS, voucher.state(now).value)  # nothing will be committed
                 raise _refusal(voucher, now)
             answer = _shown(code, voucher, now)
             if is_taken:
