@@ -198,6 +198,7 @@ def application(
     seal_texts(whole, store, vault)
     push_key = providers.browser_key(settings, store, clock.now())
     adapters = providers.providers(settings, clock.now, push_key)
+    directory = providers.template_directory(settings)
     channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
     codes, staff = VoucherCodes(vault.voucher_key, _public_url(settings)), Staff(store, Shops(store), vault)
     room = providers.post_room(settings, adapters, vault, states, _public_url(settings))
@@ -259,11 +260,11 @@ def application(
         vouchers=Vouchers(store, codes, terms),
         senders=Senders(store, states),
         usage=Usage(store),
-        templates=Templates(store, providers.template_directory(settings)),
+        templates=Templates(store, directory),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=Courier(whole, partial(providers.event_sender, settings), webhook_secrets, dice=dice),
         inbox=inbox,
-        adapters=adapters,
+        connected=(*adapters.values(), directory),
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )

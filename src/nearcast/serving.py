@@ -88,7 +88,7 @@ def run(
     else:
         app = create_watch_app(served)
     with ExitStack() as at_the_end, _started(worker, *beside, stop_within_s=ending.shutdown_s / 2):
-        at_the_end.callback(close_all, application.adapters.values())
+        at_the_end.callback(close_all, application.connected)
         working = f"nearcast works as {', '.join(sorted(roles))}"
         if listening is None:
             say(working)

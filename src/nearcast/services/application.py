@@ -1,13 +1,12 @@
 """The live service's use cases in one bundle, with what they need already handed in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
 from nearcast.services.access import Access
 from nearcast.services.audit import Audit
 from nearcast.services.campaigns import Campaigns
-from nearcast.services.channel_ports import Adapter
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
@@ -60,7 +59,7 @@ class Application:
 
     `new_engines` makes engines that no other thread waits for, for whoever bears that name among all processes on the
     database. `pings_arrived` is set when pings have come in here. `worker_status` tells of the loops that this process
-    runs.
+    runs. `connected` may keep connections open until the end.
     """
 
     clock: Clock
@@ -109,7 +108,7 @@ class Application:
     webhooks: Webhooks
     courier: Courier
     inbox: Inbox
-    adapters: Mapping[str, Adapter]
+    connected: Sequence[object]
     figures: Figures
     health: Health
     worker_status: WorkerStatus = no_worker

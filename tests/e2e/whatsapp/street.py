@@ -210,6 +210,10 @@ class Street:
         with self.store.reading(TENANT) as uow:
             return max(each.not_before for each in uow.outbox.of([CustomerId(name)])[CustomerId(name)])
 
+    def template_status(self, name: str) -> str:
+        found: str = self.done("GET", f"/v1/templates/{name}/en")["status"]
+        return found
+
     def stopped_senders(self) -> list[dict[str, Any]]:
         """Those whose provider takes nothing from them."""
         return [each for each in self.done("GET", "/v1/senders")["items"] if each["stopped_at"]]
@@ -261,5 +265,5 @@ def open_street(store: SqlStore, fake: Fake, **said: Any) -> Iterator[Street]:
         finally:
             fake.behave(webhook_url=None)
             assert worker.stop()
-            close_all(app.adapters.values())
+            close_all(app.connected)
             street.close()

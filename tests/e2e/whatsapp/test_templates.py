@@ -1,87 +1,66 @@
-"""Templates are asked for and read back over real sockets."""
+"""Offers that go by templates: approved, stopped, taken up again, and sent by the road that is open to them."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from nearcast.channels.whatsapp.graph import Graph
-from nearcast.channels.whatsapp.templates import WhatsAppTemplates
-from nearcast.domain.errors import Conflict, ProviderAway
-from nearcast.domain.template_draft import TemplateDraft, check_draft
-from tests.e2e.whatsapp.fake import ACCOUNT_ID, TOKEN, Fake
-
-NOW = datetime(2026, 6, 2, 10, tzinfo=UTC)
+from nearcast.store.sql_store import SqlStore
+from tests.e2e.whatsapp.fake import ANNA, BEN, Fake
+from tests.e2e.whatsapp.street import Street, open_street
+from tests.emptying import empty
 
 
-def draft(name: str = "coffee_offer", **changes: Any) -> TemplateDraft:
-    body = {
-        "type": "BODY",
-        "text": "Hello {{1}}, coffee is 20 % off at the counter until {{2}} today.",
-        "example": {"body_text": [["Anna", "11:30"]]},
-    }
-    buttons = {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Stop offers"}]}
-    said: dict[str, Any] = {"name": name, "language": "en", "category": "MARKETING", "components": (body, buttons)}
-    return TemplateDraft(**said | changes)
+def offer(template: str) -> dict[str, Any]:
+    variables = ["{customer.first_name}", "{shop.name}"]
+    text = "Hi {customer.first_name}, come to {shop.name} today"
+    return {"text": text, "template": {"name": template, "language": "en", "variables": variables}}
 
 
 @pytest.fixture
-def directory(rough: Fake) -> Iterator[WhatsAppTemplates]:
-    graph = Graph(base_url=rough.url, version="v23.0", token=TOKEN)
-    yield WhatsAppTemplates(graph, ACCOUNT_ID)
-    graph.close()
+def street(sqlite_store: SqlStore, fake: Fake) -> Any:
+    """Two shops, each with a template of its own, which the provider lets through outside of talks alone."""
+    empty(sqlite_store.engine)
+    fake.template("offer")
+    fake.template("other")
+    with open_street(sqlite_store, fake, whatsapp_marketing_api=False) as found:
+        fake.behave(window_s=86_400)
+        found.done("POST", "/v1/templates/sync")
+        found.shop("cafe", offer=offer("offer"))
+        found.shop("bar", offer=offer("other"))
+        yield found
 
 
-def test_a_template_that_passes_our_rules_passes_theirs_and_is_read_back(directory: WhatsAppTemplates) -> None:
-    asked = draft(ttl_s=43_200)
-    check_draft(asked)
-    made = directory.create(asked, NOW)
-    (found,) = [each for each in directory.all(NOW) if each.key == asked_key(asked)]
-    assert (found.status, found.category, found.quality, found.variables) == (
-        "APPROVED",
-        "MARKETING",
-        "GREEN",
-        ("1", "2"),
-    )
-    assert (found.provider_id, found.components, found.ttl_s) == (made.provider_id, asked.components, 43_200)
-    assert found.is_usable
+def test_an_offer_goes_as_the_template_that_it_names(street: Street, fake: Fake) -> None:
+    street.person("anna", ANNA)
+    street.enters("anna")
+    street.reaches("anna", "delivered")
+    assert fake.bubbles(ANNA)[0]["text"] == "Hi Anna, come to Cafe today"
+    assert fake.look("bodies")[0]["body"]["template"]["name"] == "offer"
 
 
-def asked_key(asked: TemplateDraft) -> tuple[str, str]:
-    return asked.name, asked.language
+def test_a_template_that_is_paused_stops_its_offers_alone_until_it_is_approved_again(
+    street: Street, fake: Fake
+) -> None:
+    street.person("anna", ANNA)
+    street.person("ben", BEN)
+    fake.tell("templates/offer/en", {"status": "PAUSED", "title": "FIRST_PAUSE"})
+    street.settles()
+    street.enters("anna")
+    street.enters("ben", shop=1)
+    street.reaches("ben", "delivered")
+    assert fake.bubbles(ANNA) == []
+    fake.tell("templates/offer/en", {"status": "APPROVED", "title": "UNPAUSE"})
+    street.until(lambda: street.template_status("offer") == "APPROVED", "it is approved again")
+    street.person("cleo", "+4915111111111")
+    street.enters("cleo")
+    street.reaches("cleo", "delivered")
 
 
-def test_named_variables_are_asked_for_as_such(directory: WhatsAppTemplates) -> None:
-    named = {
-        "type": "BODY",
-        "text": "Hello {{name}}, coffee is ready for you now",
-        "example": {"body_text_named_params": [{"param_name": "name", "example": "Anna"}]},
-    }
-    asked = draft("named", components=(named,))
-    check_draft(asked)
-    assert directory.create(asked, NOW).variables == ("name",)
-    (found,) = [each for each in directory.all(NOW) if each.name == "named"]
-    assert found.variables == ("name",)
-
-
-def test_all_pages_are_read(directory: WhatsAppTemplates, rough: Fake) -> None:
-    before = len(directory.all(NOW))
-    for n in range(101):
-        directory.create(draft(f"many_{n}"), NOW)
-    assert len({each.key for each in directory.all(NOW)}) == before + 101
-
-
-def test_a_refusal_says_its_code_and_nothing_else(directory: WhatsAppTemplates) -> None:
-    directory.create(draft(), NOW)
-    with pytest.raises(Conflict) as refused:
-        directory.create(draft(), NOW)
-    assert str(refused.value) == "the provider refuses this with its code 2388024"
-
-
-def test_a_provider_that_does_not_answer_is_away(rough: Fake) -> None:
-    graph = Graph(base_url="http://127.0.0.1:9", version="v23.0", token=TOKEN)
-    with pytest.raises(ProviderAway) as away:
-        WhatsAppTemplates(graph, ACCOUNT_ID).all(NOW)
-    assert TOKEN not in repr(away.value)
-    graph.close()
+def test_marketing_that_has_a_road_of_its_own_takes_it_once(street: Street, fake: Fake) -> None:
+    street.person("anna", ANNA)
+    fake.behave(marketing_on_messages=False)
+    street.enters("anna")
+    street.reaches("anna", "delivered")
+    (body,) = [each["body"] for each in fake.look("bodies") if each["api"] == "marketing_messages"]
+    assert body["message_activity_sharing"] is False
+    assert list(fake.look("counts")["accepted"].values()) == [1]

@@ -22,6 +22,10 @@ class WhatsAppTemplates:
     def __init__(self, graph: Graph, account_id: str) -> None:
         self._graph, self._path = graph, f"{account_id}/message_templates"
 
+    def close(self) -> None:
+        """End what is open; nothing can be asked afterwards."""
+        self._graph.close()
+
     def all(self, now: datetime) -> Sequence[MessageTemplate]:
         """Every one, as it stands at `now`. ProviderAway, Conflict."""
         return [each for page in self._pages() for each in _templates(page, now)]
