@@ -216,6 +216,9 @@ class Campaign:
     Who got a message may get the next `re_eligibility_s` seconds later, and on the local day `re_eligibility_days`
     after that day: 24 hours refuse somebody who came at 8:30 and comes at 8:00 the next day, one day does not. Where it
     `is_fallback` and has lost an opportunity, it gets it after all if the winner's message is cancelled at dispatch.
+
+    With `channels`, `channel` the first of them, each customer is written to on the first on which they can be reached
+    and have agreed to be.
     """
 
     id: CampaignId
@@ -246,6 +249,7 @@ class Campaign:
     on_cap: WhenHeld = WhenHeld.DROP
     on_quiet: WhenHeld = WhenHeld.DROP
     is_fallback: bool = False
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.trigger is Trigger.SCHEDULE) and self.schedule is None:
@@ -273,6 +277,10 @@ class Campaign:
         """How many messages its budgets last for, those sent included; None for any number."""
         of_money = None if self.budget_money is None else self.budget_money.lasts_for(spent)
         return min((most for most in (self.budget_messages, of_money) if most is not None), default=None)
+
+    def channels_after(self, channel: str) -> tuple[str, ...]:
+        """Those that take the place of a channel on which somebody cannot be reached, in their order."""
+        return self.channels[self.channels.index(channel) + 1 :] if channel in self.channels else ()
 
     def targets(self, geofence_id: GeofenceId, shop_id: ShopId | None) -> bool:
         """Whether that fence of that shop is one of the campaign's."""

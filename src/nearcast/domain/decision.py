@@ -17,7 +17,7 @@ from nearcast.domain.experiment import Arm, Assignment, bucket, held_out_since
 from nearcast.domain.ids import CampaignId
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
-from nearcast.domain.rules import RULES, findings_of
+from nearcast.domain.rules import RULES, address, findings_of, marketing_consent, suppression
 from nearcast.domain.value import value
 
 _MAX_STEPS = 200
@@ -85,7 +85,7 @@ def decide(
 
     At gate DISPATCH each candidate stands for a queued message and nobody competes.
     """
-    cases = [Case(candidate=c, facts=facts, policy=policy, now=now, gate=gate) for c in candidates]
+    cases = [_on_its_channel(Case(candidate=c, facts=facts, policy=policy, now=now, gate=gate)) for c in candidates]
     verdicts = [judge(case) for case in cases]
     if gate is Gate.DISPATCH:
         return Decision(tuple(verdicts), facts)
@@ -185,6 +185,21 @@ def _after_experiments(case: Case, verdict: Verdict) -> Verdict:
     if variant is not None:
         return replace(verdict, findings=(*verdict.findings, variant), variant=variant.detail["name"])
     return verdict
+
+
+def _on_its_channel(case: Case) -> Case:
+    """The case on the first channel of its campaign on which the customer can be reached and agrees to be; on the first
+    of all where there is none. At dispatch the message has its channel.
+    """
+    if case.gate is Gate.DISPATCH:
+        return case
+    for channel in case.campaign.channels:
+        candidate = replace(case.candidate, campaign=replace(case.campaign, channel=channel))
+        tried = replace(case, candidate=candidate)
+        findings = (finding for rule in (suppression, marketing_consent, address) for finding in rule(tried))
+        if all(finding.reason is None for finding in findings):
+            return tried
+    return case
 
 
 def _newly_assigned(case: Case) -> tuple[Assignment, ...]:

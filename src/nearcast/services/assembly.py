@@ -174,6 +174,7 @@ class _Assembly:
             shop_id=ShopId(shape.shop_id),
             trigger=shape.trigger.on,
             channel=shape.channel,
+            channels=_channels(shape),
             sender=shape.sender or self.shape.tenant.id,
             offer=_offer(shape.offer),
             split=_split(shape),
@@ -346,6 +347,12 @@ def _offer(shape: OfferShape) -> Offer:
     voucher = shape.voucher.as_terms() if shape.voucher else None
     template = shape.template.as_template() if shape.template else None
     return Offer(text=shape.text, expires_after_s=shape.expires_after_s, voucher=voucher, template=template)
+
+
+def _channels(shape: CampaignShape) -> tuple[str, ...]:
+    if shape.channels and (shape.channels[0] != shape.channel or len(set(shape.channels)) < len(shape.channels)):
+        raise InvalidInput(f"begin with channel, {shape.channel!r}, and name each once", place="channels")
+    return tuple(shape.channels)
 
 
 def _split(shape: CampaignShape) -> Split | None:

@@ -1,6 +1,7 @@
 """Queued messages leave, wait on, or are cancelled; each is decided again, on fresh facts, just before it is sent."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from nearcast.domain.campaign import Campaign, Trigger
@@ -40,6 +41,8 @@ def decide_again(world: World, message: Message, now: datetime) -> Message:
     if now >= message.expires_at:
         return message.to(MessageStatus.EXPIRED, reason=Reason.EXPIRED, freed_at=now)
     campaign = world.campaigns.by_id[message.campaign_id]
+    if message.channel != campaign.channel:
+        campaign = replace(campaign, channel=message.channel)
     candidate = Candidate(
         campaign=campaign,
         shop=world.shops[campaign.shop_id],

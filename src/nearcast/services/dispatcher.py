@@ -16,9 +16,9 @@ from functools import partial
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.message import MessageStatus, next_attempt_at
 from nearcast.domain.reason import Reason
-from nearcast.domain.sending import Attempt, NotSent, Outbound, Rejected, Unknown
+from nearcast.domain.sending import Attempt, NotSent, Outbound, Rejected, RetryClass, Unknown
 from nearcast.services.attempts import SideBySide
-from nearcast.services.marking import Ended, Marking, Present, Ready, unended
+from nearcast.services.marking import Ended, Marking, Present, Ready, on_next_channel, unended
 from nearcast.services.outbound import Outlet
 from nearcast.services.outcomes import settled
 from nearcast.services.ports import Claim
@@ -140,6 +140,8 @@ class Dispatcher:
             return Ended(back, ready.outbound, began, _TOO_LATE)
         attempt, at = self._send(message.channel, ready.outbound), present()
         tried = as_before if isinstance(attempt, NotSent | Rejected) else message
+        if _is_unreachable(attempt) and ready.others:
+            return Ended(replace(claim, message=on_next_channel(ready, at)), ready.outbound, began, attempt)
         again_at = next_attempt_at(at, claim.attempt, self._dice())
         after = replace(claim, message=settled(tried, attempt, at, again_at=again_at))
         return Ended(after, ready.outbound, began, attempt)
@@ -158,6 +160,10 @@ class Dispatcher:
             # its text may hold an address or the message's own text
             _log.error("channel %s raised %s: message %s is unknown", channel, type(error).__name__, outbound.id)
             return Unknown(reason=type(error).__name__)
+
+
+def _is_unreachable(attempt: Attempt) -> bool:
+    return isinstance(attempt, Rejected) and attempt.error.retry is RetryClass.USER_UNREACHABLE
 
 
 class _Hand:

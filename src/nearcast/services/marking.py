@@ -22,7 +22,7 @@ from nearcast.services.fallbacks import fall_back
 from nearcast.services.figures import Figure
 from nearcast.services.inbound_ports import Origin
 from nearcast.services.markets import market_of_recipient
-from nearcast.services.outbound import Outlet
+from nearcast.services.outbound import Kept, Outlet
 from nearcast.services.ports import Claim, UnitOfWork
 from nearcast.services.sender_states import Leaving, Tried
 from nearcast.services.steps import Steps
@@ -35,11 +35,14 @@ Present: TypeAlias = Callable[[], datetime]
 
 @value
 class Ready:
-    """A claim whose message is marked as leaving, and what leaves of it; `claimed` is the message as it was before."""
+    """A claim whose message is marked as leaving, and what leaves of it; `claimed` is the message as it was before, and
+    `others` are the channels that it may leave through if nobody can be reached on its own.
+    """
 
     claim: Claim
     outbound: Outbound
     claimed: Message
+    others: tuple[str, ...] = ()
 
 
 @value
@@ -105,27 +108,52 @@ class Marking:
             message = world.messages.get(claim.message.id)
             if message is None or message.status is not MessageStatus.CLAIMED:
                 continue
+            others = world.campaigns.by_id[message.campaign_id].channels_after(message.channel)
             try:
-                decided = self._leaving(decide_again(world, message, now), now)
-                leaves = decided.status is MessageStatus.SENDING
-                outbound = self._outlet.outbound(decided, kept, now) if leaves else None
+                decided, outbound = self._by_channel(world, message, others, kept, now)
             except Exception as error:
                 failed.append(error)
                 continue
-            if leaves and outbound is None:
-                decided = message.to(MessageStatus.CANCELLED, reason=Reason.NO_ADDRESS, freed_at=now)
             goes_on = replace(claim, message=decided, until=until)
             if outbound is None:
                 staying.append(goes_on)
             else:
-                leaving.append(Ready(goes_on, outbound, message))
+                rest = others[others.index(decided.channel) + 1 :] if decided.channel in others else others
+                leaving.append(Ready(goes_on, outbound, message, rest))
         leaving, held_back = self._let_through(uow, leaving, now)
         staying += held_back
         for each in (*(ready.claim for ready in leaving), *staying):
             world.keep(each.message)
-        others = partial(_fall_back, uow, world, staying, now)
-        marked = self._record(uow, [*(ready.claim for ready in leaving), *staying], ended, others)
+        in_their_place = partial(_fall_back, uow, world, staying, now)
+        marked = self._record(uow, [*(ready.claim for ready in leaving), *staying], ended, in_their_place)
         return [ready for ready in leaving if ready.claim.message.id in marked]
+
+    def _by_channel(
+        self, world: World, message: Message, others: Sequence[str], kept: Kept, now: datetime
+    ) -> tuple[Message, Outbound | None]:
+        """What becomes of a message on its channel; where nobody can be reached on that, on the first of the `others`
+        on which somebody can, and agrees to be. It says then why it leaves there.
+        """
+        first, outbound = self._decided(world, message, kept, now)
+        for channel in others if _is_no_way(first) or self._outlet.through(message.channel) is None else ():
+            elsewhere, leaving = self._decided(world, replace(message, channel=channel), kept, now)
+            if leaving is not None and self._outlet.through(channel) is not None:
+                return replace(elsewhere, reason=first.reason or Reason.CHANNEL_UNAVAILABLE), leaving
+        has_moved = message.reason == Reason.USER_UNREACHABLE and message.channel != self._first_channel(world, message)
+        ends = first.status in (MessageStatus.SENDING, MessageStatus.CANCELLED)
+        return replace(first, reason=message.reason) if has_moved and ends else first, outbound
+
+    def _first_channel(self, world: World, message: Message) -> str:
+        return world.campaigns.by_id[message.campaign_id].channel
+
+    def _decided(self, world: World, message: Message, kept: Kept, now: datetime) -> tuple[Message, Outbound | None]:
+        decided = self._leaving(decide_again(world, message, now), now)
+        if decided.status is not MessageStatus.SENDING:
+            return decided, None
+        outbound = self._outlet.outbound(decided, kept, now)
+        if outbound is None:
+            return message.to(MessageStatus.CANCELLED, reason=Reason.NO_ADDRESS, freed_at=now), None
+        return decided, outbound
 
     def _let_through(self, uow: UnitOfWork, leaving: Sequence[Ready], now: datetime) -> tuple[list[Ready], list[Claim]]:
         """Those that their senders let leave now, and the claims on the others, which wait or end."""
@@ -206,8 +234,20 @@ def leaving_of(each: Ready | Ended) -> Leaving:
     )
 
 
+def on_next_channel(ready: Ready, now: datetime) -> Message:
+    """A message that reached nobody on its channel, queued for the next one: there it is decided again."""
+    waiting = ready.claimed.to(MessageStatus.QUEUED, reason=Reason.USER_UNREACHABLE)
+    return replace(waiting, channel=ready.others[0], not_before=now)
+
+
+def _is_no_way(message: Message) -> bool:
+    return message.status is MessageStatus.CANCELLED and message.reason == Reason.NO_ADDRESS
+
+
 def _held_back(ready: Ready, why: Blocked, now: datetime) -> Claim:
     """Somebody may end what holds it back before: so it waits, though its offer may be over then."""
+    if why.reason is Reason.USER_UNREACHABLE and ready.others:
+        return replace(ready.claim, message=on_next_channel(ready, now))
     if why.until is None:
         ended = ready.claimed.to(MessageStatus.CANCELLED, reason=why.reason, freed_at=now)
         return replace(ready.claim, message=ended)

@@ -65,7 +65,7 @@ class Outlet:
 
     def kept(self, uow: UnitOfWork, messages: Collection[Message]) -> Kept:
         """The addresses of those whose messages need one, all on each channel, and the templates of the messages."""
-        leaving = [message for message in messages if self.is_providers(message.channel)]
+        leaving = [each for each in messages if self.is_providers(each.channel) or self.through(each.channel) is None]
         customers = {message.customer_id for message in leaving if self._room.contacts is not None}
         contacts = uow.contacts.of(customers) if customers else {}
         named = {(each.template.name, each.template.language) for each in leaving if each.template is not None}

@@ -36,7 +36,8 @@ def settled(message: Message, attempt: Attempt, now: datetime, *, again_at: date
         case Accepted():
             status = MessageStatus.HELD if attempt.is_held else MessageStatus.ACCEPTED
             taken = message.to(status, sent_at=now)
-            return replace(taken, provider_id=attempt.provider_id, error_code=None, error_class=None)
+            named = replace(taken, provider_id=attempt.provider_id, error_code=None, error_class=None)
+            return replace(named, reason=message.reason)  # why it left on another channel than the first
         case Rejected(error=error):
             return _refused(message, error, now, again_at)
         case NotSent(is_final=True):

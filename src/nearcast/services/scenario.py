@@ -215,6 +215,7 @@ class CampaignShape(Shape):
     schedule: ScheduleShape | None = None
     audience: AudienceShape = AudienceShape()
     channel: str
+    channels: list[str] = []
     sender: Id | None = None
     offer: OfferShape
     variants: list[VariantShape] = []

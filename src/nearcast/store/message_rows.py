@@ -60,7 +60,6 @@ class MessageRows:
             "shop_id": message.shop_id,
             "geofence_id": message.geofence_id,
             "visit_id": message.visit_id,
-            "channel": message.channel,
             "sender": message.sender,
             "priority": message.priority,
             "text": "",
@@ -74,6 +73,7 @@ class MessageRows:
     def changes(self, message: Message) -> dict[str, Any]:
         """What may change after a message was queued."""
         return {
+            "channel": message.channel,
             "status": message.status.value,
             "not_before": message.not_before,
             "is_deferred": message.is_deferred,
