@@ -1,6 +1,7 @@
 """Many attempts under way at once: none is lost, none is made twice, and a no that comes in time is heard."""
 
 from threading import Barrier, Event, Lock
+from time import monotonic
 
 import pytest
 
@@ -112,6 +113,16 @@ def test_what_is_under_way_is_waited_for_and_written_down(store: SqlStore) -> No
 
     at_once([lambda: live.dispatch_some(NOON), let_go])
     assert messages(store, live.tenant_id) == {name: ["accepted"] for name in names(3)}
+
+
+def test_what_a_throttle_lets_through_in_a_moment_is_waited_for_while_others_are_under_way(store: SqlStore) -> None:
+    heard, many = Heard(), names(6)
+    tenant = open_corner(store, ENTER, customers=many, settings={"throttles": [{"channel": "sms", "per_s": 100}]})
+    arrive(store, tenant, many)
+    live, began_s = Live(store, tenant, heard, room=AT_ONCE), monotonic()
+    live.work_pings(NOON)
+    assert live.dispatch_some(NOON, lambda: later(monotonic() - began_s)) == 6
+    assert heard.customers == many
 
 
 class Killed(BaseException):

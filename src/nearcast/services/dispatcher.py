@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from time import sleep
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.message import MessageStatus, next_attempt_at
@@ -59,13 +60,16 @@ class Dispatcher:
             return 0
         claims = self._claim(now)
         hand = _Hand(self._outlet.at_once, lambda: max(now, present()))
-        left = deque(claims)
+        left, taken = deque(claims), len(claims)
         with hand.under_way:
             try:
                 while left:
                     hand.collect(enough=max(1, self._outlet.at_once // 4))
                     size = self._pace if self._outlet.at_once == 1 else hand.under_way.free
                     self._deliver([left.popleft() for _ in range(min(size, len(left)))], hand)
+                    if not left:
+                        left.extend(self._more(hand, taken))
+                        taken += len(left)
             finally:  # what has left is written down, whatever went wrong after it
                 hand.collect(enough=self._outlet.at_once)
                 if hand.ended:
@@ -73,7 +77,20 @@ class Dispatcher:
         self._marking.learn(hand.told, hand.present())
         if hand.failed:
             raise hand.failed[0]
-        return len(claims)
+        return taken
+
+    def _more(self, hand: "_Hand", taken: int) -> list[Claim]:
+        """What a throttle lets through in a moment, while others are under way; nothing where they are sent one after
+        the other, or enough were taken in hand.
+        """
+        at_once = self._outlet.at_once
+        if at_once == 1 or taken >= _TIMES_ROUND * at_once or self.resumes_at is None:
+            return []
+        wait = self.resumes_at - hand.present()
+        if wait > _MOMENT:
+            return []
+        sleep(max(0.0, wait.total_seconds()))
+        return self._claim(hand.present())
 
     def rescue(self, now: datetime) -> None:
         """End the leases of dispatchers that did not come back: claimed goes back to the queue, sending is unknown
