@@ -92,7 +92,7 @@ class PastPings:
         rows.sort(key=lambda row: (row.customer_id, row.recorded_at_us, row.device_id))
         columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
         columns["device_id"] = [name or None for name in columns["device_id"]]
-        arrays = {name: np.array(column, dtype=_COLUMNS[name]) for name, column in columns.items()}
+        arrays: dict[str, Any] = {name: np.array(column, dtype=_COLUMNS[name]) for name, column in columns.items()}
         return PingBatch(received_at_us=arrays["recorded_at_us"], **arrays)
 
     def customers(self) -> list[CustomerId]:
