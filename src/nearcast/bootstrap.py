@@ -1,8 +1,9 @@
 """The composition root: which readers, writers, channels and database the use cases work with."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from shutil import disk_usage
@@ -29,7 +30,7 @@ from nearcast.services.application import Application
 from nearcast.services.audit import Audit
 from nearcast.services.audit_ports import COMMAND_LINE
 from nearcast.services.campaigns import Campaigns
-from nearcast.services.channel_ports import WaysOut, way_out
+from nearcast.services.channel_ports import Adapter, WaysOut, way_out
 from nearcast.services.chat import chat_handlers
 from nearcast.services.compliance import Compliance
 from nearcast.services.confirmations import Confirmations
@@ -50,7 +51,7 @@ from nearcast.services.fences import Fences
 from nearcast.services.health import Health
 from nearcast.services.identities import Identities
 from nearcast.services.importing import Importing
-from nearcast.services.inbox import InboxParts
+from nearcast.services.inbox import Inbox, InboxParts
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.live import Live
@@ -75,15 +76,18 @@ from nearcast.services.row_tokens import RowTokens
 from nearcast.services.scenario import placed
 from nearcast.services.sealed_names import reseal_names
 from nearcast.services.sealed_texts import reseal_texts, seal_texts
+from nearcast.services.sender_states import SenderStates
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
 from nearcast.services.staff import Staff, reseal_staff
+from nearcast.services.template_ports import TemplateDirectory
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
 from nearcast.services.terms import Terms
 from nearcast.services.trials import Trials
 from nearcast.services.usage import Usage
+from nearcast.services.vault import Vault
 from nearcast.services.vault_keys import open_vault, reseal_index_key
 from nearcast.services.voucher_codes import VoucherCodes
 from nearcast.services.vouchers import Vouchers
@@ -151,13 +155,19 @@ def _secret(settings: Settings, store: SqlStore, at: datetime) -> str:
     return given.get_secret_value() if given else store.secret("secret_key", made, at)
 
 
+def _vault(settings: Settings, store: SqlStore, whole: SqlStore, at: datetime) -> Vault:
+    """What seals, when it has sealed what was written before anything was."""
+    vault = open_vault(store, settings.data_keys, at)
+    Contacts(vault).seal_unsealed(whole)
+    seal_texts(whole, store, vault)
+    return vault
+
+
 def _public_url(settings: Settings) -> str:
     return settings.public_url or f"http://{settings.host}:{settings.port}"
 
 
-def _new_engines(
-    settings: Settings, channel: WaysOut, room: PostRoom, codes: VoucherCodes, store: SqlStore, owner: str
-) -> Engines:
+def _new_engines(settings: Settings, post: "_Post", store: SqlStore, owner: str) -> Engines:
     """The engines of all tenants, under that name."""
     platform, dice = read_platform(settings.quiet_hours), secrets.SystemRandom().random
 
@@ -165,17 +175,22 @@ def _new_engines(
         return Live(
             store,
             tenant_id,
-            channel,
-            room=room,
+            post.channel,
+            room=post.room,
             owner=owner,
             lease_s=settings.lease_s,
             platform=platform,
-            codes=codes,
+            codes=post.codes,
             dice=dice,
             monotonic_s=monotonic,
         )
 
     return Engines(engine)
+
+
+def _courier(settings: Settings, store: SqlStore, secrets_of: WebhookSecrets) -> Courier:
+    dice = secrets.SystemRandom().random
+    return Courier(store, partial(providers.event_sender, settings), secrets_of, dice=dice)
 
 
 def _importing(store: SqlStore, engines: Engines, contacts: Contacts) -> Importing:
@@ -184,39 +199,58 @@ def _importing(store: SqlStore, engines: Engines, contacts: Contacts) -> Importi
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """What messages leave through and answers come in by."""
+
+    adapters: Mapping[str, Adapter]
+    push_key: str
+    channel: WaysOut
+    states: SenderStates
+    codes: VoucherCodes
+    staff: Staff
+    room: PostRoom
+    inbox: Inbox
+    directory: TemplateDirectory | None
+
+
+def _post(
+    settings: Settings, store: SqlStore, whole: SqlStore, vault: Vault, secret: str, now: Callable[[], datetime]
+) -> _Post:
+    contacts, terms = Contacts(vault), Terms(read_platform(settings.quiet_hours))
+    push_key = providers.browser_key(settings, store, now())
+    adapters = providers.providers(settings, now, push_key)
+    channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
+    codes, staff = VoucherCodes(vault.voucher_key, _public_url(settings)), Staff(store, Shops(store), vault)
+    room = providers.post_room(settings, adapters, vault, states, _public_url(settings))
+    parts = InboxParts(
+        vault=vault,
+        contacts=contacts,
+        terms=terms,
+        cursors=Cursors(secret),
+        ways=channel,
+        adapters=adapters,
+        senders=states,
+        dice=secrets.SystemRandom().random,
+        handlers=chat_handlers(staff, Identities(vault, contacts), terms, RowTokens(secret), partial(way_out, channel)),
+    )
+    inbox, directory = providers.inbox(settings, store, whole, parts), providers.template_directory(settings)
+    return _Post(adapters, push_key, channel, states, codes, staff, room, inbox, directory)
+
+
 def application(
     settings: Settings, whole: SqlStore, *, clock: Clock | None = None, is_narrow: bool = False
 ) -> Application:
     """The live service on a store. Where `is_narrow`, who asks works under row-level security; workers never do."""
     store = whole.for_api() if is_narrow else whole
     machine_now, clock = None if clock else SystemClock().now, clock or _clock(whole)
-    secret, vault = _secret(settings, store, clock.now()), open_vault(store, settings.data_keys, clock.now())
+    secret, vault = _secret(settings, store, clock.now()), _vault(settings, store, whole, clock.now())
     pseudonyms, cursors, webhook_secrets = Pseudonyms(secret), Cursors(secret), WebhookSecrets(secret)
     platform, pings_arrived = read_platform(settings.quiet_hours), Event()
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
-    contacts.seal_unsealed(whole)
-    seal_texts(whole, store, vault)
-    push_key = providers.browser_key(settings, store, clock.now())
-    adapters = providers.providers(settings, clock.now, push_key)
-    directory = providers.template_directory(settings)
-    channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
-    codes, staff = VoucherCodes(vault.voucher_key, _public_url(settings)), Staff(store, Shops(store), vault)
-    room = providers.post_room(settings, adapters, vault, states, _public_url(settings))
-    engines = _new_engines(settings, channel, room, codes, store, "api")
+    post = _post(settings, store, whole, vault, secret, clock.now)
+    engines = _new_engines(settings, post, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
-    dice = secrets.SystemRandom().random
-    parts = InboxParts(
-        vault=vault,
-        contacts=contacts,
-        terms=terms,
-        cursors=cursors,
-        ways=channel,
-        adapters=adapters,
-        senders=states,
-        dice=dice,
-        handlers=chat_handlers(staff, Identities(vault, contacts), terms, RowTokens(secret), partial(way_out, channel)),
-    )
-    inbox = providers.inbox(settings, store, whole, parts)
     return Application(
         clock=clock,
         contacts=contacts,
@@ -226,11 +260,11 @@ def application(
         once=Once(store, vault),
         tenants=Tenants(store),
         shops=Shops(store),
-        staff=staff,
+        staff=post.staff,
         fences=Fences(store, engines, providers.geocoder(settings)),
         sensitive_places=SensitivePlaces(store, engines),
         campaigns=Campaigns(store),
-        trials=Trials(store, Campaigns(store), staff, terms, inbox.replies, codes),
+        trials=Trials(store, Campaigns(store), post.staff, terms, post.inbox.replies, post.codes),
         conflicts=Conflicts(engines),
         customers=Customers(store, terms, contacts),
         personal_data=PersonalData(store, contacts, vault),
@@ -239,7 +273,7 @@ def application(
         confirmations=Confirmations(store, terms),
         devices=Devices(store),
         onboarding=Onboarding(store, terms, vault, contacts),
-        own_channels=OwnChannels(public_key(push_key), settings.telegram_bot_name, subscription_address),
+        own_channels=OwnChannels(public_key(post.push_key), settings.telegram_bot_name, subscription_address),
         opt_outs=OptOuts(store, terms, vault),
         patience=Patience(),
         phones=Phones(store, intake, RegionPush(engines), PHONE_FEEDS),
@@ -250,21 +284,21 @@ def application(
         importing=_importing(store, engines, contacts),
         exporting=Exporting(store, write_geofences=write_fence_file, write_pings=write_pings),
         retention=Retention(whole),
-        new_engines=partial(_new_engines, settings, channel, room, codes, whole),
+        new_engines=partial(_new_engines, settings, post, whole),
         partitions=Partitions(whole, lease_s=settings.partition_lease_s, monotonic_s=monotonic),
         pings_arrived=pings_arrived,
         explanations=explanations,
         read_native=read_native,
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
-        vouchers=Vouchers(store, codes, terms),
-        senders=Senders(store, states),
+        vouchers=Vouchers(store, post.codes, terms),
+        senders=Senders(store, post.states),
         usage=Usage(store),
-        templates=Templates(store, directory),
+        templates=Templates(store, post.directory),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
-        courier=Courier(whole, partial(providers.event_sender, settings), webhook_secrets, dice=dice),
-        inbox=inbox,
-        connected=(*adapters.values(), directory),
+        courier=_courier(settings, whole, webhook_secrets),
+        inbox=post.inbox,
+        connected=(*post.adapters.values(), post.directory),
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )

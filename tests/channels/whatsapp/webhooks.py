@@ -1,7 +1,11 @@
-"""Webhooks as Meta documents them."""
+"""Webhooks as Meta documents them, and what is read of one thing in one."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
+
+from nearcast.channels.whatsapp.webhook import events_of
+from nearcast.domain.channel_event import ChannelEvent
 
 Json = dict[str, Any]
 
@@ -11,6 +15,8 @@ WAMID = "wamid.HBgLNDkxNTExMjM0NTY3OBUCABEYEjlC"
 THEIRS = "wamid.HBgLNDkxNTExMjM0NTY3OBUCABIYIDBD"
 TIME = 1780394400
 TIMES = str(TIME)
+AT = datetime.fromtimestamp(TIME, UTC)
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
 SENT: Json = {
     "id": WAMID,
@@ -74,3 +80,8 @@ def webhook(*changes: Json, **entry: Any) -> bytes:
 
 def body(*entries: Json) -> bytes:
     return json.dumps({"object": "whatsapp_business_account", "entry": list(entries)}).encode()
+
+
+def read(raw: bytes) -> ChannelEvent:
+    (event,) = events_of(raw, NOW)
+    return event
