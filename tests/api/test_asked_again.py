@@ -223,6 +223,9 @@ OTHERS = {
     "POST /v1/keys": "takes no key",
     "POST /v1/keys/{key_id}/rotate": "takes no key",
     "POST /v1/campaigns/{campaign_id}/test": "keeps its answer as its neighbours do",
+    "POST /v1/senders/{channel}/{sender}/resume": "keeps its answer as its neighbours do",
+    "POST /v1/templates": "keeps its answer; the provider knows a template by its name",
+    "POST /v1/templates/sync": "keeps its answer; reading twice changes nothing",
     "POST /v1/vouchers/{code}/redeem": "keeps its answer as its neighbours do",
     ERASURE: "see below",
 }

@@ -264,8 +264,8 @@ def _running(service: Service, owner: httpx.Client) -> Request:
     """The write of SHOP under k1 has begun in a process that has not answered."""
     asker = service.app.access.authenticate(owner.headers["Authorization"].removeprefix("Bearer "), service.clock.now())
     assert asker is not None
-    body = httpx.Request("PUT", "http://x", json=SHOP).content
-    route = "PUT /v1/shops/cafe?"
+    body = b"/v1/shops/cafe?\n" + httpx.Request("PUT", "http://x", json=SHOP).content
+    route = "PUT /v1/shops/{shop_id}"
     return Request(asker=asker, key="k1", route=route, body_sha256=hashlib.sha256(body).hexdigest())
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from nearcast.store.sql_store import SqlStore
 from tests.chat.town import Town
-from tests.live.conftest import sqlite_file, store, store_url
+from tests.live.conftest import migrated_postgres_url, sqlite_file, store, store_url
 
-__all__ = ["sqlite_file", "store", "store_url"]
+__all__ = ["migrated_postgres_url", "sqlite_file", "store", "store_url"]
 
 
 @pytest.fixture

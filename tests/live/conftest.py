@@ -21,7 +21,7 @@ def sqlite_file(quick_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_url(postgres_url: str) -> str:
+def migrated_postgres_url(postgres_url: str) -> str:
     upgrade(postgres_url)
     return postgres_url
 
@@ -33,7 +33,7 @@ def store_url(request: pytest.FixtureRequest, sqlite_file: Path) -> Iterator[str
         with TemporaryDirectory(dir=sqlite_file.parent) as folder:
             yield f"sqlite:///{copy(sqlite_file, folder)}"
         return
-    yield request.getfixturevalue("_postgresql_url")
+    yield request.getfixturevalue("migrated_postgres_url")
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ def test_a_contact_that_goes_before_dispatch_takes_the_message_with_it(tmp_path:
     Live(service.store, TENANT, Recorder()).dispatch_due(morning)
     with service.store.reading(TENANT) as uow:
         message = only(uow.outbox.page().items)
-    assert (message.status, message.reason) == ("cancelled", "cancelled_consent")
+    assert (message.status, message.reason) == ("cancelled", "no_address")
     told = only(of_the_store(service, later(berlin("2026-06-03 08:00"), 1)))
     assert rule(told, "address")["reason"] == "no_address"
     assert told["earliest_send"] is None

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from nearcast.store.sql_store import SqlStore
-from tests.live.conftest import sqlite_file, store, store_url
+from tests.live.conftest import migrated_postgres_url, sqlite_file, store, store_url
 from tests.worker.office import Office
 
-__all__ = ["office", "sqlite_file", "store", "store_url"]
+__all__ = ["migrated_postgres_url", "office", "sqlite_file", "store", "store_url"]
 
 
 @pytest.fixture

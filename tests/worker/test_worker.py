@@ -154,7 +154,7 @@ def test_roles_part_the_work(office: Office) -> None:
     office.clock.at = later(1)
     eventually(lambda: all(scheduler.status()[loop].last_success_at == later(1) for loop in ("due", "dispatch")))
     assert office.heard.messages == []
-    assert set(office.worker("worker").status()) == {"dispatch", "pings", "partitions", "events"}
+    assert set(office.worker("worker").status()) == {"dispatch", "pings", "partitions", "events", "heard"}
     eventually(lambda: office.heard.customers == names(1))
 
 
