@@ -158,3 +158,23 @@ def test_a_template_that_was_refused_is_back_when_the_provider_says_so_later() -
     stopped = kept().stopped("132015", NOON + timedelta(seconds=60))
     assert not stopped.changed(news(59, status="APPROVED")).is_usable
     assert stopped.changed(news(60, status="APPROVED")).is_usable
+
+
+@pytest.mark.parametrize("known_s", [0.0, 0.9])
+def test_news_of_the_second_in_which_it_was_last_known_are_taken(known_s: float) -> None:
+    at = NOON + timedelta(seconds=known_s)
+    read = kept(status_at=at, category_at=at, quality="GREEN", quality_at=at)
+    after = read.changed(news(0, status="PAUSED", category="UTILITY", quality="YELLOW"))
+    assert (after.status, after.category, after.quality) == ("PAUSED", "UTILITY", "YELLOW")
+    assert kept().stopped("132015", at).changed(news(0, status="APPROVED")).is_usable
+
+
+def test_a_refusal_of_what_left_before_the_provider_approved_it_again_stops_nothing() -> None:
+    back = kept(status="PAUSED").changed(news(60, status="APPROVED"))
+    assert back.stopped("132015", NOON + timedelta(seconds=59)) == back
+    assert not back.stopped("132015", NOON + timedelta(seconds=60)).is_usable
+
+
+def test_an_older_refusal_does_not_take_the_place_of_a_newer_one() -> None:
+    stopped = kept().stopped("132015", NOON + timedelta(seconds=60))
+    assert stopped.stopped("132016", NOON + timedelta(seconds=50)) == stopped

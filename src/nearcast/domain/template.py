@@ -106,16 +106,25 @@ class MessageTemplate:
     def changed(self, change: TemplateChange) -> "MessageTemplate":
         """After news of it; what is older than what is known changes nothing."""
         after = self
-        if change.status is not None and change.at >= self.status_at:
+        if change.status is not None and _is_news(change.at, self.status_at):
             after = replace(after, status=change.status, status_at=change.at)
-            if change.status in _APPROVED and self.stopped_at is not None and change.at >= self.stopped_at:
+            if change.status in _APPROVED and _is_news(change.at, self.stopped_at):
                 after = replace(after, stopped_at=None, stop_code=None)
-        if change.category is not None and change.at >= self.category_at:
+        if change.category is not None and _is_news(change.at, self.category_at):
             after = replace(after, category=change.category, category_at=change.at)
-        if change.quality is not None and (self.quality_at is None or change.at >= self.quality_at):
+        if change.quality is not None and _is_news(change.at, self.quality_at):
             after = replace(after, quality=change.quality, quality_at=change.at)
         return after
 
-    def stopped(self, code: str, at: datetime) -> "MessageTemplate":
-        """After a message of it was refused for its sake."""
-        return replace(self, stopped_at=at, stop_code=code)
+    def stopped(self, code: str, began_at: datetime) -> "MessageTemplate":
+        """After a message of it that left at `began_at` was refused for its sake. What the provider said
+        since counts for more.
+        """
+        if began_at < max(self.status_at, self.stopped_at or self.status_at):
+            return self
+        return replace(self, stopped_at=began_at, stop_code=code)
+
+
+def _is_news(at: datetime, known_at: datetime | None) -> bool:
+    """Providers tell the time in whole seconds, so what they say of the second that we know of may well be newer."""
+    return known_at is None or at >= known_at.replace(microsecond=0)

@@ -112,7 +112,7 @@ class SenderStates:
         for each in tried:
             match each.attempt:
                 case Rejected(error=ProviderError(retry=RetryClass.TEMPLATE_STOP) as error):
-                    _stop_template(uow, each.leaving.template, error.code, now)
+                    _stop_template(uow, each.leaving.template, error.code, each.began_at)
                 case _:
                     pass
         forget_gone(uow, ((each.leaving.pair, each.attempt) for each in tried))
@@ -228,11 +228,14 @@ def _of_template(leaving: Leaving, templates: Mapping[TemplateKey, MessageTempla
     return Blocked(reason=Reason.TEMPLATE_NOT_APPROVED) if known is None else known.blocks(now)
 
 
-def _stop_template(uow: UnitOfWork, key: TemplateKey | None, code: str, now: datetime) -> None:
+def _stop_template(uow: UnitOfWork, key: TemplateKey | None, code: str, began_at: datetime) -> None:
     template = None if key is None else uow.templates.hold(key)
     if template is None:
         return
-    uow.templates.put([template.stopped(code, now)])
+    after = template.stopped(code, began_at)
+    if after == template:
+        return
+    uow.templates.put([after])
     if template.stopped_at is None:
         _log.error("template %s (%s): its provider does not let it be used (%s)", *template.key, code)
 
