@@ -58,7 +58,11 @@ def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(
     expect(page.locator("#bubble")).to_contain_text("The third scoop is free until")
     expect(page.locator("#message-text")).to_contain_text("The third scoop is free until")
     expect(page.locator("#ticker li.yours.send")).to_have_count(1)
-    assert "The third scoop is free until" in demo.line('"you-')
+    with page.expect_popup() as opening:
+        page.get_by_role("link", name="Open your WhatsApp").click()
+    phone = Watched(opening.value)
+    offers = phone.page.locator("#bubbles li.business")
+    expect(offers).to_contain_text(["The third scoop is free until"], timeout=PATIENCE_MS)
     page.screenshot(path=tmp_path / "message.png")
 
     page.get_by_role("button", name="Stop").click()
@@ -71,9 +75,11 @@ def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(
     says(page, "your number is suppressed")
     expect(page.locator("#bubble")).to_contain_text("your number is suppressed")
     page.screenshot(path=tmp_path / "stopped.png")
+    phone.page.reload()
+    expect(offers).to_contain_text(["The third scoop is free until"], timeout=PATIENCE_MS)
 
-    assert watched.errors == []
-    assert watched.hosts == {"127.0.0.1"}
+    assert watched.errors == phone.errors == []
+    assert watched.hosts == phone.hosts == {"127.0.0.1"}
 
 
 def test_the_keys_move_you_and_enter_drops_you_on_a_narrow_screen(browser: Browser, demo: Running) -> None:

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.enable_socket
 
 
 def test_a_stop_written_on_the_phone_silences_you_at_once(tmp_path: Path) -> None:
-    with running("demo", "--port", "0", "--speed", "2", folder=tmp_path) as demo:
+    """Requests to the API are logged: what is not meant to be said is a warning."""
+    with running("demo", "--port", "0", "--speed", "2", folder=tmp_path, log_level="warning") as demo:
         demo.line("nearcast serves")
         with httpx.Client(base_url=url_of(demo), **bearer(key_of(demo, "operator"))) as client:
             city = client.get("/demo/city").json()

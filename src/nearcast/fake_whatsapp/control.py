@@ -15,7 +15,7 @@ from nearcast.fake_whatsapp.http import Answer, Request
 from nearcast.fake_whatsapp.people import Person
 from nearcast.fake_whatsapp.phones import Phones
 
-_TYPES = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css"}
+_TYPES = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _CLOSED = (("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'"),)
 
 
@@ -75,7 +75,7 @@ class Control:
         raise InvalidInput("there is nothing here", place="/".join(parts))
 
     def _page(self, parts: list[str]) -> Answer:
-        if len(parts) == 1 and parts[0].rpartition(".")[2] in ("js", "css"):
+        if len(parts) == 1 and parts[0].rpartition(".")[2] in ("js", "css", "svg"):
             return _file(parts[0])
         if len(parts) == 2 and parts[1] == "bubbles":
             person = self._cloud.people.of_number(parts[0])
