@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from nearcast.services.application import Application
 from nearcast.services.audit_ports import SYSTEM
 from nearcast.serving import listen, url_of
 from nearcast.settings import Settings
+from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import secret
 from tests.emptying import empty
@@ -88,6 +90,15 @@ class Service:
     def close(self) -> None:
         for client in self._clients:
             client.close()
+
+
+@contextmanager
+def serving_sqlite(folder: Path) -> Iterator[Service]:
+    """A service on a database of its own in a folder."""
+    url = f"sqlite:///{folder / 'nearcast.db'}"
+    upgrade(url)
+    with closing(SqlStore(url)) as store, serving(store) as service:
+        yield service
 
 
 @contextmanager

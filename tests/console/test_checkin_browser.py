@@ -1,7 +1,6 @@
 """The check-in page in a real browser: what a guest sees, what leaves the phone, and that Stop stops it."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -10,10 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, expect
 
 from nearcast.services.access import Role
-from nearcast.store.migrate import upgrade
-from nearcast.store.sql_store import SqlStore
 from tests.api.phones import Handset, handset
-from tests.api.service import NOON, Service, serving
+from tests.api.service import NOON, Service, serving_sqlite
 from tests.api.town import LAT, LON, agree, open_shop, rows_of, work
 from tests.console.watched import PATIENCE_MS, Watched
 
@@ -25,9 +22,7 @@ SHARING, STOPPED = "You are sharing your position.", "Stopped. Nothing more is s
 
 @pytest.fixture(scope="module")
 def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('checkin') / 'nearcast.db'}"
-    upgrade(url)
-    with closing(SqlStore(url)) as store, serving(store) as service:
+    with serving_sqlite(tmp_path_factory.mktemp("checkin")) as service:
         yield service
 
 

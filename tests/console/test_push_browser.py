@@ -6,7 +6,6 @@ delivered is handed to the browser by its developer tools, as it was read with t
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -19,11 +18,9 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expec
 from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.domain.sending import Accepted, Outbound, Purpose, Recipient, Text
 from nearcast.services.opt_out_links import OptOut, OptOutLinks
-from nearcast.store.migrate import upgrade
-from nearcast.store.sql_store import SqlStore
 from tests.api.people import known
 from tests.api.phones import handset
-from tests.api.service import Service, serving
+from tests.api.service import Service, serving_sqlite
 from tests.channels.peers import Peer, Said, peer
 from tests.channels.test_webpush import Browser as Keys
 from tests.channels.test_webpush import pusher
@@ -41,9 +38,7 @@ SHOWN = """async () => (await registration.getNotifications()).map((each) => (
 
 @pytest.fixture(scope="module")
 def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('push') / 'nearcast.db'}"
-    upgrade(url)
-    with closing(SqlStore(url)) as store, serving(store) as service:
+    with serving_sqlite(tmp_path_factory.mktemp("push")) as service:
         yield service
 
 

@@ -1,16 +1,13 @@
 """The till in a real browser: a code is typed, by keyboard alone, and it says in large letters what came of it."""
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from nearcast.services.access import Role
-from nearcast.store.migrate import upgrade
-from nearcast.store.sql_store import SqlStore
 from tests.api.promises import voucher
-from tests.api.service import Service, serving
+from tests.api.service import Service, serving_sqlite
 from tests.api.town import open_shop
 from tests.console.watched import PATIENCE_MS, Watched
 
@@ -19,9 +16,7 @@ pytestmark = pytest.mark.enable_socket
 
 @pytest.fixture(scope="module")
 def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('till') / 'nearcast.db'}"
-    upgrade(url)
-    with closing(SqlStore(url)) as store, serving(store) as service:
+    with serving_sqlite(tmp_path_factory.mktemp("till")) as service:
         yield service
 
 

@@ -1,10 +1,11 @@
 """What one request came to, where it did not come to an answer: whether anything can have left this machine."""
 
+import json
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -31,6 +32,15 @@ class Answered:
         """For how long it wants to be left alone, where it says so in seconds."""
         said = self.headers.get("Retry-After", "")
         return float(said) if said.isascii() and said.isdigit() and len(said) <= 6 else None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The JSON object that its body is; empty where it is none."""
+        try:
+            said = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return said if isinstance(said, dict) else {}
 
 
 def attempted(ask: Callable[[], Answered]) -> Answered | NotSent | Unknown:

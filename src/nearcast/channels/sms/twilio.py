@@ -1,13 +1,11 @@
 """One text message, and what Twilio reports of it."""
 
 import hmac
-import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from nearcast.channels.attempts import Answered, refused_by_ourselves
@@ -126,7 +124,7 @@ class Sms:
         answer = self._provider.get(f"{self._path}.json")
         if not isinstance(answer, Answered):
             return ChannelHealth(is_ready=False, what="Twilio cannot be reached")
-        status = _read(answer.body).get("status")
+        status = answer.said.get("status")
         return ChannelHealth(is_ready=status == "active", what=f"account {status or answer.status}")
 
     def _form(self, outbound: Outbound) -> dict[str, str]:
@@ -177,7 +175,7 @@ class Sms:
 
 
 def _outcome(answer: Answered) -> Attempt:
-    said = _read(answer.body)
+    said = answer.said
     if 200 <= answer.status < 300:
         sid = said.get("sid")
         return Accepted(provider_id=sid) if isinstance(sid, str) and sid else Unknown(reason="no id in the answer")
@@ -186,14 +184,6 @@ def _outcome(answer: Answered) -> Attempt:
     if answer.status >= 500 and known is None:
         return Unknown(reason=f"status {answer.status}")
     return Rejected(error=refusal(known, status=answer.status, retry_after_s=answer.retry_after_s))
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _fields(raw: bytes) -> list[tuple[str, str]]:

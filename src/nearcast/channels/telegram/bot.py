@@ -104,7 +104,7 @@ class Telegram:
         answer = self._provider.get(f"/bot{self._bot.token}/getMe")
         if not isinstance(answer, Answered):
             return ChannelHealth(is_ready=False, what="Telegram cannot be reached")
-        return ChannelHealth(is_ready=_read(answer.body).get("ok") is True, what=f"status {answer.status}")
+        return ChannelHealth(is_ready=answer.said.get("ok") is True, what=f"status {answer.status}")
 
 
 def _message(outbound: Outbound) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _checked(body: str) -> str:
 
 
 def _outcome(answer: Answered) -> Attempt:
-    said = _read(answer.body)
+    said = answer.said
     if said.get("ok") is True:
         result = said.get("result")
         sent = result if isinstance(result, dict) else {}
@@ -185,11 +185,3 @@ def _meaning(code: int, words: str) -> tuple[RetryClass, Scope]:
     if code in (401, 404):
         return RetryClass.SENDER_STOP, Scope.SENDER
     return (RetryClass.RETRY, Scope.REQUEST) if code >= 500 else (RetryClass.BUG, Scope.REQUEST)
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}

@@ -1,16 +1,13 @@
 """Requests to Meta's Graph API: one attempt each, and whether it got there."""
 
-import json
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
 
 import httpx
 
 from nearcast.channels.attempts import Answered
 from nearcast.channels.provider_http import Limit, Provider
 from nearcast.domain.sending import NotSent, Unknown
-from nearcast.domain.value import value
 
 _LONGEST_ANSWER = 1 << 20  # a page of templates
 
@@ -21,24 +18,6 @@ class NotReached(Exception):
 
 class Lost(Exception):
     """The request may have got there: no answer came, or none that could be read to its end."""
-
-
-@value
-class GraphAnswer:
-    """`retry_after_s` is what the provider asks to wait for, where it does."""
-
-    status: int
-    body: bytes
-    retry_after_s: float | None = None
-
-    @property
-    def said(self) -> Mapping[str, Any]:
-        """The JSON object of the body; an empty one for anything else."""
-        try:
-            said = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return said if isinstance(said, dict) else {}
 
 
 class Graph:
@@ -57,11 +36,11 @@ class Graph:
             transport=transport,
         )
 
-    def get(self, path: str, params: Mapping[str, str]) -> GraphAnswer:
+    def get(self, path: str, params: Mapping[str, str]) -> Answered:
         """Read; NotReached, Lost."""
         return _answer(self._provider.get(path, params=params))
 
-    def post(self, path: str, body: bytes) -> GraphAnswer:
+    def post(self, path: str, body: bytes) -> Answered:
         """Send JSON once; NotReached, Lost."""
         return _answer(self._provider.post(path, content=body, headers={"Content-Type": "application/json"}))
 
@@ -70,11 +49,11 @@ class Graph:
         self._provider.close()
 
 
-def _answer(came: Answered | NotSent | Unknown) -> GraphAnswer:
+def _answer(came: Answered | NotSent | Unknown) -> Answered:
     match came:
         case NotSent(reason=why):
             raise NotReached(why)
         case Unknown(reason=why):
             raise Lost(why)
         case Answered():
-            return GraphAnswer(came.status, came.body, came.retry_after_s)
+            return came

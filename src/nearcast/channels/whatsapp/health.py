@@ -1,13 +1,13 @@
 """What Meta says of a number that is asked after (messaging reference §1.4)."""
 
+from nearcast.channels.attempts import Answered
 from nearcast.channels.whatsapp.errors import code_of
-from nearcast.channels.whatsapp.graph import GraphAnswer
 from nearcast.services.channel_ports import ChannelHealth
 
 _WORDS = {"AVAILABLE": "ready", "LIMITED": "ready, and limited", "BLOCKED": "blocked"}
 
 
-def health(answer: GraphAnswer) -> ChannelHealth:
+def health(answer: Answered) -> ChannelHealth:
     """Ready where messages can be sent, if limited; an answer that does not say so is not ready."""
     error, status = answer.said.get("error"), answer.said.get("health_status")
     if isinstance(error, dict):

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nearcast.channels.attempts import Answered
 from nearcast.channels.whatsapp.errors import code_of, provider_error
-from nearcast.channels.whatsapp.graph import GraphAnswer
 from nearcast.channels.whatsapp.names import learnt_keys
 from nearcast.domain.sending import Accepted, Attempt, Rejected, Unknown
 
 _HELD = {"held_for_quality_assessment", "paused"}
 
 
-def outcome(answer: GraphAnswer) -> Attempt:
+def outcome(answer: Answered) -> Attempt:
     """Accepted only with the provider's id of the message, Rejected only with a code of its own; for all else nobody
     can tell.
     """

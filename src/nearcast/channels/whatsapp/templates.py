@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from nearcast.channels.attempts import Answered
 from nearcast.channels.whatsapp.errors import code_of
-from nearcast.channels.whatsapp.graph import Graph, GraphAnswer, Lost, NotReached
+from nearcast.channels.whatsapp.graph import Graph, Lost, NotReached
 from nearcast.channels.whatsapp.reading import objects, part, text
 from nearcast.domain.errors import Conflict, ProviderAway
 from nearcast.domain.template import MessageTemplate, part_of, places
@@ -94,7 +95,7 @@ def _templates(said: Mapping[str, Any], now: datetime) -> Iterator[MessageTempla
 
 def _understood(ask: Any) -> Mapping[str, Any]:
     try:
-        answer: GraphAnswer = ask()
+        answer: Answered = ask()
     except (NotReached, Lost) as trouble:
         raise ProviderAway(f"no answer: {trouble}") from None
     said = answer.said
