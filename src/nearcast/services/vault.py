@@ -66,11 +66,17 @@ class Vault(Seals):
         super().__init__(keys)
         self._index_key = _derived(index_key, b"address index")
         self._voucher_key = _derived(index_key, b"vouchers")
+        self._tap_key = _derived(index_key, b"taps")
 
     @property
     def voucher_key(self) -> bytes:
         """What the codes of vouchers are made with; it stays when the sealing keys change."""
         return self._voucher_key
+
+    @property
+    def tap_key(self) -> bytes:
+        """What the ids of buttons and rows are signed with; it stays when the sealing keys change."""
+        return self._tap_key
 
     def seal(self, tenant_id: TenantId, customer_id: CustomerId, channel: str, address: str) -> str:
         """An address as it is kept."""
