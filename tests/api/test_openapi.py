@@ -1,24 +1,38 @@
 """The description at /openapi.json: whole, and true. What it shows is sent, and what it promises is answered."""
 
+import json
 import re
+from base64 import b64encode
+from hmac import digest
 from typing import Any
+from urllib.parse import parse_qsl
 
+import httpx
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
 
+from nearcast.bootstrap import application
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
+from nearcast.store.inbound_tables import message_event
+from tests.api.chat import settings as provider_settings
+from tests.api.chat import signature
 from tests.api.operations import Operation, document, operations
 from tests.api.promises import review, voucher
 from tests.api.provider import stopped, with_provider
 from tests.api.receiver import Receiver, deliver
 from tests.api.service import Service
 from tests.api.town import agree, open_shop, rows_of, visit
+from tests.loopback import LOOPBACK
 
 pytestmark = pytest.mark.enable_socket
 FEEDS = "/v1/feeds/"
 BY_KEY: list[dict[str, list[str]]] = [{"HTTPBearer": []}]
 BY_DEVICE = [{"HTTPBasic": []}, *BY_KEY, {"DeviceToken": []}]
-OPEN = ("/healthz", "/readyz", "/v1/confirmations/{token}")
+UNSUBSCRIBE = "/unsubscribe/{token}"
+PROVIDERS = ("/v1/webhooks/whatsapp", "/v1/webhooks/sms", "/v1/webhooks/telegram")
+OPEN = ("/healthz", "/readyz", "/v1/confirmations/{token}", UNSUBSCRIBE, *PROVIDERS)
 PROBLEM = "application/problem+json"
 NAMES = {
     "shop_id": "cafe-central",
@@ -103,7 +117,7 @@ def test_the_document_holds_what_it_refers_to(sqlite_service: Service):
 
 
 def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Service):
-    told = {str(each): each for each in operations(sqlite_service)}
+    told = {str(each): each for each in operations(sqlite_service) if each.path not in (UNSUBSCRIBE, *PROVIDERS)}
     story = [line.strip() for line in re.split(r"[·\n]", STORY) if line.strip()]
     assert set(story) == set(told)
     operator, names = sqlite_service.client(), dict(NAMES)
@@ -143,6 +157,36 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             names["delivery_id"] = answer.json()["items"][0]["id"]
         if name == "POST /v1/keys":
             names["key_id"] = answer.json()["id"]
+
+
+def test_what_a_provider_sends_as_it_is_shown_is_taken(sqlite_service: Service):
+    service, told = sqlite_service, {str(each): each for each in operations(sqlite_service)}
+    address = "https://offers.example"
+    twilio = {"twilio_account_sid": "AC1", "twilio_auth_tokens": SecretStr("hidden"), "twilio_from": "+15005550006"}
+    bot = {"telegram_token": SecretStr("1:x"), "telegram_webhook_secrets": SecretStr("agreed")}
+    settings = provider_settings(public_url=address, **twilio, **bot)
+    service.server.state.application = application(settings, service.store, clock=service.clock, is_narrow=True)
+    service.client()  # whose tenant has all of these numbers
+    for path in PROVIDERS:
+        said = told[f"POST {path}"]
+        ((media, example),) = said.media.items()
+        raw = example.encode() if isinstance(example, str) else json.dumps(example).encode()
+        fields = "".join(map("".join, sorted(parse_qsl(raw.decode()))))
+        proofs = {
+            "X-Hub-Signature-256": signature(raw),
+            "X-Twilio-Signature": b64encode(digest(b"hidden", f"{address}{path}{fields}".encode(), "sha1")).decode(),
+            "X-Telegram-Bot-Api-Secret-Token": "agreed",
+        }
+        (header,) = said.parameters["header"]
+        good = {"Content-Type": media, header: proofs[header]}
+        with httpx.Client(base_url=service.url, **LOOPBACK) as provider:
+            taken = provider.post(path, content=raw, headers=good)
+            assert (taken.status_code, taken.json()) == said.answer, path
+            assert provider.post(path, content=raw, headers={**good, header: "another"}).status_code == 401, path
+    with service.store.engine.connect() as connection:
+        kept = connection.execute(select(message_event.c.channel, message_event.c.status)).all()
+    assert sorted(each.channel for each in kept) == ["sms", "telegram", "whatsapp"]
+    assert "unparsed" not in {each.status for each in kept}
 
 
 def _ask(client: Any, operation: Operation, names: dict[str, str], *, nameless: bool = False) -> Any:

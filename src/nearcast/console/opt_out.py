@@ -5,8 +5,10 @@ Looking at it ends nothing: what looks at links before people do withdraws nothi
 
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 
 from nearcast.console.page import page, paragraph
 from nearcast.domain.errors import NotFound
@@ -40,11 +42,18 @@ _WORDS = {
 }
 
 
+_FORM = "application/x-www-form-urlencoded"
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A page that says so.", "content": {"text/html": {}}},
+    404: {"description": "A page that says that the link is not whole.", "content": {"text/html": {}}},
+}
+
+
 def opt_out_pages() -> APIRouter:
     """The routes of the page."""
-    router = APIRouter(prefix="/unsubscribe", include_in_schema=False)
+    router = APIRouter(prefix="/unsubscribe", tags=["consents"])
 
-    @router.get("/{token}")
+    @router.get("/{token}", include_in_schema=False)
     def ask(request: Request, token: str) -> Response:
         try:
             language = _application(request).opt_outs.language(token)
@@ -54,8 +63,17 @@ def opt_out_pages() -> APIRouter:
         button = f'<form method="post"><button class="no">{escape(words.stop)}</button></form>'
         return page(words.title, language, paragraph(words.lead) + button)
 
-    @router.post("/{token}")
+    @router.post(
+        "/{token}",
+        summary="End the offers that a link belongs to",
+        response_class=HTMLResponse,
+        responses=_ANSWERS,
+        openapi_extra={"requestBody": {"content": {_FORM: {"example": "List-Unsubscribe=One-Click"}}}},
+    )
     def stop(request: Request, token: str) -> Response:
+        """Asks for no key: the link in an offer, or in a mail's `List-Unsubscribe` (RFC 8058), is its proof. Whatever
+        the body says, offers of that sender on that channel end before this is answered; said again it changes nothing.
+        """
         application = _application(request)
         try:
             application.opt_outs.withdraw(token, application.clock.now())
