@@ -5,6 +5,7 @@ from typing import Any
 
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, TenantId
+from nearcast.services.inbound_ports import EventStatus, NewEvent
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_ports import Confirmation
 from nearcast.services.live import Live
@@ -168,3 +169,16 @@ def test_a_budget_is_spent_though_its_messages_are_gone(store: SqlStore) -> None
         arrive(store, tenant, names(1), at, lat_deg)
         Live(store, tenant, Heard()).work_pings(at)
     assert verdicts(store, tenant) == [("cust-0000", "budget_exhausted")]
+
+
+def test_what_is_said_of_a_message_that_nobody_knows_goes_after_a_week(store: SqlStore) -> None:
+    tenant, retention = open_corner(store, customers=names(1)), Retention(store)
+    said = [
+        NewEvent(event_index=index, channel="sms", kind="receipt", what="sent", at=NOON, status=status, sealed="{}")
+        for index, status in (("known", EventStatus.APPLIED), ("orphan", EventStatus.ORPHAN))
+    ]
+    with store.writing(tenant) as uow:
+        uow.heard.insert(said, NOON)
+        uow.commit()
+    gone = [retention.prune(tenant, NOON + late) for late in (7 * DAY, 7 * DAY + A_BIT, 30 * DAY + A_BIT)]
+    assert [(each["orphans"], each["provider_events"]) for each in gone] == [(0, 0), (1, 0), (0, 1)]

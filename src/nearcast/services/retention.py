@@ -27,9 +27,9 @@ class Keep:
     pings from when they were consumed; pings of the past from when they were taken in; idempotency keys from the first
     request; requests to confirm from when they ran out, devices from when they were revoked, events for webhooks from
     when they were delivered or given up, events of providers with all that they brought, and what was answered, from
-    when they came; opt-out reviews from when they were decided. Transitions from when they were, decisions from when
-    they were made, messages and their texts from queueing, vouchers from when they ran out, what others sent from
-    sending.
+    when they came, and those of them that are about a message which nobody knows less long; opt-out reviews from when
+    they were decided. Transitions from when they were, decisions from when they were made, messages and their texts
+    from queueing, vouchers from when they ran out, what others sent from sending.
     """
 
     pings: timedelta = timedelta(hours=24)
@@ -39,6 +39,7 @@ class Keep:
     revoked_devices: timedelta = timedelta(days=30)
     events: timedelta = timedelta(days=30)
     provider_events: timedelta = timedelta(days=30)
+    orphans: timedelta = timedelta(days=7)
     replies: timedelta = timedelta(days=30)
     opt_out_reviews: timedelta = timedelta(days=30)
     transitions: timedelta = timedelta(days=90)
@@ -108,6 +109,7 @@ class Retention:
             "revoked_devices": lambda uow: uow.devices.prune(now - keep.revoked_devices, limit=_AT_ONCE),
             "events": lambda uow: uow.events.prune(now - keep.events, limit=_AT_ONCE),
             "provider_events": lambda uow: _prune_heard(uow, now - keep.provider_events),
+            "orphans": lambda uow: uow.heard.prune_orphans(now - keep.orphans, limit=_AT_ONCE),
             "replies": lambda uow: uow.replies.prune(now - keep.replies, limit=_AT_ONCE),
             "opt_out_reviews": lambda uow: uow.reviews.prune(now - keep.opt_out_reviews, limit=_AT_ONCE),
             "transitions": lambda uow: uow.transitions.prune(now - keep.transitions, limit=_AT_ONCE),

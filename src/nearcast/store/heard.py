@@ -97,6 +97,11 @@ class MessageEvents:
         """Delete events that came before an instant, at most `limit`; how many."""
         return delete_some(self._connection, message_event, self._mine, _here.received_at < before, limit=limit)
 
+    def prune_orphans(self, before: datetime, *, limit: int) -> int:
+        """As `prune`, of those alone whose message nobody knows."""
+        orphans = self._mine, _here.status == EventStatus.ORPHAN.value, _here.received_at < before
+        return delete_some(self._connection, message_event, *orphans, limit=limit)
+
     def prune_raw(self, before: datetime, *, limit: int) -> int:
         """Delete the bytes of what came before an instant, at most `limit`; how many."""
         old = raw_webhook.c.tenant_id == self._tenant, raw_webhook.c.received_at < before
