@@ -222,7 +222,8 @@ def _post(
     adapters = providers.providers(settings, now, push_key)
     channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
     codes, staff = VoucherCodes(vault.voucher_key, _public_url(settings)), Staff(store, Shops(store), vault)
-    room = providers.post_room(settings, adapters, vault, states, _public_url(settings))
+    tokens = RowTokens(secret)
+    room = providers.post_room(settings, adapters, vault, states, _public_url(settings), tokens)
     parts = InboxParts(
         vault=vault,
         contacts=contacts,
@@ -232,7 +233,7 @@ def _post(
         adapters=adapters,
         senders=states,
         dice=secrets.SystemRandom().random,
-        handlers=chat_handlers(staff, Identities(vault, contacts), terms, RowTokens(secret), partial(way_out, channel)),
+        handlers=chat_handlers(staff, Identities(vault, contacts), terms, tokens, partial(way_out, channel)),
     )
     inbox, directory = providers.inbox(settings, store, whole, parts), providers.template_directory(settings)
     return _Post(adapters, push_key, channel, states, codes, staff, room, inbox, directory)

@@ -22,6 +22,7 @@ from nearcast.services.identities import Identities
 from nearcast.services.inbox import Inbox, InboxParts, make_inbox
 from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.outbound import PostRoom
+from nearcast.services.row_tokens import RowTokens
 from nearcast.services.secret_ports import Secrets
 from nearcast.services.sender_states import NOBODY_IN_PARTICULAR, SenderStates
 from nearcast.services.template_ports import TemplateDirectory
@@ -62,7 +63,12 @@ def ways_out(settings: Settings, adapters: Mapping[str, Adapter]) -> WaysOut:
 
 
 def post_room(
-    settings: Settings, adapters: Mapping[str, Adapter], vault: Vault, states: SenderStates, public_url: str
+    settings: Settings,
+    adapters: Mapping[str, Adapter],
+    vault: Vault,
+    states: SenderStates,
+    public_url: str,
+    tokens: RowTokens,
 ) -> PostRoom:
     """What messages need on their way out. Only for providers it is worth while to have several under way."""
     contacts = Contacts(vault)
@@ -71,6 +77,7 @@ def post_room(
         opt_outs=OptOutLinks(vault, public_url),
         senders=states,
         identities=Identities(vault, contacts),
+        tokens=tokens,
         at_once=settings.sends_at_once if adapters else 1,
     )
 

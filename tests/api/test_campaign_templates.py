@@ -17,8 +17,14 @@ NAMED = {"name": "coffee", "language": "en", "variables": ["{customer.first_name
 
 def known(service: Service, at: datetime, **changes: Any) -> None:
     body = {"type": "BODY", "text": "Hello {{1}}, coffee is ready for you"}
-    said: dict[str, Any] = {"status": "APPROVED", "category": "MARKETING", "status_at": at, "category_at": at}
-    template = MessageTemplate(name="coffee", language="en", components=(body,), **said | changes)
+    said: dict[str, Any] = {
+        "components": (body,),
+        "status": "APPROVED",
+        "category": "MARKETING",
+        "status_at": at,
+        "category_at": at,
+    }
+    template = MessageTemplate(name="coffee", language="en", **said | changes)
     with service.store.writing(TenantId("t1")) as uow:
         uow.templates.put([template])
         uow.commit()
@@ -50,6 +56,58 @@ def test_a_template_that_the_provider_has_is_named_with_what_it_asks_for(sqlite_
     in_a_variant = {**campaign(), "id": "split", "variants": [{"name": "a", "offer": campaign(name="tea")["offer"]}]}
     refused = operator.post("/v1/campaigns", json=in_a_variant)
     assert (refused.status_code, refused.json()["path"]) == (422, "variants[0].offer.template.name")
+
+
+WHOLE: tuple[dict[str, Any], ...] = (
+    {"type": "HEADER", "format": "IMAGE"},
+    {"type": "BODY", "text": "Hello {{1}}, coffee is ready for you"},
+    {
+        "type": "BUTTONS",
+        "buttons": [
+            {"type": "QUICK_REPLY", "text": "Stop offers"},
+            {"type": "COPY_CODE", "example": "COFFEE20"},
+            {"type": "URL", "text": "Look", "url": "https://cafe.example/v/{{1}}"},
+        ],
+    },
+)
+PICTURE, VOUCHER = {"header_image": "https://cafe.example/cup.png"}, {"title": "One espresso"}
+
+
+@pytest.mark.parametrize(
+    ("template", "voucher", "place", "names"),
+    [
+        ({}, VOUCHER, "offer.template.header_image", "IMAGE"),
+        (PICTURE, None, "offer.voucher", "COPY_CODE"),
+        ({**PICTURE, "header": "Hello"}, VOUCHER, "offer.template.header", "HEADER"),
+        ({**PICTURE, "taps": ["reserve", "stop"]}, VOUCHER, "offer.template.taps", "QUICK_REPLY"),
+        (PICTURE, VOUCHER, None, ""),
+    ],
+)
+def test_a_campaign_brings_all_that_its_template_asks_for_and_nothing_else(
+    sqlite_service: Service, template: dict[str, Any], voucher: dict[str, Any] | None, place: str | None, names: str
+):
+    operator = sqlite_service.client()
+    open_shop(sqlite_service)
+    known(sqlite_service, sqlite_service.clock.at, components=WHOLE)
+    said = campaign(**template)
+    if voucher is not None:
+        said["offer"]["voucher"] = voucher
+    answer = operator.post("/v1/campaigns", json=said)
+    if place is None:
+        assert (answer.status_code, operator.post("/v1/campaigns/hello/activate").status_code) == (201, 200)
+    else:
+        assert (answer.status_code, answer.json()["path"]) == (422, place)
+        assert names in answer.json()["detail"]
+
+
+def test_a_campaign_whose_template_asks_for_more_by_now_is_not_activated(sqlite_service: Service):
+    operator = sqlite_service.client()
+    open_shop(sqlite_service)
+    known(sqlite_service, sqlite_service.clock.at)
+    assert operator.post("/v1/campaigns", json=campaign()).status_code == 201
+    known(sqlite_service, sqlite_service.clock.at, components=WHOLE)
+    refused = operator.post("/v1/campaigns/hello/activate")
+    assert (refused.status_code, refused.json()["path"]) == (422, "offer.template.header_image")
 
 
 def test_before_any_template_was_read_back_none_can_be_wrong(sqlite_service: Service):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from nearcast.domain.campaign import Offer
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId
+from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId, TenantId
 from nearcast.domain.voucher import CODE_BYTES, Voucher, VoucherState, VoucherTerms, code_from, grouped, read_code
+from nearcast.services.voucher_codes import VoucherCodes
 from tests.domain.builders import NOON, campaign
 
 secrets = st.binary(min_size=CODE_BYTES, max_size=CODE_BYTES)
@@ -39,13 +40,20 @@ def test_a_code_is_read_however_it_is_typed(secret: bytes, small: bool, between:
     assert read_code(f" {typed.lower() if small else typed} ") == code
 
 
+def test_a_code_that_a_button_copies_is_as_short_as_that_takes_and_is_read_too():
+    codes, message = VoucherCodes(b"key"), (TenantId("t1"), MessageId("m"))
+    copied = codes.of(*message, is_copied=True)
+    assert (len(codes.of(*message)), len(copied)) == (16, 15)
+    assert read_code(grouped(copied)) == copied
+
+
 @given(st.text(max_size=24))
 def test_whatever_is_typed_is_a_code_or_none(typed: str):
     code = read_code(typed)
     assert code is None or read_code(code) == code
 
 
-@pytest.mark.parametrize("typed", ["", "0000", "0" * 15, "0" * 17, "U" * 16, "é" * 16, "0000-0000-0000-000!"])
+@pytest.mark.parametrize("typed", ["", "0000", "0" * 14, "0" * 17, "U" * 16, "é" * 16, "0000-0000-0000-000!"])
 def test_what_is_no_code_is_none(typed: str):
     assert read_code(typed) is None
 

@@ -1,5 +1,7 @@
 """Offers that leave as a text that the provider has approved."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -10,13 +12,15 @@ from nearcast.domain.template import MessageTemplate
 from nearcast.services.channel_ports import Capability, Limits
 from nearcast.services.live import Live
 from nearcast.services.outbound import PostRoom
+from nearcast.services.row_tokens import RowTokens
 from nearcast.services.sender_states import SenderStates
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import ENTER, LONG_AGO, NOON, Heard, arrive, later, names, open_corner
 from tests.sealing import CONTACTS, VAULT
 
 VARIABLES = ["{customer.first_name}", "{shop.name}", "{expires_at}"]
-OFFER = {"text": "Coffee", "template": {"name": "near_offer", "language": "de", "variables": VARIABLES}}
+TOKENS = RowTokens("secret of this test")
+OFFER: dict[str, Any] = {"text": "Coffee", "template": {"name": "near_offer", "language": "de", "variables": VARIABLES}}
 BODY = {"type": "BODY", "text": "Hello {{1}}, {{2}} has something for you until {{3}} today."}
 
 
@@ -34,16 +38,18 @@ def template(**changes: Any) -> MessageTemplate:
     return MessageTemplate(**{**said, **since, "components": (BODY,), **changes})
 
 
-def dispatched(store: SqlStore, channel: Heard, *known: MessageTemplate) -> Live:
+def dispatched(
+    store: SqlStore, channel: Heard, *known: MessageTemplate, offer: Mapping[str, Any] = MappingProxyType(OFFER)
+) -> Live:
     store.seal_with(VAULT)
-    tenant = open_corner(store, {**ENTER, "offer": OFFER}, customers=names(1))
+    tenant = open_corner(store, {**ENTER, "offer": dict(offer)}, customers=names(1))
     with store.writing(tenant) as uow:
         uow.customers.upsert({names(1)[0]: {"attributes": {"first_name": "Anna"}}}, NOON)
         uow.templates.put(known)
         uow.commit()
     arrive(store, tenant, names(1))
     states = SenderStates({}, {"sms": Limits(body=1024)})
-    live = Live(store, tenant, channel, room=PostRoom(contacts=CONTACTS, senders=states))
+    live = Live(store, tenant, channel, room=PostRoom(contacts=CONTACTS, senders=states, tokens=TOKENS))
     live.work_pings(NOON)
     live.dispatch_due(NOON)
     return live
@@ -68,6 +74,55 @@ def test_an_offer_leaves_as_its_template_with_its_places_filled(store: SqlStore,
         body="Coffee",
     )
     assert (sent.content, why(live)) == (expected, ("accepted", None))
+
+
+BUTTONS = {
+    "type": "BUTTONS",
+    "buttons": [
+        {"type": "URL", "text": "Look", "url": "https://cafe.example/v/{{1}}"},
+        {"type": "QUICK_REPLY", "text": "Near me"},
+        {"type": "COPY_CODE", "example": "COFFEE20"},
+        {"type": "QUICK_REPLY", "text": "Stop offers"},
+    ],
+}
+TIMED = {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Today", "has_expiration": True}}
+
+
+def test_a_template_is_filled_with_all_that_it_asks_for(store: SqlStore) -> None:
+    approving = Approving()
+    offer = {**OFFER, "voucher": {"title": "One espresso"}, "text": "{voucher.code}"}
+    offer["template"] = {**OFFER["template"], "header_image": "https://cafe.example/cup.png"}
+    picture = {"type": "HEADER", "format": "IMAGE"}
+    live = dispatched(store, approving, template(components=(picture, TIMED, BODY, BUTTONS)), offer=offer)
+    (sent,) = approving.messages
+    assert isinstance(sent.content, Template)
+    code = sent.content.body.replace("-", "")
+    assert (len(code), sent.content.code, sent.content.url_suffix) == (15, code, code)
+    assert (sent.content.header_image, sent.content.ends_at) == ("https://cafe.example/cup.png", sent.not_after)
+    assert sent.content.button_indexes == (3, 2, 0)
+    (payload,) = sent.content.payloads
+    for_whom = names(1)[0]
+    assert TOKENS.read(live.tenant_id, "stop", payload, [sent.id], for_whom=for_whom) == sent.id
+    assert why(live) == ("accepted", None)
+
+
+@pytest.mark.parametrize(
+    ("address", "suffix"), [("https://cafe.example/v/{{1}}", ""), ("https://cafe.example/{{1}}", "v/")]
+)
+def test_an_address_that_no_campaign_ends_leads_to_the_voucher(store: SqlStore, address: str, suffix: str) -> None:
+    approving = Approving()
+    buttons = {"type": "BUTTONS", "buttons": [{"type": "URL", "text": "Look", "url": address}]}
+    offer = {**OFFER, "voucher": {"title": "One espresso"}, "text": "{voucher.code}"}
+    dispatched(store, approving, template(components=(BODY, buttons)), offer=offer)
+    (sent,) = approving.messages
+    assert isinstance(sent.content, Template)
+    assert (sent.content.url_suffix, sent.content.code) == (suffix + sent.content.body.replace("-", ""), None)
+
+
+def test_a_template_that_asks_for_more_by_now_is_not_sent(store: SqlStore) -> None:
+    approving = Approving()
+    live = dispatched(store, approving, template(components=(BODY, BUTTONS)))
+    assert (approving.messages, why(live)) == ([], ("cancelled", "template_misfit"))
 
 
 def test_a_channel_without_templates_sends_the_text(store: SqlStore) -> None:

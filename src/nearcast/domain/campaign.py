@@ -1,6 +1,5 @@
 """A campaign: which offer goes to whom, where, when, and how often."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,19 +11,14 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.experiment import BUCKETS, bucket
 from nearcast.domain.ids import CampaignId, GeofenceId, ShopId
 from nearcast.domain.local_time import LocalHours
+from nearcast.domain.offer_template import OfferTemplate, filled_in, placeholders
 from nearcast.domain.policy import FrequencyCap, Holdout
 from nearcast.domain.price import Money
 from nearcast.domain.sending import Template
 from nearcast.domain.voucher import VoucherTerms
 
-_PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")
 _OFFER_NAMES = ("expires_at", "shop.name")
 _VOUCHER_NAMES = ("voucher.code", "voucher.url", "voucher.until")
-
-
-def placeholders(text: str) -> list[str]:
-    """The names in braces in a text, in their order."""
-    return _PLACEHOLDER.findall(text)
 
 
 class Trigger(StrEnum):
@@ -71,17 +65,6 @@ _LIFECYCLE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferTemplate:
-    """How an offer leaves on a channel whose provider approves texts: the name of one, and what stands in its places,
-    with the same names filled in as in the text.
-    """
-
-    name: str
-    language: str
-    variables: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """The text, with {expires_at}, {shop.name}, {customer.…} and {voucher.…} filled in, and how long it holds after the
     decision. With a `voucher` each message brings a code of its own. The text is what customers read; with a `template`
@@ -97,8 +80,8 @@ class Offer:
         if self.expires_after_s <= 0:
             raise InvalidInput(f"expires_after_s {self.expires_after_s} is not above 0")
         self._check("text", self.text)
-        for n, variable in enumerate(self.template.variables if self.template else ()):
-            self._check(f"template.variables[{n}]", variable)
+        for place, text in self.template.texts if self.template else ():
+            self._check(f"template.{place}", text)
 
     def _check(self, place: str, text: str) -> None:
         for name in placeholders(text):
@@ -111,18 +94,11 @@ class Offer:
 
     def render(self, values: Mapping[str, str]) -> str:
         """The text as sent; a customer attribute that is not known leaves nothing."""
-        return _rendered(self.text, values)
+        return filled_in(self.text, values)
 
     def render_template(self, values: Mapping[str, str]) -> Template | None:
         """The template as sent, its places filled as those of the text are."""
-        if self.template is None:
-            return None
-        variables = tuple(_rendered(variable, values) for variable in self.template.variables)
-        return Template(name=self.template.name, language=self.template.language, variables=variables)
-
-
-def _rendered(text: str, values: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), text)
+        return None if self.template is None else self.template.render(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     USER_COOLDOWN = "user_cooldown"
     USER_UNREACHABLE = "user_unreachable"
     TEMPLATE_NOT_APPROVED = "template_not_approved"
+    TEMPLATE_MISFIT = "template_misfit"
     CONTENT_REFUSED = "content_refused"
     REJECTED_PERMANENT = "rejected_permanent"
 

@@ -85,10 +85,12 @@ class LocationRequest:
 class Template:
     """A text that the provider has approved, with what stands in its places. `body` is what the customer reads, for
     channels that have no templates and for whoever explains the message. `header` stands in the place that its
-    heading has. `payloads` are those of its quick-reply buttons in their order, `url_suffix` that of its address
-    button, `code` that of its copy-code button; `button_indexes` says which of the template's buttons these are, in
-    the order payloads, code, address, where they are not simply the first ones. `ends_at` is shown by a limited-time
-    offer. `is_marketing` is what the provider has filed it under; None where that is the message's purpose.
+    heading has, `header_image` is the address of the picture above it. `payloads` are those of its quick-reply buttons
+    in their order, `url_suffix` that of its address button, `code` that of its copy-code button; `button_indexes` says
+    which of the template's buttons these are, in the order payloads, code, address, where they are not simply the first
+    ones. `taps` are what its quick-reply buttons are for, where its campaign says so. `ends_at` is shown by a
+    limited-time offer. `is_marketing` is what the provider has filed it under; None where that is the message's
+    purpose.
     """
 
     name: str
@@ -96,10 +98,12 @@ class Template:
     variables: tuple[str, ...] = field(default=(), repr=False)
     variable_names: tuple[str, ...] = ()
     header: str | None = field(default=None, repr=False)
+    header_image: str | None = None
     payloads: tuple[str, ...] = field(default=(), repr=False)
     url_suffix: str | None = field(default=None, repr=False)
     code: str | None = field(default=None, repr=False)
     button_indexes: tuple[int, ...] = ()
+    taps: tuple[str, ...] = ()
     ends_at: datetime | None = None
     is_marketing: bool | None = None
     body: str = field(default="", repr=False)

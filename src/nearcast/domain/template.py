@@ -81,6 +81,12 @@ class MessageTemplate:
         return bool(places(str(part_of(self.components, "HEADER").get("text", ""))))
 
     @property
+    def shows_end(self) -> bool:
+        """Whether it is an offer for a limited time, which shows when that is over."""
+        offer = part_of(self.components, "LIMITED_TIME_OFFER").get("limited_time_offer")
+        return isinstance(offer, Mapping) and offer.get("has_expiration") is True
+
+    @property
     def is_marketing(self) -> bool:
         """Whether the provider has filed it under marketing, whatever it was asked for."""
         return self.category == MARKETING

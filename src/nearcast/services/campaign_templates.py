@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from nearcast.domain.errors import InvalidInput
+from nearcast.domain.template_fit import Filling, misfit
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.template_ports import TemplateKey
 from nearcast.services.templates import CHANNEL
@@ -18,17 +19,13 @@ def check_templates(uow: UnitOfWork, doc: Mapping[str, Any]) -> None:
     if not named or not uow.templates.all():
         return
     known = uow.templates.get({key for _, key, _ in named})
-    for place, key, variables in named:
+    for place, key, offer in named:
         if key not in known:
             raise InvalidInput(
-                f"there is no template {key[0]!r} in {key[1]!r}: ask for it, or sync", place=f"{place}.name"
+                f"there is no template {key[0]!r} in {key[1]!r}: ask for it, or sync", place=f"{place}.template.name"
             )
-        asked = len(known[key].variables)
-        if len(variables) != asked:
-            raise InvalidInput(
-                f"template {key[0]!r} has {asked} variables, and {len(variables)} are filled in",
-                place=f"{place}.variables",
-            )
+        if (wrong := misfit(known[key], _filling(offer))) is not None:
+            raise InvalidInput(wrong.complaint, place=f"{place}.{wrong.place}")
 
 
 def templates_standing(uow: UnitOfWork, doc: Mapping[str, Any], now: datetime) -> list[Mapping[str, Any]]:
@@ -41,7 +38,7 @@ def templates_standing(uow: UnitOfWork, doc: Mapping[str, Any], now: datetime) -
         blocked = None if template is None else template.blocks(now)
         found.append(
             {
-                "offer": place.removesuffix(".template"),
+                "offer": place,
                 "name": key[0],
                 "language": key[1],
                 "status": None if template is None else template.status,
@@ -54,14 +51,26 @@ def templates_standing(uow: UnitOfWork, doc: Mapping[str, Any], now: datetime) -
     return found
 
 
-def _named(doc: Mapping[str, Any]) -> Iterator[tuple[str, TemplateKey, list[str]]]:
-    """Where each template is named, which it is, and what is filled in."""
+def _filling(offer: Mapping[str, Any]) -> Filling:
+    said = offer["template"]
+    return Filling(
+        variables=len(said.get("variables") or ()),
+        has_header=said.get("header") is not None,
+        has_image=said.get("header_image") is not None,
+        has_voucher=offer.get("voucher") is not None,
+        has_suffix=said.get("url_suffix") is not None,
+        taps=len(said.get("taps") or ()),
+    )
+
+
+def _named(doc: Mapping[str, Any]) -> Iterator[tuple[str, TemplateKey, Mapping[str, Any]]]:
+    """The place of each offer that names a template, which one, and the offer."""
     if doc.get("channel") != CHANNEL:
         return
     offers = [("offer", doc.get("offer"))]
     offers += [(f"variants[{n}].offer", each.get("offer")) for n, each in enumerate(doc.get("variants") or ())]
     for place, offer in offers:
         template = (offer or {}).get("template")
-        if template is not None:
+        if offer is not None and template is not None:
             key = str(template["name"]), str(template["language"])
-            yield f"{place}.template", key, list(template.get("variables") or ())
+            yield place, key, offer

@@ -65,6 +65,8 @@ class Campaigns(Register):
         with self._store.writing(asker.tenant_id) as uow:
             uow.catalogue.hold()
             standing = self.seen(uow, asker, key)
+            if action == "activate":
+                check_templates(uow, standing.doc)
             written = change_state(uow, asker.tenant_id, standing, action, now, by=asker.actor)
             if written is standing:
                 return standing

@@ -14,6 +14,7 @@ from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.domain.sender_state import Blocked
 from nearcast.domain.sending import Accepted, Attempt, LearntKey, Outbound, Rejected, RetryClass, Template
+from nearcast.domain.template_fit import filling_of
 from nearcast.domain.value import value
 from nearcast.services.channel_ports import repeatable_s
 from nearcast.services.costs import expect
@@ -231,6 +232,7 @@ def leaving_of(each: Ready | Ended) -> Leaving:
         channel=message.channel,
         purpose=each.outbound.purpose,
         template=(content.name, content.language) if isinstance(content, Template) else None,
+        filling=None if message.template is None else filling_of(message.template),
     )
 
 

@@ -3,13 +3,13 @@
 Addresses are opened here and nowhere else on the way out; whoever knows customers by our own names gets no address.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import Message
-from nearcast.domain.sending import Outbound, Purpose, Recipient, Template, Text
+from nearcast.domain.sending import Outbound, Purpose, Recipient, Text
 from nearcast.domain.template import MessageTemplate
 from nearcast.domain.throttle import Throttle
 from nearcast.services.channel_ports import Capability, WayOut, WaysOut, way_out
@@ -18,7 +18,9 @@ from nearcast.services.contacts import Contacts
 from nearcast.services.identities import Identities
 from nearcast.services.opt_out_links import OptOut, OptOutLinks
 from nearcast.services.ports import UnitOfWork
+from nearcast.services.row_tokens import RowTokens
 from nearcast.services.sender_states import SenderStates
+from nearcast.services.template_filling import filled
 from nearcast.services.template_ports import TemplateKey
 
 
@@ -33,14 +35,15 @@ class Kept:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostRoom:
     """What messages need on their way out. Without `contacts` nobody has an address, without `opt_outs` no message has
-    a link that ends it all; `senders` know what providers allow, and `identities` keep what they call people. So many
-    attempts as `at_once` go on at the same time.
+    a link that ends it all; `senders` know what providers allow, and `identities` keep what they call people. `tokens`
+    make what comes back with a tap on a button. So many attempts as `at_once` go on at the same time.
     """
 
     contacts: Contacts | None = None
     opt_outs: OptOutLinks | None = None
     senders: SenderStates | None = None
     identities: Identities | None = None
+    tokens: RowTokens | None = None
     at_once: int = 1
 
 
@@ -91,7 +94,10 @@ class Outlet:
         way, template = self.through(message.channel), message.template
         if template is not None and way is not None and Capability.TEMPLATE in way.capabilities:
             known = kept.templates.get((template.name, template.language))
-            leaving = replace(leaving, content=_as_known(replace(template, body=message.text), known))
+            made = filled(
+                replace(template, body=message.text), known, ends_at=message.expires_at, tap=self._tap_of(message)
+            )
+            leaving = replace(leaving, content=made)
         if self._room.opt_outs is None:
             return leaving
         ends = OptOut(
@@ -101,6 +107,13 @@ class Outlet:
             sender=message.sender or self._tenant_id,
         )
         return replace(leaving, opt_out_url=self._room.opt_outs.url(ends))
+
+    def _tap_of(self, message: Message) -> Callable[[str], str] | None:
+        """Makes what comes back with a tap on a button of this message that is for something."""
+        tokens = self._room.tokens
+        if tokens is None:
+            return None
+        return lambda purpose: tokens.make(self._tenant_id, purpose, message.id, for_whom=message.customer_id)
 
     def is_providers(self, channel: str) -> bool:
         """Whether messages of that channel leave through a provider, who knows nobody by our names."""
@@ -122,11 +135,3 @@ def outbound(message: Message, tenant_id: TenantId, to: Recipient, now: datetime
         topic=message.campaign_id,
         channel=message.channel,
     )
-
-
-def _as_known(template: Template, known: MessageTemplate | None) -> Template:
-    """With what its provider has made of it: what it is filed under, and what its variables are called."""
-    if known is None:
-        return template
-    names = () if known.is_positional else known.variables
-    return replace(template, variable_names=names, is_marketing=known.is_marketing)

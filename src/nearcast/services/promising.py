@@ -25,7 +25,8 @@ def promised(
     terms = verdict.offer.voucher
     if terms is None:
         return {}
-    shop, code = verdict.candidate.shop, world.codes.of(world.tenant.id, message_id)
+    shop, is_copied = verdict.candidate.shop, verdict.offer.template is not None
+    code = world.codes.of(world.tenant.id, message_id, is_copied=is_copied)
     expires_at = terms.expires_at(leaves_at, verdict.expires_at)
     voucher = Voucher(
         id=world.codes.index(code),

@@ -16,6 +16,7 @@ from nearcast.domain.recipient_state import RecipientState
 from nearcast.domain.sender_state import DAY, Blocked, SenderState
 from nearcast.domain.sending import Accepted, Attempt, NotSent, ProviderError, Purpose, Rejected, RetryClass
 from nearcast.domain.template import MessageTemplate
+from nearcast.domain.template_fit import Filling, misfit
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.value import value
 from nearcast.services.channel_ports import Limits
@@ -33,13 +34,16 @@ _log = logging.getLogger(__name__)
 
 @value(kw_only=True)
 class Leaving:
-    """What senders need to know of a message, or of a reply; `template` where it is sent as one of the provider's."""
+    """What senders need to know of a message, or of a reply; `template` where it is sent as one of the provider's, and
+    then `filling` is what it brings for it.
+    """
 
     message_id: MessageId
     customer_id: CustomerId
     channel: str
     purpose: Purpose
     template: TemplateKey | None = None
+    filling: Filling | None = None
 
     @property
     def pair(self) -> Pair:
@@ -225,7 +229,10 @@ def _of_template(leaving: Leaving, templates: Mapping[TemplateKey, MessageTempla
     if leaving.template is None:
         return None
     known = templates.get(leaving.template)
-    return Blocked(reason=Reason.TEMPLATE_NOT_APPROVED) if known is None else known.blocks(now)
+    if known is None:
+        return Blocked(reason=Reason.TEMPLATE_NOT_APPROVED)
+    is_misfit = leaving.filling is not None and misfit(known, leaving.filling) is not None
+    return known.blocks(now) or (Blocked(reason=Reason.TEMPLATE_MISFIT) if is_misfit else None)
 
 
 def _stop_template(uow: UnitOfWork, key: TemplateKey | None, code: str, began_at: datetime) -> None:

@@ -18,6 +18,7 @@ from nearcast.services.keywords import Meaning, Word, meaning
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.replies import Replies
 from nearcast.services.reply_words import ReplyWords
+from nearcast.services.row_tokens import is_for
 from nearcast.services.sealed_names import REVIEWED
 from nearcast.services.suppressing import SAID_STOP, cancel_suppressed, suppress
 from nearcast.services.taken_lines import take_line
@@ -31,7 +32,7 @@ STOP_TAP, KEEP_TAP = "nc1:stop", "nc1:keep"
 
 def said_of_messages(inbound: Inbound) -> Meaning | None:
     """What somebody said of getting messages, in words or by a button."""
-    if inbound.payload is not None and inbound.payload.startswith(STOP_TAP):
+    if inbound.payload == STOP_TAP or is_for("stop", inbound.payload):  # nobody has to prove that they want no more
         return Meaning(Word.STOP, "")
     if inbound.payload is not None and inbound.payload.startswith("nc1:"):
         return None  # a button of ours that is about something else, whatever stands on it

@@ -63,6 +63,7 @@ _SENTENCES = {
     "user_cooldown": "the provider did not want to bring them marketing, and they are left alone for a day",
     "user_unreachable": "cannot be reached on this channel",
     "template_not_approved": "the provider does not let its template be used",
+    "template_misfit": "its template asks for other things than the offer brings",
     "content_refused": "holds what that channel does not take",
     "rejected_permanent": "the provider refused it",
 }

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from nearcast.domain.campaign import Campaign, placeholders
+from nearcast.domain.campaign import Campaign
 from nearcast.domain.customer import Shop
 from nearcast.domain.errors import Conflict
 from nearcast.domain.ids import CampaignId
+from nearcast.domain.offer_template import placeholders
 from nearcast.domain.sending import Recipient, Text
 from nearcast.domain.voucher import CODE_BYTES, code_from, grouped
 from nearcast.services.access import Principal

@@ -1,6 +1,7 @@
 """The codes of vouchers, made from the names of their messages with keys of their own: nothing that is kept tells one.
 
-HMAC-SHA-256, of which a code has 80 bits. What a code is found by is hashed with another key.
+HMAC-SHA-256, of which a code has 80 bits, or 75 where a button may have to copy it. What a code is found by is hashed
+with another key.
 """
 
 import hashlib
@@ -8,7 +9,7 @@ import hmac
 from datetime import datetime
 
 from nearcast.domain.ids import MessageId, TenantId
-from nearcast.domain.voucher import code_from
+from nearcast.domain.voucher import COPIED_LETTERS, code_from
 
 PAGE = "/v"
 
@@ -20,9 +21,12 @@ class VoucherCodes:
         self._making, self._finding = (hashlib.sha256(key + each).digest() for each in (b" making", b" finding"))
         self._public_url = public_url.rstrip("/")
 
-    def of(self, tenant_id: TenantId, message_id: MessageId) -> str:
-        """The code of a message; the same however often the work is repeated."""
-        return code_from(_hashed(self._making, f"{len(tenant_id)}:{tenant_id}{message_id}"))
+    def of(self, tenant_id: TenantId, message_id: MessageId, *, is_copied: bool = False) -> str:
+        """The code of a message; the same however often the work is repeated. One that may have to be copied with a tap
+        is a letter shorter: providers take no longer ones.
+        """
+        code = code_from(_hashed(self._making, f"{len(tenant_id)}:{tenant_id}{message_id}"))
+        return code[:COPIED_LETTERS] if is_copied else code
 
     def url(self, code: str) -> str:
         """The page of a code."""

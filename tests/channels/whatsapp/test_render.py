@@ -232,6 +232,10 @@ REFUSED: dict[str, tuple[Outbound, str]] = {
     "one name twice": (offer(replace(TEMPLATE, variable_names=("a", "a", "b"))), "template.variables: two are"),
     "a name's letters": (offer(replace(TEMPLATE, variable_names=("a", "b", "1"))), "template.variables: has a name"),
     "too long a heading": (offer(replace(TEMPLATE, header="x" * 61)), "template.header: has 61"),
+    "a picture that anybody may change on its way": (
+        offer(replace(TEMPLATE, header_image="http://cafe.example/cup.png")),
+        "template.header_image: is no address",
+    ),
     "too long a body": (offer(replace(TEMPLATE, body="x" * 1025)), "template.body: has 1025"),
     "too long an offer that ends": (
         offer(replace(TEMPLATE, body="x" * 601, ends_at=datetime(2026, 6, 2, tzinfo=UTC))),

@@ -21,6 +21,7 @@ from tests.channels.whatsapp.values import BEARER, NUMBER, PHONE_ID, TEMPLATE, o
 
 Json = dict[str, Any]
 _header: Callable[..., templates.BaseParams] = templates.HeaderText.params
+_picture: Callable[..., templates.BaseParams] = templates.HeaderImage.params
 _body: Callable[..., templates.BaseParams] = templates.BodyText.params
 
 
@@ -70,7 +71,9 @@ def theirs(client: Client, sent: Outbound, *, is_marketing: bool = False) -> tup
 def parameters(template: Template) -> list[templates.BaseParams]:
     """What stands in a template, in the other client's words."""
     made: list[templates.BaseParams] = []
-    if template.header is not None:
+    if template.header_image is not None:
+        made.append(_picture(image=template.header_image))
+    elif template.header is not None:
         made.append(_header(template.header))
     if template.variables and template.variable_names:
         named = dict(zip(template.variable_names, template.variables, strict=True))

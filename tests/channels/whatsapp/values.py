@@ -101,6 +101,7 @@ contents: st.SearchStrategy[Content] = st.one_of(
         variables=st.lists(_texts(30), max_size=4).map(tuple),
         variable_names=st.just(()) | st.lists(_names, max_size=4).map(tuple),
         header=st.none() | _texts(60),
+        header_image=st.none() | st.sampled_from(["https://nearcast.example/cup.png", "http://nearcast.example/cup"]),
         payloads=st.lists(_ids, max_size=4).map(tuple),
         url_suffix=st.none() | _ids,
         code=st.none() | st.text("ABC019-", max_size=17),

@@ -1,5 +1,6 @@
 """Offers that go by templates: approved, stopped, taken up again, and sent by the road that is open to them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,37 @@ def test_an_offer_goes_as_the_template_that_it_names(street: Street, fake: Fake)
     street.reaches("anna", "delivered")
     assert fake.bubbles(ANNA)[0]["text"] == "Hi Anna, come to Cafe today"
     assert fake.look("bodies")[0]["body"]["template"]["name"] == "offer"
+
+
+def test_all_that_a_template_asks_for_is_filled_and_a_tap_on_stop_ends_it(street: Street, fake: Fake) -> None:
+    buttons = [
+        {"type": "QUICK_REPLY", "text": "Stop offers"},
+        {"type": "COPY_CODE", "example": "COFFEE20"},
+        {"type": "URL", "text": "Look", "url": "https://cafe.example/v/{{1}}", "example": ["x"]},
+    ]
+    text = "Hi {{1}}, one espresso is on us at {{2}} today"
+    parts = [
+        {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Today", "has_expiration": True}},
+        {"type": "BODY", "text": text, "example": {"body_text": [["Ann", "Café"]]}},
+        {"type": "BUTTONS", "buttons": buttons},
+    ]
+    fake.template("whole", components=parts)
+    street.done("POST", "/v1/templates/sync")
+    street.shop("stand", offer={**offer("whole"), "voucher": {"title": "One espresso"}})
+    street.person("anna", ANNA)
+    street.enters("anna", shop=2)
+    message = street.reaches("anna", "delivered")
+    (body,) = [each["body"] for each in fake.look("bodies")]
+    parts = {each.get("sub_type", each["type"]): each["parameters"][0] for each in body["template"]["components"]}
+    code = parts["copy_code"]["coupon_code"]
+    assert (len(code), parts["url"]["text"]) == (15, code)
+    ends_at = datetime.fromtimestamp(parts["limited_time_offer"]["limited_time_offer"]["expiration_time_ms"] / 1e3, UTC)
+    assert abs(ends_at - datetime.fromisoformat(message["expires_at"])) < timedelta(milliseconds=1)
+    assert street.done("GET", f"/v1/vouchers/{code}")["message_id"] == message["message_id"]
+    fake.person(ANNA, tap={"message": fake.bubbles(ANNA)[0]["id"], "button": 0})
+    street.until(lambda: len(fake.bubbles(ANNA)) == 3, "the confirmation")
+    consents = street.done("GET", "/v1/customers/anna/consents")["items"]
+    assert [event["action"] for event in consents].count("withdrawn") == 1
 
 
 def test_a_template_that_is_paused_stops_its_offers_alone_until_it_is_approved_again(

@@ -24,6 +24,7 @@ HEADER = 60
 VARIABLE = 1024
 PAYLOAD = 256
 URL_SUFFIX = 2000
+LINK = 2000
 CODE = 15
 TAG = 512
 
@@ -32,6 +33,7 @@ _USER_ID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 _TEMPLATE_NAME = re.compile(r"[a-z0-9_]{1,512}")
 _VARIABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z][A-Za-z]{1,3})?")
+_LINK = re.compile(r"https://[^\s/?#]+\S*")
 _CODE = re.compile(r"[A-Za-z0-9]+")
 _GAP = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]| {4}")
 
@@ -60,6 +62,11 @@ def variable_name(said: str) -> str:
 def code(said: str) -> str:
     """What is copied with one tap."""
     return _like(_CODE, text(said, CODE, "template.code"), "template.code", "has other letters than A-Z, a-z and 0-9")
+
+
+def link(said: str, place: str) -> str:
+    """An address that the provider fetches something from."""
+    return _like(_LINK, at_most(said, LINK, place), place, "is no address that begins with https://")
 
 
 def text(said: str, most: int, place: str) -> str:

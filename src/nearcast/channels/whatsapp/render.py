@@ -113,6 +113,10 @@ def _template(template: Template) -> Json:
 
 
 def _header(template: Template) -> list[Json]:
+    """A text, or a picture that the provider fetches itself."""
+    if template.header_image is not None:
+        link = limits.link(template.header_image, "template.header_image")
+        return [{"type": "header", "parameters": [{"type": "image", "image": {"link": link}}]}]
     if template.header is None:
         return []
     said = limits.one_line(template.header, limits.HEADER, "template.header")
