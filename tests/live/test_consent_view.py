@@ -1,6 +1,7 @@
 """Whether somebody may be located is answered from memory, and never by what was true before."""
 
 from collections.abc import Sequence
+from queue import Queue
 from threading import Event, Thread
 
 import pytest
@@ -9,7 +10,7 @@ from nearcast.domain.consent import ConsentAction, ConsentEvent
 from nearcast.domain.errors import Overloaded
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.reason import Reason
-from nearcast.services.intake import Intake
+from nearcast.services.intake import Intake, Outcome
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
 from nearcast.store.recording import recorded
@@ -180,8 +181,10 @@ def test_when_too_much_waits_nothing_is_taken_until_it_is_consumed(store: SqlSto
 
 def test_answers_come_without_waiting_for_them(store: SqlStore) -> None:
     tenant, intake = open_corner(store, customers=names(3)), Intake(store, unheard)
-    coming = [intake.take(tenant, seen([customer, "stranger"], NOON), NOON, malformed=2) for customer in names(3)]
-    assert [each.result(timeout=30) for each in coming] == [[(1, MISSING)]] * 3
+    coming: Queue[Outcome] = Queue()
+    for customer in names(3):
+        intake.take(tenant, seen([customer, "stranger"], NOON), NOON, coming.put, malformed=2)
+    assert [coming.get(timeout=30) for _ in range(3)] == [[(1, MISSING)]] * 3
     with store.reading(tenant) as uow:
         assert sum(uow.pings.waiting().values()) == 3
         assert uow.counters.get("refused") == {"consent_location_missing": 3, "malformed": 6}

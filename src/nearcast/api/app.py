@@ -45,6 +45,7 @@ from nearcast.api.address import Addresses
 from nearcast.api.pages import PROBLEM
 from nearcast.api.patience import Patience
 from nearcast.api.route import bearer
+from nearcast.api.short_cut import ShortCut
 from nearcast.api.watch import Watch
 from nearcast.services.application import Application
 
@@ -101,11 +102,11 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     )
     app.state.application = application
     app.state.public_url = public_url
-    app.add_middleware(pings.ShortCut)  # within what answers faults
     problems.install(app)
     app.add_middleware(Patience)
     app.add_middleware(Watch, figures=application.figures)
     app.add_middleware(Addresses)
+    app.add_middleware(ShortCut)  # before all others
     app.include_router(provider_webhooks.links)  # before /v1/webhooks/{webhook_id}, which it looks like
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(bearer)])

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from nearcast.api.problems import Refusal
 
 MIB = 1 << 20
-_LONGEST_LENGTH = 20  # digits
+LONGEST_LENGTH = 20  # digits
 _ESCAPE = b"\\u"  # without one there is no NUL and no half character: JSON forbids the first raw, UTF-8 the second
 
 
@@ -17,7 +17,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     """The whole body; Refusal 413 as soon as it is known to be longer than `max_bytes`."""
     too_large = Refusal(413, f"a body of this route has at most {max_bytes} bytes", {"Connection": "close"})
     said = request.headers.get("content-length", "0").lstrip("0")
-    if said.isdecimal() and (len(said) > _LONGEST_LENGTH or int(said) > max_bytes):
+    if said.isdecimal() and (len(said) > LONGEST_LENGTH or int(said) > max_bytes):
         raise too_large
     parts, size = [], 0
     async for part in request.stream():

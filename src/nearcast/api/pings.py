@@ -1,34 +1,35 @@
-"""POST /v1/pings: a route as all others, and in front of it a short cut for who sends many requests a second."""
+"""POST /v1/pings: a route as all others; `short_cut` stands in front of it for who sends many requests a second."""
 
 import asyncio
+from asyncio import Future
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nearcast.api import problems
 from nearcast.api.body import MIB
+from nearcast.api.letters import Letters
 from nearcast.api.pages import shows
 from nearcast.api.problems import Refusal
 from nearcast.api.route import App, Asker, KeyedRoute, open_to
-from nearcast.domain.errors import NearcastError
 from nearcast.domain.reason import Reason
 from nearcast.services.access import Principal, Role
 from nearcast.services.application import Application
+from nearcast.services.intake import TurnedAway
 from nearcast.services.ping_request import ARROW, MOST_PINGS, NDJSON, PingRequest, TooManyPings, Unreadable
 
 router = APIRouter(prefix="/v1/pings", tags=["pings"], route_class=KeyedRoute)
-_PATH = router.prefix
-_JSON = "application/json"
-_MEDIA = (_JSON, *NDJSON, ARROW)
-_MOST_BYTES = 16 * MIB
-_SMALL_BYTES = 16 << 10
-_LONGEST_LENGTH = 20  # digits
-_ROLES = (Role.INGEST, Role.OPERATOR)
+PATH = router.prefix
+JSON = "application/json"
+MEDIA = (JSON, *NDJSON, ARROW)
+MOST_BYTES = 16 * MIB
+_SOON_READ_BYTES = 128 << 10
+_letters: WeakKeyDictionary[asyncio.AbstractEventLoop, Letters] = WeakKeyDictionary()
 _LINE = '{"customer_id":"cust-0001","recorded_at":1780394400,"lat":52.5204497,"lon":13.405}\n'
 _PING: dict[str, Any] = {
     "customer_id": "cust-0001",
@@ -64,7 +65,7 @@ _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            _JSON: {"schema": {"type": "array", "maxItems": MOST_PINGS, "items": _SCHEMA}, "example": [_PING]},
+            JSON: {"schema": {"type": "array", "maxItems": MOST_PINGS, "items": _SCHEMA}, "example": [_PING]},
             NDJSON[0]: {
                 "schema": {"type": "string", "description": "One ping on each line; blank lines do not count."},
                 "example": _LINE,
@@ -96,7 +97,7 @@ async def _raw_body(request: Request) -> bytes:
     "",
     status_code=202,
     summary="Send pings",
-    openapi_extra={**open_to(Role.INGEST, max_bytes=_MOST_BYTES, media=_MEDIA), **_BODY},
+    openapi_extra={**open_to(Role.INGEST, max_bytes=MOST_BYTES, media=MEDIA), **_BODY},
     responses=shows("What was accepted is durable; what was rejected is stored nowhere.", _ANSWER, status=202),
 )
 async def send_pings(app: App, asker: Asker, request: Request, raw: Annotated[bytes, Depends(_raw_body)]) -> Response:
@@ -104,24 +105,28 @@ async def send_pings(app: App, asker: Asker, request: Request, raw: Annotated[by
     counted from 0 in what was sent. Pings of customers who have not agreed to location are rejected and forgotten. 503:
     nothing was kept, send it again; `overloaded` means that more comes in than is dealt with.
     """
-    return await _take(app, asker, _media(request.headers.get("content-type", "")), raw)
+    return Response(
+        await taken(app, asker, media_of(request.headers.get("content-type", "")), raw), 202, media_type=JSON
+    )
 
 
-async def _take(app: Application, asker: Principal, media: str, raw: bytes) -> Response:
+async def taken(app: Application, asker: Principal, media: str, raw: bytes) -> bytes:
+    """The answer to a request with pings once those that were let in are durable; Refusal for what cannot be read."""
     now = app.clock.now()
-    if len(raw) <= _SMALL_BYTES:
+    if len(raw) <= _SOON_READ_BYTES:
         found = _read(app, raw, media, now)
     else:
         found = await run_in_threadpool(_read, app, raw, media, now)
-    coming = app.intake.take(asker.tenant_id, found.batch, now, malformed=len(found.malformed))
-    turned_away = await asyncio.wrap_future(coming)
+    waiter: Future[TurnedAway] = asyncio.get_running_loop().create_future()
+    told = partial(_letters.setdefault(waiter.get_loop(), Letters()).send, waiter)
+    app.intake.take(asker.tenant_id, found.batch, now, told, malformed=len(found.malformed))
+    turned_away = await waiter
     rejected: list[dict[str, Any]] = [
         *({"index": found.indices[row], "reason": reason.value} for row, reason in turned_away),
         *({"index": index, "reason": Reason.MALFORMED.value, "detail": detail} for index, detail in found.malformed),
     ]
     rejected.sort(key=lambda entry: int(entry["index"]))
-    answer = {"accepted": len(found.indices) - len(turned_away), "rejected": rejected}
-    return Response(msgspec.json.encode(answer), 202, media_type=_JSON)
+    return msgspec.json.encode({"accepted": len(found.indices) - len(turned_away), "rejected": rejected})
 
 
 def _read(app: Application, raw: bytes, media: str, now: datetime) -> PingRequest:
@@ -133,50 +138,5 @@ def _read(app: Application, raw: bytes, media: str, now: datetime) -> PingReques
         raise Refusal(413, str(error)) from None
 
 
-def _media(said: str) -> str:
+def media_of(said: str) -> str:
     return said.partition(";")[0].strip().lower()
-
-
-class ShortCut:
-    """Takes the requests that the route would let in, and nothing else: those of a key that was asked for a moment ago,
-    whose body has a length and a format that is read, and that count as often as they come.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == _PATH and scope["method"] == "POST":
-            application: Application = scope["app"].state.application
-            headers = dict(scope["headers"])
-            asker = _recalled(application, headers)
-            if asker is not None and _is_plain(scope, headers):
-                request = Request(scope, receive)
-                media = _media(headers[b"content-type"].decode("latin-1"))
-                try:
-                    answer = await _take(application, asker, media, await request.body())
-                except (NearcastError, Refusal) as error:
-                    answer = problems.answer_to(request, error)
-                await answer(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
-def _recalled(app: Application, headers: dict[bytes, bytes]) -> Principal | None:
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"bearer" or not token.isascii():
-        return None
-    found = app.access.recall(token.strip().decode(), app.clock.now())
-    return found if found is not None and found.role in _ROLES else None
-
-
-def _is_plain(scope: Scope, headers: dict[bytes, bytes]) -> bool:
-    length = headers.get(b"content-length", b"")
-    return (
-        not scope["query_string"]
-        and not headers.keys() & {b"idempotency-key", b"content-encoding"}
-        and length.isdigit()
-        and len(length) <= _LONGEST_LENGTH
-        and int(length) <= _MOST_BYTES
-        and _media(headers.get(b"content-type", b"").decode("latin-1")) in _MEDIA
-    )

@@ -103,9 +103,13 @@ _BROKEN_OFF = problem(400, "malformed", "Malformed request", "The body broke off
 """For those who count answers: whom it is for has gone."""
 
 
-def answer_to(request: Request, error: NearcastError | Refusal) -> JSONResponse:
+def answer_to(request: Request, error: Exception) -> JSONResponse:
     """The problem for what was raised outside of FastAPI's routes."""
-    return _of_nearcast(request, error) if isinstance(error, NearcastError) else _of_http(request, error)
+    if isinstance(error, NearcastError):
+        return _of_nearcast(request, error)
+    if isinstance(error, Refusal):
+        return _of_http(request, error)
+    return _BROKEN_OFF if isinstance(error, ClientDisconnect) else _of_fault(request, error)
 
 
 class BrokenOff(Exception):
@@ -129,7 +133,7 @@ class Faults:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:
-            answer = _BROKEN_OFF if isinstance(error, ClientDisconnect) else _of_fault(Request(scope), error)
+            answer = answer_to(Request(scope), error)
             if has_begun:
                 raise BrokenOff from None
             await answer(scope, receive, send)

@@ -40,24 +40,31 @@ class Watch:
         try:
             await self._app(scope, receive, sending)
         finally:
-            self._tell(scope, request_id, status, perf_counter() - began_s)
+            path: str = scope["path"]  # of what is answered before it is routed
+            route: str = getattr(scope.get("route"), "path", path if path in _OFTEN else _NO_ROUTE)
+            tell(self._figures, scope["method"], route, request_id, status, perf_counter() - began_s)
 
-    def _tell(self, scope: Scope, request_id: str, status: int, took_s: float) -> None:
-        path: str = scope["path"]  # of what is answered before it is routed
-        route: str = getattr(scope.get("route"), "path", path if path in _OFTEN else _NO_ROUTE)
-        self._figures.add(Figure.REQUESTS, scope["method"] if route != _NO_ROUTE else "", route, str(status))
-        self._figures.took(Span.REQUEST, took_s)
-        level = logging.DEBUG if status < 500 and (route in _OFTEN or not route.startswith("/v1/")) else logging.INFO
-        if _log.isEnabledFor(level):
-            said = {"request_id": request_id, "method": scope["method"], "route": route, "status": status}
-            _log.log(
-                level,
-                "%s %s %d in %.1f ms, request %s",
-                *(scope["method"], route, status, took_s * 1000, request_id),
-                extra={"said": {**said, "duration_ms": round(took_s * 1000, 3)}},
-            )
+
+def tell(figures: Figures, method: str, route: str, request_id: str, status: int, took_s: float) -> None:
+    """Count and time a request that is answered, and log it where it is to be."""
+    figures.add(Figure.REQUESTS, method if route != _NO_ROUTE else "", route, str(status))
+    figures.took(Span.REQUEST, took_s)
+    level = logging.DEBUG if status < 500 and (route in _OFTEN or not route.startswith("/v1/")) else logging.INFO
+    if _log.isEnabledFor(level):
+        said = {"request_id": request_id, "method": method, "route": route, "status": status}
+        _log.log(
+            level,
+            "%s %s %d in %.1f ms, request %s",
+            *(method, route, status, took_s * 1000, request_id),
+            extra={"said": {**said, "duration_ms": round(took_s * 1000, 3)}},
+        )
+
+
+def request_id_of(sent: bytes) -> str:
+    """What came as the id of a request, if it is a plain one, else a new one."""
+    found = sent.decode("latin-1")
+    return found if _ID.fullmatch(found) else secrets.token_hex(8)
 
 
 def _request_id(scope: Scope) -> str:
-    sent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
-    return sent if _ID.fullmatch(sent) else secrets.token_hex(8)
+    return request_id_of(next((value for name, value in scope["headers"] if name == b"x-request-id"), b""))

@@ -51,46 +51,50 @@ def read_columns(raw: bytes, received_at_us: int, *, is_lines: bool) -> PingBatc
 
 
 def _batch(raw: bytes, pings: list[_Ping], received_at_us: int) -> PingBatch:
-    for name in ("customer_id", "recorded_at", "lat", "lon"):
-        _check_once(raw, name, len(pings))
+    instants = [ping.recorded_at for ping in pings]
+    written: list[list[Any]] = [
+        [ping.accuracy_m for ping in pings],
+        [ping.speed_mps for ping in pings],
+        [ping.ping_id for ping in pings],
+        [ping.device_id for ping in pings],
+    ]
+    missing = [column.count(UNSET) for column in written]
+    accuracy_m, speed_mps, ping_id, device_id = (
+        [None if value is UNSET else value for value in column] if count else column
+        for column, count in zip(written, missing, strict=True)
+    )
+    # a key that is there twice has two more: without a backslash they stand around keys and texts alone
+    keys = len(pings) * len(_Ping.__struct_fields__) - sum(missing)
+    texts = (
+        3 * len(pings) - ping_id.count(None) - device_id.count(None) + sum(isinstance(at, datetime) for at in instants)
+    )
+    if raw.count(b'"') != 2 * (keys + texts):
+        raise _Unusual
     return PingBatch(
-        customer_id=_names(raw, "customer_id", [ping.customer_id for ping in pings], is_required=True),
-        recorded_at_us=_instants_us([ping.recorded_at for ping in pings]),
+        customer_id=_names([ping.customer_id for ping in pings], is_required=True),
+        recorded_at_us=_instants_us(instants),
         received_at_us=np.full(len(pings), received_at_us, dtype=np.int64),
         lat_deg=_degrees([ping.lat for ping in pings]),
         lon_deg=_degrees([ping.lon for ping in pings]),
-        accuracy_m=_amounts(raw, "accuracy_m", [ping.accuracy_m for ping in pings]),
-        speed_mps=_amounts(raw, "speed_mps", [ping.speed_mps for ping in pings]),
-        ping_id=_names(raw, "ping_id", [ping.ping_id for ping in pings]),
-        device_id=_names(raw, "device_id", [ping.device_id for ping in pings]),
+        accuracy_m=_amounts(accuracy_m),
+        speed_mps=_amounts(speed_mps),
+        ping_id=_names(ping_id),
+        device_id=_names(device_id),
     )
 
 
-def _check_once(raw: bytes, name: str, count: int) -> None:
-    """That so many pings have that key, and none of them twice."""
-    if raw.count(b'"%s"' % name.encode()) != count:
-        raise _Unusual
-
-
-def _names(raw: bytes, name: str, column: list[Any], *, is_required: bool = False) -> Texts:
-    count = column.count(UNSET)
-    if not is_required:
-        _check_once(raw, name, len(column) - count)
-    if count:
-        column = [None if value is UNSET else value for value in column]
-    said = [value for value in column if value]
-    if max(map(len, said), default=0) > _LONGEST_TEXT or (is_required and len(said) != len(column)):
-        raise _Unusual
+def _names(column: list[Any], *, is_required: bool = False) -> Texts:
     found: Texts = np.empty(len(column), dtype=object)
-    found[:] = column if len(said) == len(column) else [value or None for value in column]
+    missing = column.count(None)
+    if missing < len(column):
+        said = [value for value in column if value] if missing or "" in column else column
+        if max(map(len, said), default=0) > _LONGEST_TEXT or (is_required and len(said) != len(column)):
+            raise _Unusual
+        found[:] = column if len(said) == len(column) else [value or None for value in column]
     return found
 
 
-def _amounts(raw: bytes, name: str, column: list[Any]) -> Floats:
-    count = column.count(UNSET)
-    _check_once(raw, name, len(column) - count)
-    if count:
-        column = [None if value is UNSET else value for value in column]
+def _amounts(column: list[Any]) -> Floats:
     found: Floats = np.array(column, dtype=np.float64)  # None becomes NaN
     if (found < 0).any():
         raise _Unusual

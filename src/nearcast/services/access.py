@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound, StoreUnavailable
 from nearcast.domain.ids import ShopId, TenantId
@@ -73,7 +74,9 @@ class NewKey:
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-_UNKNOWN: tuple[Principal | None, datetime, datetime] = (None, _LONG_AGO, _LONG_AGO)
+_Recent: TypeAlias = tuple[Principal | None, datetime, datetime, datetime]
+"""Who that is; since when, from when on somebody should ask again, and until when that holds."""
+_UNKNOWN: _Recent = (None, _LONG_AGO, _LONG_AGO, _LONG_AGO)
 
 
 class Access:
@@ -81,7 +84,7 @@ class Access:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._recent: dict[str, tuple[Principal | None, datetime, datetime]] = {}  # by the hash of a whole token
+        self._recent: dict[str, _Recent] = {}  # by the hash of a whole token
 
     def create(
         self,
@@ -177,14 +180,20 @@ class Access:
         """Whose key that is, where that was found out in the last second: a key that was revoked elsewhere opens no
         longer than that. Asks nobody.
         """
-        found, since, until = self._recent.get(hash_of(token), _UNKNOWN)
-        return found if since <= now < until else None
+        name = hash_of(token)
+        found, since, renewed_from, until = self._recent.get(name, _UNKNOWN)
+        if not since <= now < until:
+            return None
+        if now >= renewed_from:  # one of them asks before all have to
+            self._recent[name] = found, since, until, until
+            return None
+        return found
 
     def _keep(self, token: str, found: Principal, kept: ApiKey, now: datetime) -> None:
         if len(self._recent) >= _MOST_RECENT:
             self._recent.clear()
         ends = [at for at in (kept.expires_at, kept.previous_until) if at is not None and at > now]
-        self._recent[hash_of(token)] = found, now, min([now + _RECENT, *ends])
+        self._recent[hash_of(token)] = found, now, now + _RECENT / 2, min([now + _RECENT, *ends])
 
     def _note_use(self, kept: ApiKey, now: datetime) -> None:
         if kept.last_used_at is not None and now - kept.last_used_at < _USE_IS_NOTED_EVERY:

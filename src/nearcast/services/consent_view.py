@@ -15,6 +15,13 @@ _NOBODY = -1
 _ROOM_AT_FIRST = 1_024
 
 
+class _Rows(dict[str, int]):
+    """Which row is whose."""
+
+    def __missing__(self, name: str) -> int:
+        return _NOBODY
+
+
 class ConsentView:
     """For one thread at a time. It is as new as the transaction that it was last brought up to date in: a withdrawal
     that was committed before that began, by whichever process, is in it.
@@ -24,7 +31,7 @@ class ConsentView:
 
     def __init__(self) -> None:
         self._mark: LedgerMark | None = None
-        self._rows: dict[str, int] = {}
+        self._rows = _Rows()
         self._names: dict[str, str] = {}  # by subject
         self._free: list[int] = []
         self._since_us: Ints = np.zeros(_ROOM_AT_FIRST, dtype=np.int64)
@@ -52,8 +59,7 @@ class ConsentView:
         return since_us
 
     def _rows_of(self, names: list[str]) -> Ints:
-        row_of = self._rows.get
-        return np.array([row_of(name, _NOBODY) for name in names], dtype=np.int64)
+        return np.fromiter(map(self._rows.__getitem__, names), dtype=np.int64, count=len(names))
 
     def _ask(self, uow: UnitOfWork, names: set[str], now: datetime) -> None:
         subjects = uow.customers.subjects(map(CustomerId, names))

@@ -2,12 +2,12 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,11 @@ from nearcast.services.scenario import ScenarioShape
 TurnedAway: TypeAlias = list[tuple[int, Reason]]
 """(row, reason) of the pings of a request that were not let in."""
 
+Outcome: TypeAlias = TurnedAway | BaseException
+"""What becomes of a request; where something is raised, nothing of it was kept."""
+
+Told: TypeAlias = Callable[[Outcome], None]
+
 MOST_WAITING = 1_000_000
 _PINGS_AT_ONCE = 10_000
 _MOST_IN_HAND = 200_000
@@ -44,10 +49,13 @@ class _Request:
     batch: PingBatch
     now: datetime
     malformed: int = 0
-    answer: Future[TurnedAway] = field(default_factory=Future)
+    told: Told | None = None
+    outcome: Outcome | None = None
 
-    def __post_init__(self) -> None:
-        self.answer.set_running_or_notify_cancel()  # whoever does not wait any more does not stop it
+    def settle(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        if self.told is not None:
+            self.told(outcome)
 
 
 class _Tenant:
@@ -65,13 +73,19 @@ class _Tenant:
         self._in_hand = 0
         self._is_drained = False
 
-    def add(self, request: _Request) -> None:
-        """Overloaded where more has come in than is taken out."""
+    def add(self, request: _Request, *, is_waited_for: bool) -> bool:
+        """Whether nobody sees to it that what waits is answered, and whoever adds this one must; never where they wait
+        for it and see to it themselves. Overloaded where more has come in than is taken out.
+        """
         with self._lock:
             if self._in_hand > _MOST_IN_HAND:
                 raise Overloaded("more pings come in than can be written down")
             self._in_hand += len(request.batch)
             self._waiting.append(request)
+            if is_waited_for or self._is_drained:
+                return False
+            self._is_drained = True
+            return True
 
     def next_group(self) -> list[_Request]:
         """The requests that waited longest, as many as one commit takes; none when none waits. For whoever has the
@@ -85,12 +99,6 @@ class _Tenant:
                 size += len(group[-1].batch)
             self._in_hand -= size
         return group
-
-    def begin_drain(self) -> bool:
-        """Whether nobody else sees to it that what waits is answered."""
-        with self._lock:
-            is_first, self._is_drained = not self._is_drained, True
-        return is_first
 
     def end_drain(self) -> bool:
         """False where something waits again."""
@@ -108,7 +116,6 @@ class Intake:
 
     def __init__(self, store: Store, woken: Callable[[], None], *, most_waiting: int = MOST_WAITING) -> None:
         self._store, self._woken, self._most_waiting = store, woken, most_waiting
-        self._lock = Lock()
         self._tenants: dict[TenantId, _Tenant] = {}
         self._committers = ThreadPoolExecutor(_COMMITTERS, thread_name_prefix="nearcast intake")
 
@@ -119,26 +126,25 @@ class Intake:
         Overloaded, which is one of these, where too much waits.
         """
         tenant, request = self._of(tenant_id), _Request(batch, now)
-        tenant.add(request)
-        while not request.answer.done():
+        tenant.add(request, is_waited_for=True)
+        while request.outcome is None:
             with tenant.turn:
-                if not request.answer.done():
+                if request.outcome is None:
                     self._answer(tenant_id, tenant, tenant.next_group())
-        return request.answer.result()
+        if isinstance(request.outcome, BaseException):
+            raise request.outcome
+        return request.outcome
 
-    def take(self, tenant_id: TenantId, batch: PingBatch, now: datetime, *, malformed: int = 0) -> Future[TurnedAway]:
-        """As `accept`, without waiting: the answer comes when the pings are in the log. `malformed` entries of the same
-        request are counted with it.
+    def take(self, tenant_id: TenantId, batch: PingBatch, now: datetime, told: Told, *, malformed: int = 0) -> None:
+        """As `accept`, without waiting: another thread tells the outcome when the pings are in the log. `malformed`
+        entries of the same request are counted with it.
         """
-        tenant, request = self._of(tenant_id), _Request(batch, now, malformed)
-        tenant.add(request)
-        if tenant.begin_drain():
+        tenant = self._of(tenant_id)
+        if tenant.add(_Request(batch, now, malformed, told), is_waited_for=False):
             self._committers.submit(self._drain, tenant_id, tenant)
-        return request.answer
 
     def _of(self, tenant_id: TenantId) -> _Tenant:
-        with self._lock:
-            return self._tenants.setdefault(tenant_id, _Tenant())
+        return self._tenants.get(tenant_id) or self._tenants.setdefault(tenant_id, _Tenant())
 
     def _drain(self, tenant_id: TenantId, tenant: _Tenant) -> None:
         is_over = False
@@ -153,24 +159,24 @@ class Intake:
             answers = self._take_in(tenant_id, tenant, group)
         except StoreUnavailable as error:
             for request in group:
-                request.answer.set_exception(type(error)(*error.args))
+                request.settle(type(error)(*error.args))
         except Exception as error:
             if len(group) == 1:
-                group[0].answer.set_exception(error)
+                group[0].settle(error)
                 return
             for request in group:  # one of them is at fault, and not the others
                 self._answer(tenant_id, tenant, [request])
         except BaseException:
             for request in group:
-                request.answer.set_exception(StoreUnavailable("this process ends"))
+                request.settle(StoreUnavailable("this process ends"))
             raise
         else:
             for request, answer in zip(group, answers, strict=True):
-                request.answer.set_result(answer)
+                request.settle(answer)
 
     def _take_in(self, tenant_id: TenantId, tenant: _Tenant, group: Sequence[_Request]) -> list[TurnedAway]:
         sizes = [len(request.batch) for request in group]
-        batch = joined([request.batch for request in group])
+        batch = group[0].batch if len(group) == 1 else joined([request.batch for request in group])
         now_us: Ints = np.repeat([as_us(request.now) for request in group], sizes)
         batch = replace(batch, received_at_us=np.minimum(batch.received_at_us, now_us))
         request_of: Ints = np.repeat(np.arange(len(group)), sizes)
@@ -183,22 +189,27 @@ class Intake:
             tenant.view.refresh(uow)
             asked = np.flatnonzero(~is_said(fault))
             since_us = tenant.view.live_since_us(uow, batch.customer_id[asked], now_us[asked])
-            fault[asked[batch.recorded_at_us[asked] < since_us]] = Reason.CONSENT_LOCATION_MISSING
-            _find_twins(batch, request_of, fault)
-            is_refused = is_said(fault)
-            refused = Counter(fault[is_refused].tolist())
+            is_live = batch.recorded_at_us[asked] >= since_us
+            fault[asked[~is_live]] = Reason.CONSENT_LOCATION_MISSING
+            twins = _twins(batch, request_of, asked[is_live])
+            fault[twins] = Reason.DUPLICATE_PING
+            is_kept = np.zeros(len(batch), dtype=np.bool_)
+            is_kept[asked[is_live]] = True
+            is_kept[twins] = False
+            turned_away = np.flatnonzero(~is_kept)
+            refused = Counter(fault[turned_away].tolist())
             refused[Reason.MALFORMED] += sum(request.malformed for request in group)
             uow.counters.add("refused", refused)
-            kept = np.flatnonzero(~is_refused)
-            uow.tell(Figure.PINGS, "accepted", "", by=len(kept))
+            kept = len(batch) - len(turned_away)
+            uow.tell(Figure.PINGS, "accepted", "", by=kept)
             for reason, count in refused.items():
                 uow.tell(Figure.PINGS, "refused", reason, by=count)
-            uow.pings.append(batch.take(kept))
+            uow.pings.append(batch.take(np.flatnonzero(is_kept)) if len(turned_away) else batch)
             uow.commit()
-        tenant.since_look += len(kept)
-        if len(kept):
+        tenant.since_look += kept
+        if kept:
             self._woken()
-        return _by_request(fault, is_refused, sizes)
+        return _by_request(fault, turned_away, request_of, sizes)
 
     def _look_at_backlog(self, tenant: _Tenant, uow: UnitOfWork) -> None:
         """Now and then, and at once where it may be too long; Overloaded where it is."""
@@ -221,24 +232,27 @@ class Intake:
         return tenant.rules[1]
 
 
-def _find_twins(batch: PingBatch, request_of: Ints, fault: Texts) -> None:
-    """Pings of a request under a name that one before them bears."""
-    named = np.flatnonzero(is_said(batch.ping_id) & ~is_said(fault))
+def _twins(batch: PingBatch, request_of: Ints, rows: Ints) -> list[int]:
+    """Those of some pings of requests that are under a name that one before them in the same request bears."""
+    named = rows[is_said(batch.ping_id[rows])]
+    columns = (request_of, batch.customer_id, batch.device_id, batch.ping_id)
+    keys = list(zip(*(column[named].tolist() for column in columns), strict=True))
+    if len(set(keys)) == len(keys):
+        return []
     seen: set[tuple[int, str, str | None, str]] = set()
-    for row in named.tolist():
-        key = (request_of[row], batch.customer_id[row], batch.device_id[row], batch.ping_id[row])
+    twins: list[int] = []
+    for row, key in zip(named.tolist(), keys, strict=True):
         if key in seen:
-            fault[row] = Reason.DUPLICATE_PING
+            twins.append(row)
         seen.add(key)
+    return twins
 
 
-def _by_request(fault: Texts, is_refused: Texts, sizes: Sequence[int]) -> list[TurnedAway]:
-    answers: list[TurnedAway] = []
-    start = 0
-    for size in sizes:
-        rows = np.flatnonzero(is_refused[start : start + size]).tolist()
-        answers.append([(row, fault[start + row]) for row in rows])
-        start += size
+def _by_request(fault: Texts, turned_away: Ints, request_of: Ints, sizes: Sequence[int]) -> list[TurnedAway]:
+    answers: list[TurnedAway] = [[] for _ in sizes]
+    starts = np.cumsum([0, *sizes]).tolist()
+    for row, request in zip(turned_away.tolist(), request_of[turned_away].tolist(), strict=True):
+        answers[request].append((row - starts[request], fault[row]))
     return answers
 
 
@@ -252,7 +266,10 @@ def unstorable(batch: PingBatch) -> Ints:
 
 
 def _are_surely_names(column: list[str | None]) -> bool:
-    said = [name for name in column if name is not None]
+    missing = column.count(None)
+    if missing == len(column):
+        return True
+    said: list[Any] = [name for name in column if name is not None] if missing else column
     if max(map(len, said), default=0) > _SURELY_SHORT:
         return False
     text = "".join(said)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import NotFound
@@ -16,6 +16,7 @@ from nearcast.store.revisions import Revisions
 from nearcast.store.tables import campaign_revision, sensitive_place_revision, settings_revision, shop_revision, tenant
 
 _SETTINGS = "settings"
+_REVISION = select(tenant.c.catalogue_revision).where(tenant.c.id == bindparam("tenant"))
 
 
 class CampaignRevisions(Revisions):
@@ -41,7 +42,7 @@ class Catalogue:
     @property
     def revision(self) -> int:
         """How often this catalogue was edited; NotFound for a tenant that does not exist."""
-        found = self._connection.scalar(select(tenant.c.catalogue_revision).where(tenant.c.id == self._tenant))
+        found = self._connection.scalar(_REVISION, {"tenant": self._tenant})
         if found is None:
             raise NotFound(f"there is no tenant {self._tenant!r}")
         return int(found)

@@ -231,11 +231,11 @@ def product(connection: Connection) -> str:
     return f"SQLite {connection.scalar(text('SELECT sqlite_version()'))}, journal {mode}"
 
 
-def horizon(connection: Connection) -> tuple[ColumnElement[int], ColumnElement[int]]:
+def horizon(dialect: str) -> tuple[ColumnElement[int], ColumnElement[int]]:
     """Up to which number every transaction that writes has ended for whoever asks for this, and the number that the
     next one to begin will have; on SQLite there is one at a time.
     """
-    if connection.dialect.name != "postgresql":
+    if dialect != "postgresql":
         return literal(0), literal(0)
     snapshot = func.pg_current_snapshot()
     ends = func.pg_snapshot_xmin(snapshot), func.pg_snapshot_xmax(snapshot)

@@ -1,6 +1,9 @@
 """What has changed in the ledger since somebody last asked, whoever commits in which order."""
 
-from sqlalchemy import Connection, func, select
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.ledger_ports import LedgerChanges, LedgerMark
@@ -18,22 +21,33 @@ def changes_since(connection: Connection, tenant: TenantId, mark: LedgerMark | N
     was writing at that time has ended; until then they are read again from `read` on. Where the last line seen has been
     purged, its number and those after it may have been given to others.
     """
-    begun, to_begin = horizon(connection)
     if mark is None or mark.read is None:
+        begun, to_begin = horizon(connection.dialect.name)
         last = select(_line.seq).where(_line.tenant_id == tenant).order_by(_line.seq.desc()).limit(1)
         ongoing, next_one, newest = connection.execute(select(begun, to_begin, last.scalar_subquery())).one()
         if mark is not None and ongoing < mark.writers_until:
             return LedgerChanges(None, mark)
         read = None if mark is None else mark.seen
         return LedgerChanges(None, _mark(connection, tenant, read, newest or 0, next_one))
-    found = select(begun, to_begin, func.max(_line.seq), func.aggregate_strings(_line.subject, _BETWEEN))
-    since = found.where(_line.tenant_id == tenant, _line.seq > mark.read)
-    ongoing, next_one, newest, subjects = connection.execute(since).one()
-    if _event_id(connection, tenant, mark.seen) != mark.last:
+    said = {"tenant": tenant, "read": mark.read, "seen": mark.seen}
+    ongoing, next_one, newest, subjects, last = connection.execute(_since(connection.dialect.name), said).one()
+    if last != mark.last:
         return changes_since(connection, tenant, None)
     if ongoing >= mark.writers_until:
         mark = _mark(connection, tenant, mark.seen, max(newest or 0, mark.seen), next_one)
     return LedgerChanges(frozenset((subjects or "").split()), mark)
+
+
+@lru_cache
+def _since(dialect: str) -> Select[Any]:
+    """What is asked at each door's opening: made once."""
+    of_tenant = consent_event.alias()
+    last = select(of_tenant.c.event_id).where(
+        of_tenant.c.tenant_id == bindparam("tenant"), of_tenant.c.seq == bindparam("seen")
+    )
+    subjects = func.aggregate_strings(_line.subject, _BETWEEN)
+    found = select(*horizon(dialect), func.max(_line.seq), subjects, last.limit(1).scalar_subquery())
+    return found.where(_line.tenant_id == bindparam("tenant"), _line.seq > bindparam("read"))
 
 
 def _mark(connection: Connection, tenant: TenantId, read: int | None, seen: int, writers_until: int) -> LedgerMark:

@@ -2,6 +2,7 @@
 numbers as they lie in memory.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ _NUMBERS = {
     "accuracy_m": "<f8",
     "speed_mps": "<f8",
 }
+_NUMBER_BYTES = 8
 
 
 class _Block(msgspec.Struct, array_like=True, frozen=True):
@@ -36,13 +38,21 @@ _DECODER = msgspec.msgpack.Decoder(_Block)
 
 def pack(batch: PingBatch) -> bytes:
     """One ping or more, in their order."""
-    block = _Block(
-        customer_id=_BETWEEN.join(batch.customer_id.tolist()),
-        ping_id=_joined(batch.ping_id),
-        device_id=_joined(batch.device_id),
-        numbers=[getattr(batch, name).astype(kind, copy=False).tobytes() for name, kind in _NUMBERS.items()],
-    )
-    return msgspec.msgpack.encode(block)
+    return pack_parts(batch, [len(batch)])[0]
+
+
+def pack_parts(batch: PingBatch, stops: Sequence[int]) -> list[bytes]:
+    """As `pack`, of the pings up to each of some rows, each from where the one before it stops."""
+    names = [batch.customer_id.tolist(), _said(batch.ping_id), _said(batch.device_id)]
+    numbers = [memoryview(getattr(batch, name).astype(kind, copy=False).tobytes()) for name, kind in _NUMBERS.items()]
+    blocks: list[bytes] = []
+    start = 0
+    for stop in stops:
+        of_each = [None if column is None else _joined(column[start:stop]) for column in names]
+        some = [column[start * _NUMBER_BYTES : stop * _NUMBER_BYTES] for column in numbers]
+        blocks.append(msgspec.msgpack.encode((*of_each, some)))
+        start = stop
+    return blocks
 
 
 def unpack(block: bytes) -> PingBatch:
@@ -88,9 +98,17 @@ def joined(batches: list[PingBatch]) -> PingBatch:
     return PingBatch(**columns)
 
 
-def _joined(names: Texts) -> str | None:
-    said = [name or "" for name in names.tolist()]
-    return _BETWEEN.join(said) if any(said) else None
+def _said(names: Texts) -> list[str] | None:
+    """None where none is said."""
+    found = names.tolist()
+    missing = found.count(None)
+    if missing == len(found):
+        return None
+    return [name or "" for name in found] if missing else found
+
+
+def _joined(names: list[str]) -> str | None:
+    return _BETWEEN.join(names) if any(names) else None
 
 
 def _split(said: str | None, count: int) -> Texts:

@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.geo.batch import PingBatch
+from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ports import PingSlice
-from nearcast.store.dialect import free_names, has_in_it, insert_into, its_now, lock_names, upsert
+from nearcast.store.dialect import free_names, has_in_it, its_now, lock_names, upsert
 from nearcast.store.page import chunks
 from nearcast.store.partitions import leased, tokens_of
-from nearcast.store.ping_blocks import blanked, joined, pack, rows_of, unpack
+from nearcast.store.ping_blocks import blanked, joined, pack, pack_parts, rows_of, unpack
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import PARTITIONS, log_position, ping_log, ping_seen
 
@@ -27,11 +27,28 @@ SeenPing: TypeAlias = tuple[CustomerId, str | None, str]
 """Customer, device, ping id."""
 
 _here = ping_log.c
+_APPEND = insert(ping_log)
+_LAST_US = (
+    select(_here.received_at_us)
+    .where(_here.tenant_id == log_position.c.tenant_id, _here.partition == log_position.c.partition)
+    .order_by(_here.seq.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_HEADS = select(log_position.c.partition, log_position.c.head, _LAST_US).where(
+    log_position.c.tenant_id == bindparam("tenant")
+)
 
 
 def partition_of(customer_id: str) -> int:
     """The same for a customer for ever."""
     return zlib.crc32(customer_id.encode()) % PARTITIONS
+
+
+def partitions_of(customer_ids: Texts) -> Ints:
+    """`partition_of` each."""
+    sums: Ints = np.fromiter(map(zlib.crc32, map(str.encode, customer_ids)), dtype=np.int64, count=len(customer_ids))
+    return sums % PARTITIONS
 
 
 def door(tenant: TenantId) -> str:
@@ -56,26 +73,26 @@ class Pings:
         """
         if not len(batch):
             return
-        partitions = np.fromiter(map(partition_of, batch.customer_id.tolist()), dtype=np.int64, count=len(batch))
-        order = np.argsort(partitions, kind="stable")
-        numbers, starts = np.unique(partitions[order], return_index=True)
-        parts = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True))
-        heads = self._take_numbers({key: len(part) for key, part in parts.items()})
-        arrived_us = self._arrived_us((partition, head - len(parts[partition])) for partition, head in heads)
-        rows: list[dict[str, Any]] = []
-        for partition, head in heads:
-            mine = _by_arrival(batch.take(parts[partition]), arrived_us.get(partition))
-            rows.append(
-                {
-                    "tenant_id": self._tenant,
-                    "partition": partition,
-                    "seq": head,
-                    "pings": len(mine),
-                    "received_at_us": int(mine.received_at_us[-1]),
-                    "block": pack(mine),
-                }
-            )
-        self._connection.execute(insert(ping_log), rows)
+        partitions = partitions_of(batch.customer_id)
+        counts = np.bincount(partitions, minlength=PARTITIONS)
+        taken = np.flatnonzero(counts).tolist()
+        heads, arrived_us = self._take_numbers({partition: int(counts[partition]) for partition in taken})
+        received_at_us = np.maximum(batch.received_at_us, arrived_us[partitions])
+        order = np.lexsort((batch.recorded_at_us, received_at_us, partitions))
+        batch = replace(batch, received_at_us=received_at_us).take(order)
+        stops = np.cumsum(counts[taken]).tolist()
+        rows = [
+            {
+                "tenant_id": self._tenant,
+                "partition": partition,
+                "seq": heads[partition],
+                "pings": int(counts[partition]),
+                "received_at_us": int(batch.received_at_us[stop - 1]),
+                "block": block,
+            }
+            for partition, stop, block in zip(taken, stops, pack_parts(batch, stops), strict=True)
+        ]
+        self._connection.execute(_APPEND, rows)
 
     def borrow(self, partitions: Iterable[int]) -> dict[int, int]:
         """The tokens of those partitions that are neither leased nor borrowed by anybody else; until the transaction
@@ -222,32 +239,22 @@ class Pings:
         old = ping_seen.c.tenant_id == self._tenant, ping_seen.c.at < before
         return delete_some(self._connection, ping_seen, *old, limit=limit)
 
-    def _take_numbers(self, counts: Mapping[int, int]) -> list[tuple[int, int]]:
-        """Each partition with the last of so many new numbers; partitions are taken in their order."""
+    def _take_numbers(self, counts: Mapping[int, int]) -> tuple[dict[int, int], Ints]:
+        """The last of so many new numbers of each partition, which are taken in their order; and by partition when the
+        last ping before them arrived.
+        """
         rows = [
             {"tenant_id": self._tenant, "partition": partition, "head": count, "position": 0}
             for partition, count in sorted(counts.items())
         ]
-        insert_head = insert_into(self._connection, log_position).values(rows)
-        heads = self._connection.execute(
-            insert_head.on_conflict_do_update(
-                index_elements=["tenant_id", "partition"],
-                set_={"head": log_position.c.head + insert_head.excluded.head},
-            ).returning(log_position.c.partition, log_position.c.head)
-        )
-        return [(row.partition, row.head) for row in heads]
-
-    def _arrived_us(self, last: Iterable[tuple[int, int]]) -> dict[int, int]:
-        """When the pings with those numbers arrived, by partition; those that are gone are left out."""
-        named = or_(*((_here.partition == partition) & (_here.seq == seq) for partition, seq in last))
-        found = select(_here.partition, _here.received_at_us).where(_here.tenant_id == self._tenant, named)
-        return {row.partition: row.received_at_us for row in self._connection.execute(found)}
-
-
-def _by_arrival(batch: PingBatch, not_before_us: int | None) -> PingBatch:
-    if not_before_us is not None:
-        batch = replace(batch, received_at_us=np.maximum(batch.received_at_us, not_before_us))
-    return batch.take(np.lexsort((batch.recorded_at_us, batch.received_at_us)))
+        upsert(self._connection, log_position, rows, keep=["position"], add_up=["head"])
+        heads: dict[int, int] = {}
+        arrived_us: Ints = np.full(PARTITIONS, np.iinfo(np.int64).min)
+        for partition, head, last_us in self._connection.execute(_HEADS, {"tenant": self._tenant}):
+            heads[partition] = head
+            if last_us is not None:
+                arrived_us[partition] = last_us
+        return heads, arrived_us
 
 
 def _shown(batch: PingBatch) -> list[dict[str, Any]]:

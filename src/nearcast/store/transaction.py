@@ -30,7 +30,7 @@ class Transaction:
     @property
     def connection(self) -> Connection:
         if self._connection is None:
-            raise RuntimeError("this transaction has ended, or not begun")
+            raise RuntimeError("this transaction is closed: it has ended, or not begun")
         return self._connection
 
     def __enter__(self) -> Self:

@@ -1,10 +1,11 @@
 """One transaction of one tenant: what is read and written inside it happens together, or not at all."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from typing import Self
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.figures import Figure, Figures
@@ -99,47 +100,16 @@ class SqlUnitOfWork(Transaction):
         sealing: Sealing = NOT_SEALED,
     ) -> None:
         super().__init__(engine, read_only=read_only, first=partial(narrow, tenant=tenant_id) if is_narrow else None)
-        self.tenant_id, self._sealing = tenant_id, sealing
+        self.tenant_id, self.sealing = tenant_id, sealing
         self._figures, self._told = figures, Counter[tuple[Figure, tuple[str, ...]]]()
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-        connection, tenant_id = self.connection, self.tenant_id
-        self.catalogue = Catalogue(connection, tenant_id)
-        self.customers = Customers(connection, tenant_id)
-        self.contacts = Contacts(connection, tenant_id)
-        self.suppressions = Suppressions(connection, tenant_id)
-        self.erasing = Erasing(connection, tenant_id)
-        self.consents = Consents(connection, tenant_id)
-        self.confirmations = Confirmations(connection, tenant_id)
-        self.devices = Devices(connection, tenant_id)
-        self.tracks = Tracks(connection, tenant_id)
-        self.transitions = Transitions(connection, tenant_id)
-        self.match_log = MatchLog(connection, tenant_id)
-        self.budgets = Budgets(connection, tenant_id)
-        self.outbox = Outbox(connection, tenant_id, self.budgets, self._sealing)
-        self.staff = Staff(connection, tenant_id)
-        self.vouchers = Vouchers(connection, tenant_id)
-        self.sends = Sends(connection, tenant_id, self.budgets)
-        self.assignments = Assignments(connection, tenant_id)
-        self.pings = Pings(connection, tenant_id)
-        self.past_pings = PastPings(connection, tenant_id)
-        self.runs = Runs(connection, tenant_id)
-        self.keys = Keys(connection, tenant_id)
-        self.idempotency = Idempotency(connection, tenant_id)
-        self.counters = Counters(connection, tenant_id)
-        self.audit = AuditTrail(connection, tenant_id)
-        self.events = Events(connection, tenant_id)
-        self.senders = Senders(connection, tenant_id)
-        self.allowances = Allowances(connection, tenant_id)
-        self.heard = MessageEvents(connection, tenant_id)
-        self.contact_keys = ContactKeys(connection, tenant_id)
-        self.pauses = Pauses(connection, tenant_id)
-        self.reviews = OptOutReviews(connection, tenant_id)
-        self.replies = Replies(connection, tenant_id)
-        self.templates = Templates(connection, tenant_id)
-        self.costs = Costs(connection, tenant_id)
-        return self
+    def __getattr__(self, name: str) -> Any:
+        """A noun, made when it is first asked for: most transactions are about few of them."""
+        if name not in _NOUNS:
+            raise AttributeError(name)
+        found = _NOUNS[name](self)
+        setattr(self, name, found)
+        return found
 
     def tell(self, figure: Figure, *labels: str, by: int = 1) -> None:
         """Count something that has happened once this is committed, and not before."""
@@ -154,3 +124,45 @@ class SqlUnitOfWork(Transaction):
             for (figure, labels), count in self._told.items():
                 self._figures.add(figure, *labels, by=count)
         self._told.clear()
+
+
+def _plain(noun: Callable[[Connection, TenantId], Any]) -> Callable[[SqlUnitOfWork], Any]:
+    return lambda uow: noun(uow.connection, uow.tenant_id)
+
+
+_NOUNS: dict[str, Callable[[SqlUnitOfWork], Any]] = {
+    "catalogue": _plain(Catalogue),
+    "customers": _plain(Customers),
+    "contacts": _plain(Contacts),
+    "suppressions": _plain(Suppressions),
+    "erasing": _plain(Erasing),
+    "consents": _plain(Consents),
+    "confirmations": _plain(Confirmations),
+    "devices": _plain(Devices),
+    "tracks": _plain(Tracks),
+    "transitions": _plain(Transitions),
+    "match_log": _plain(MatchLog),
+    "budgets": _plain(Budgets),
+    "outbox": lambda uow: Outbox(uow.connection, uow.tenant_id, uow.budgets, uow.sealing),
+    "staff": _plain(Staff),
+    "vouchers": _plain(Vouchers),
+    "sends": lambda uow: Sends(uow.connection, uow.tenant_id, uow.budgets),
+    "assignments": _plain(Assignments),
+    "pings": _plain(Pings),
+    "past_pings": _plain(PastPings),
+    "runs": _plain(Runs),
+    "keys": _plain(Keys),
+    "idempotency": _plain(Idempotency),
+    "counters": _plain(Counters),
+    "audit": _plain(AuditTrail),
+    "events": _plain(Events),
+    "senders": _plain(Senders),
+    "allowances": _plain(Allowances),
+    "heard": _plain(MessageEvents),
+    "contact_keys": _plain(ContactKeys),
+    "pauses": _plain(Pauses),
+    "reviews": _plain(OptOutReviews),
+    "replies": _plain(Replies),
+    "templates": _plain(Templates),
+    "costs": _plain(Costs),
+}
