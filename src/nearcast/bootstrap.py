@@ -71,6 +71,8 @@ from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
 from nearcast.services.region_push import RegionPush
 from nearcast.services.reminders import Reminders
+from nearcast.services.reservation_chat import OpenReservation
+from nearcast.services.reservations import Booking, Reservations
 from nearcast.services.retention import Retention
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.scenario import placed
@@ -80,7 +82,9 @@ from nearcast.services.sender_states import SenderStates
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
+from nearcast.services.slots import Slots
 from nearcast.services.staff import Staff, reseal_staff
+from nearcast.services.tap_ids import TapIds
 from nearcast.services.template_ports import TemplateDirectory
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
@@ -222,8 +226,8 @@ def _post(
     adapters = providers.providers(settings, now, push_key)
     channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
     codes, staff = VoucherCodes(vault.voucher_key, _public_url(settings)), Staff(store, Shops(store), vault)
-    tokens = RowTokens(secret)
-    room = providers.post_room(settings, adapters, vault, states, _public_url(settings), tokens)
+    taps = TapIds(vault.tap_key)
+    room = providers.post_room(settings, adapters, vault, states, _public_url(settings), taps)
     parts = InboxParts(
         vault=vault,
         contacts=contacts,
@@ -233,7 +237,16 @@ def _post(
         adapters=adapters,
         senders=states,
         dice=secrets.SystemRandom().random,
-        handlers=chat_handlers(staff, Identities(vault, contacts), terms, tokens, partial(way_out, channel)),
+        handlers=chat_handlers(
+            staff,
+            Identities(vault, contacts),
+            terms,
+            RowTokens(secret),
+            taps,
+            Booking(),
+            partial(way_out, channel),
+        ),
+        questions=[OpenReservation()],
     )
     inbox, directory = providers.inbox(settings, store, whole, parts), providers.template_directory(settings)
     return _Post(adapters, push_key, channel, states, codes, staff, room, inbox, directory)
@@ -292,6 +305,8 @@ def application(
         read_native=read_native,
         decisions=Decisions(store, pseudonyms, cursors, explanations),
         messages=Messages(store, pseudonyms, cursors),
+        slots=Slots(store, Shops(store), cursors),
+        reservations=Reservations(store, whole, pseudonyms, cursors),
         vouchers=Vouchers(store, post.codes, terms),
         senders=Senders(store, post.states),
         usage=Usage(store),

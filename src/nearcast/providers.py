@@ -22,9 +22,9 @@ from nearcast.services.identities import Identities
 from nearcast.services.inbox import Inbox, InboxParts, make_inbox
 from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.outbound import PostRoom
-from nearcast.services.row_tokens import RowTokens
 from nearcast.services.secret_ports import Secrets
 from nearcast.services.sender_states import NOBODY_IN_PARTICULAR, SenderStates
+from nearcast.services.tap_ids import TapIds
 from nearcast.services.template_ports import TemplateDirectory
 from nearcast.services.vault import Vault
 from nearcast.settings import Settings
@@ -68,7 +68,7 @@ def post_room(
     vault: Vault,
     states: SenderStates,
     public_url: str,
-    tokens: RowTokens,
+    taps: TapIds,
 ) -> PostRoom:
     """What messages need on their way out. Only for providers it is worth while to have several under way."""
     contacts = Contacts(vault)
@@ -77,7 +77,7 @@ def post_room(
         opt_outs=OptOutLinks(vault, public_url),
         senders=states,
         identities=Identities(vault, contacts),
-        tokens=tokens,
+        taps=taps,
         at_once=settings.sends_at_once if adapters else 1,
     )
 
@@ -206,7 +206,7 @@ def _sms(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:
     tokens = _listed(settings.twilio_auth_tokens, "NEARCAST_TWILIO_AUTH_TOKENS")
     account = Account(
         sid=settings.twilio_account_sid,
-        tokens=tokens,
+        taps=taps,
         sender=settings.twilio_from,
         service_sid=settings.twilio_messaging_service_sid,
         webhook_url=settings.public_url and f"{settings.public_url.rstrip('/')}/v1/webhooks/sms",

@@ -22,8 +22,10 @@ from nearcast.services.conversation import Heard, Question
 from nearcast.services.cursors import Cursors
 from nearcast.services.inbox import InboxParts
 from nearcast.services.ports import UnitOfWork
+from nearcast.services.reservations import Booking
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.sender_states import SenderStates
+from nearcast.services.tap_ids import TapIds
 from nearcast.services.terms import Terms
 from nearcast.services.vault_keys import open_vault
 from nearcast.settings import Settings
@@ -139,7 +141,13 @@ def _parts(service: Service, app: Application, wire: Wire, questions: Sequence[Q
         senders=SenderStates({}, {"whatsapp": wire.limits}),
         dice=lambda: 0.5,
         handlers=chat_handlers(
-            app.staff, app.inbox.identities, Terms(), RowTokens("a secret of tests"), lambda channel: wire
+            app.staff,
+            app.inbox.identities,
+            Terms(),
+            RowTokens("a secret of tests"),
+            TapIds(b"a key of tests"),
+            Booking(),
+            lambda channel: wire,
         ),
         questions=questions,
     )

@@ -18,9 +18,11 @@ from nearcast.services.chat import chat_handlers
 from nearcast.services.conversation import Conversation, Heard
 from nearcast.services.identities import Identities
 from nearcast.services.replies import Replies
+from nearcast.services.reservations import Booking
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.shops import Shops
 from nearcast.services.staff import Staff
+from nearcast.services.tap_ids import TapIds
 from nearcast.services.terms import Terms
 from nearcast.store.all_tables import metadata
 from nearcast.store.sql_store import SqlStore
@@ -74,7 +76,8 @@ class Town:
         self.replies = Replies(store, VAULT, lambda name: self.pen, dice=lambda: 0.5)
         self.staff = Staff(store, Shops(store), VAULT)
         identities = Identities(VAULT, CONTACTS)
-        handlers = chat_handlers(self.staff, identities, terms, tokens, lambda name: self.pen)
+        self.taps, self.booking = TapIds(VAULT.tap_key), Booking()
+        handlers = chat_handlers(self.staff, identities, terms, tokens, self.taps, self.booking, lambda name: self.pen)
         self.conversation = Conversation(handlers(self.replies))
 
     def open_shop(self, shop: str, metres: float, **said: Any) -> None:

@@ -57,13 +57,15 @@ class InboundKind(StrEnum):
     BUTTON = "button"
     CHOICE = "choice"
     LOCATION = "location"
+    FORM = "form"
     OTHER = "other"
 
 
 @value(kw_only=True)
 class Inbound:
-    """What a person wrote or tapped. `text` is what they see of it, `payload` the id of the button or row;
-    `in_reply_to` is the provider's id of our message. `received_by` is our own number or account there.
+    """What a person wrote or tapped. `text` is what they see of it, `payload` the id of the button or row, or all
+    that a form says; `in_reply_to` is the provider's id of our message. `received_by` is our own number or account
+    there.
     """
 
     key: str = field(repr=False)

@@ -13,6 +13,8 @@ CampaignId = NewType("CampaignId", str)
 VisitId = NewType("VisitId", str)
 DecisionId = NewType("DecisionId", str)
 MessageId = NewType("MessageId", str)
+SlotId = NewType("SlotId", str)
+ReservationId = NewType("ReservationId", str)
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "nearcast").bytes
 _VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
@@ -58,6 +60,16 @@ def message_id(
 ) -> MessageId:
     """One message per campaign, customer, opportunity and channel, however often the work is repeated."""
     return MessageId(_uuid5("message", tenant, campaign, customer, opportunity, channel))
+
+
+def slot_id(tenant: TenantId, shop: ShopId, starts_at: datetime) -> SlotId:
+    """A shop's slot that begins at an instant: put again, it is the same one."""
+    return SlotId(_uuid5("slot", tenant, shop, starts_at.isoformat()))
+
+
+def reservation_id(tenant: TenantId, slot: SlotId, customer: CustomerId, said: str) -> ReservationId:
+    """What a customer took with one tap, however often that is worked on; `said` is the tap's own key."""
+    return ReservationId(_uuid5("reservation", tenant, slot, customer, said))
 
 
 def consent_event_id(tenant: TenantId, subject: str, content: str) -> str:

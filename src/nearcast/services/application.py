@@ -40,10 +40,12 @@ from nearcast.services.phones import Phones
 from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
 from nearcast.services.reminders import Reminders
+from nearcast.services.reservations import Reservations
 from nearcast.services.retention import Retention
 from nearcast.services.senders import Senders
 from nearcast.services.sensitive_places import SensitivePlaces
 from nearcast.services.shops import Shops
+from nearcast.services.slots import Slots
 from nearcast.services.staff import Staff
 from nearcast.services.templates import Templates
 from nearcast.services.tenants import Tenants
@@ -101,6 +103,8 @@ class Application:
     read_native: RequestReader
     decisions: Decisions
     messages: Messages
+    slots: Slots
+    reservations: Reservations
     vouchers: Vouchers
     senders: Senders
     templates: Templates

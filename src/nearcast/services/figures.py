@@ -20,6 +20,8 @@ class Figure(StrEnum):
     """outcome"""
     VOUCHERS = "voucher_redemptions"
     """outcome"""
+    RESERVATIONS = "reservations"
+    """state"""
     CHATS = "chat_requests"
     """about"""
     HEARD = "provider_events"

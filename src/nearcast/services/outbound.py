@@ -18,8 +18,8 @@ from nearcast.services.contacts import Contacts
 from nearcast.services.identities import Identities
 from nearcast.services.opt_out_links import OptOut, OptOutLinks
 from nearcast.services.ports import UnitOfWork
-from nearcast.services.row_tokens import RowTokens
 from nearcast.services.sender_states import SenderStates
+from nearcast.services.tap_ids import TapIds
 from nearcast.services.template_filling import filled
 from nearcast.services.template_ports import TemplateKey
 
@@ -35,7 +35,7 @@ class Kept:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostRoom:
     """What messages need on their way out. Without `contacts` nobody has an address, without `opt_outs` no message has
-    a link that ends it all; `senders` know what providers allow, and `identities` keep what they call people. `tokens`
+    a link that ends it all; `senders` know what providers allow, and `identities` keep what they call people. `taps`
     make what comes back with a tap on a button. So many attempts as `at_once` go on at the same time.
     """
 
@@ -43,7 +43,7 @@ class PostRoom:
     opt_outs: OptOutLinks | None = None
     senders: SenderStates | None = None
     identities: Identities | None = None
-    tokens: RowTokens | None = None
+    taps: TapIds | None = None
     at_once: int = 1
 
 
@@ -110,10 +110,10 @@ class Outlet:
 
     def _tap_of(self, message: Message) -> Callable[[str], str] | None:
         """Makes what comes back with a tap on a button of this message that is for something."""
-        tokens = self._room.tokens
-        if tokens is None:
+        taps = self._room.taps
+        if taps is None:
             return None
-        return lambda purpose: tokens.make(self._tenant_id, purpose, message.id, for_whom=message.customer_id)
+        return lambda purpose: taps.make(self._tenant_id, purpose, message.id, for_whom=message.customer_id)
 
     def is_providers(self, channel: str) -> bool:
         """Whether messages of that channel leave through a provider, who knows nobody by our names."""

@@ -21,6 +21,7 @@ from nearcast.services.inbound_ports import KeptEvent, Reply
 from nearcast.services.paging import every
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
+from nearcast.services.reservations import reservation_row
 from nearcast.services.reviews import shown_review
 from nearcast.services.suppressing import pause_row, suppressed_on
 from nearcast.services.vault import Vault
@@ -41,13 +42,13 @@ class PersonalData:
         """
         with self._store.reading(tenant_id) as uow:
             customer_id = known(uow, key)
-            told = {"exported_at": now, **self._told(uow, tenant_id, customer_id)}
+            told = {"exported_at": now, **self._told(uow, tenant_id, customer_id, now)}
         with self._store.writing(tenant_id) as uow:
             uow.audit.append(of_customer(actor, "exported", told["subject"], now))
             uow.commit()
         return told
 
-    def _told(self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId) -> dict[str, Any]:
+    def _told(self, uow: UnitOfWork, tenant_id: TenantId, customer_id: CustomerId, now: datetime) -> dict[str, Any]:
         contacts = self._contacts.read(uow, tenant_id, [customer_id]).get(customer_id, [])
         kept = uow.tracks.load([customer_id]).get(customer_id)
         return {
@@ -62,6 +63,7 @@ class PersonalData:
             "devices": [_device_row(device) for device in uow.devices.of(customer_id)],
             "decisions": list(_decisions(uow, customer_id)),
             "messages": list(_messages(uow, customer_id)),
+            "reservations": [reservation_row(each, now) for each in uow.reservations.of(customer_id)],
             "vouchers": [_voucher_row(each) for each in uow.vouchers.of(customer_id)],
             "other_sends": [_send_row(send) for send in uow.sends.of([customer_id]).get(customer_id, [])],
             "transitions": [transition_row(*each) for each in uow.transitions.every(customer_id=customer_id)],

@@ -27,6 +27,7 @@ from nearcast.services.event_ports import Telling
 from nearcast.services.history_ports import PastPings
 from nearcast.services.key_ports import ApiKey, Keys
 from nearcast.services.ledger_ports import Confirmations, Consents
+from nearcast.services.reservation_ports import Reserving
 from nearcast.services.secret_ports import Sealing, Secrets
 from nearcast.services.sender_ports import SendingKept
 from nearcast.services.staff_ports import Staffing
@@ -312,7 +313,7 @@ class Idempotency(Protocol):
     def prune(self, before: datetime, *, limit: int) -> int: ...
 
 
-class UnitOfWork(Telling, SendingKept, Vouching, Staffing, Protocol):
+class UnitOfWork(Telling, SendingKept, Vouching, Staffing, Reserving, Protocol):
     """One transaction of one tenant: rolled back unless `commit` was called."""
 
     @property

@@ -111,9 +111,16 @@ class Replies:
         return uow.replies.insert(replace(made, sealed=sealed))
 
     def answer(
-        self, uow: UnitOfWork, heard: Heard, content: Content, now: datetime, *, is_about_consent: bool = False
+        self,
+        uow: UnitOfWork,
+        heard: Heard,
+        content: Content,
+        now: datetime,
+        *,
+        is_about_consent: bool = False,
+        beside: str = "",
     ) -> bool:
-        """As `reply`, to what was heard."""
+        """As `reply`, to what was heard. `beside` says what it is about where more than one answer goes out."""
         inbound = heard.inbound
         return self.reply(
             uow,
@@ -127,6 +134,7 @@ class Replies:
             customer_id=heard.customers[0] if heard.customers else None,
             sender=inbound.received_by,
             is_about_consent=is_about_consent,
+            name=f"{beside} to {inbound.provider_id}" if beside else "",
         )
 
     def send_some(self, tenant_id: TenantId, now: datetime, present: Callable[[], datetime]) -> int:

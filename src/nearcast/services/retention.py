@@ -47,6 +47,7 @@ class Keep:
     message_texts: timedelta = timedelta(days=30)
     messages: timedelta = timedelta(days=400)
     vouchers: timedelta = timedelta(days=400)
+    reservations: timedelta = timedelta(days=90)
     other_sends: timedelta = timedelta(days=400)
     decisions: timedelta = timedelta(days=400)
 
@@ -117,6 +118,7 @@ class Retention:
             "message_texts": lambda uow: uow.outbox.prune_texts(now - keep.message_texts, limit=_AT_ONCE),
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
             "vouchers": lambda uow: uow.vouchers.prune(now - keep.vouchers, limit=_AT_ONCE),
+            "reservations": lambda uow: _prune_reserved(uow, now - keep.reservations),
             "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
             "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
             "allowances": lambda uow: uow.allowances.prune(now - _COUNTED, limit=_AT_ONCE),
@@ -174,6 +176,11 @@ def _unconsented(uow: UnitOfWork, customer_ids: Sequence[CustomerId], now: datet
 def _prune_heard(uow: UnitOfWork, before: datetime) -> int:
     uow.heard.prune_raw(before, limit=_AT_ONCE)
     return uow.heard.prune(before, limit=_AT_ONCE)
+
+
+def _prune_reserved(uow: UnitOfWork, before: datetime) -> int:
+    uow.slots.prune(before, limit=_AT_ONCE)
+    return uow.reservations.prune(before, limit=_AT_ONCE)
 
 
 def _purge_chains(uow: UnitOfWork, now: datetime) -> int:

@@ -9,8 +9,8 @@ Days = Annotated[float, Field(ge=1, le=3660)]
 
 
 class RetentionShape(BaseModel):
-    """A key left out takes a safe default: pings 24 hours, message texts 30 days, transitions and pings of the past 90
-    days, the rest 400.
+    """A key left out takes a safe default: pings 24 hours, message texts 30 days, transitions, pings of the past and
+    reservations 90 days, the rest 400.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -21,5 +21,6 @@ class RetentionShape(BaseModel):
     message_texts_days: Days | None = None
     messages_days: Days | None = None
     vouchers_days: Days | None = None
+    reservations_days: Days | None = None
     other_sends_days: Days | None = None
     decisions_days: Days | None = None

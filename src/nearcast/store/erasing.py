@@ -15,6 +15,7 @@ from nearcast.store.event_tables import event_delivery
 from nearcast.store.history_tables import past_ping
 from nearcast.store.inbound_tables import channel_pause, contact_key, message_event, opt_out_review, raw_webhook, reply
 from nearcast.store.pings import Pings, door
+from nearcast.store.reservation_tables import reservation
 from nearcast.store.sender_tables import allowance_use, recipient_state
 from nearcast.store.tables import (
     assignment,
@@ -43,6 +44,7 @@ GONE: tuple[Table, ...] = (
     channel_pause,
     opt_out_review,
     reply,
+    reservation,
     ping_seen,
     past_ping,
     idempotency,

@@ -36,6 +36,7 @@ from nearcast.store.past_pings import PastPings
 from nearcast.store.pauses import OptOutReviews, Pauses
 from nearcast.store.pings import Pings
 from nearcast.store.replies import Replies
+from nearcast.store.reservations import Reservations, Slots
 from nearcast.store.runs import Runs
 from nearcast.store.senders import Senders
 from nearcast.store.sends import Sends
@@ -68,6 +69,8 @@ class SqlUnitOfWork(Transaction):
     outbox: Outbox
     vouchers: Vouchers
     staff: Staff
+    slots: Slots
+    reservations: Reservations
     sends: Sends
     budgets: Budgets
     assignments: Assignments
@@ -145,6 +148,8 @@ _NOUNS: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     "budgets": _plain(Budgets),
     "outbox": lambda uow: Outbox(uow.connection, uow.tenant_id, uow.budgets, uow.sealing),
     "staff": _plain(Staff),
+    "slots": _plain(Slots),
+    "reservations": _plain(Reservations),
     "vouchers": _plain(Vouchers),
     "sends": lambda uow: Sends(uow.connection, uow.tenant_id, uow.budgets),
     "assignments": _plain(Assignments),

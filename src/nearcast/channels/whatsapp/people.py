@@ -100,7 +100,8 @@ def _interactive(said: Said) -> Content:
         if reply := part(chosen, key):
             return kind, text(reply, "title") or "", needed(reply, "id"), None
     if form := part(chosen, "nfm_reply"):
-        return InboundKind.OTHER, text(form, "body") or "", None, None
+        kind = InboundKind.OTHER if text(form, "name") == "address_message" else InboundKind.FORM
+        return kind, text(form, "body") or "", text(form, "response_json"), None
     raise NotUnderstood(f"interactive {spoken(text(chosen, 'type'))}")
 
 

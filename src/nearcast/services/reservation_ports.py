@@ -1,0 +1,59 @@
+"""Slots and reservations as the use cases ask for them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from nearcast.domain.ids import CustomerId, ReservationId, ShopId, SlotId
+from nearcast.domain.reservation import Reservation, ReservationState, Slot
+
+if TYPE_CHECKING:
+    from nearcast.services.ports import Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationFilter:
+    """Which reservations; None takes all. `since` and `until` bound the beginning of their slots, half-open."""
+
+    shop_ids: Collection[ShopId] | None = None
+    state: ReservationState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Slots(Protocol):
+    """One tenant's slots, each named by its shop and its beginning."""
+
+    def put(self, slots: Iterable[Slot]) -> None: ...
+    def of(self, slot_ids: Iterable[SlotId]) -> dict[SlotId, Slot]: ...
+    def hold(self, slot_id: SlotId) -> Slot | None: ...
+    def free(self, shop_id: ShopId, now: datetime, *, limit: int) -> list[Slot]: ...
+    def page(
+        self, shop_id: ShopId, *, since: datetime, until: datetime | None, cursor: str | None, limit: int
+    ) -> "Page[Slot]": ...
+    def delete(self, slot_id: SlotId) -> None: ...
+    def prune(self, before: datetime, *, limit: int) -> int: ...
+
+
+class Reservations(Protocol):
+    """One tenant's reservations."""
+
+    def insert(self, made: Reservation) -> bool: ...
+    def get(self, name: ReservationId) -> Reservation | None: ...
+    def move(self, before: Reservation, after: Reservation) -> bool: ...
+    def taken(self, slot_ids: Iterable[SlotId], now: datetime) -> Mapping[SlotId, int]: ...
+    def live(self, customer_ids: Iterable[CustomerId], now: datetime) -> list[Reservation]: ...
+    def of(self, customer_id: CustomerId) -> list[Reservation]: ...
+    def page(self, wanted: ReservationFilter, *, cursor: str | None, limit: int) -> "Page[Reservation]": ...
+    def expire(self, now: datetime, *, limit: int) -> int: ...
+    def prune(self, before: datetime, *, limit: int) -> int: ...
+
+
+class Reserving(Protocol):
+    """A unit of work, as far as it has reservations."""
+
+    @property
+    def slots(self) -> Slots: ...
+    @property
+    def reservations(self) -> Reservations: ...
