@@ -1,8 +1,9 @@
-"""A voucher, and words to be reviewed, without the day that led to them."""
+"""A voucher, a place in a slot, and words to be reviewed, without the day that led to them."""
 
 from datetime import timedelta
 
-from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId, TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ReservationId, ShopId, TenantId
+from nearcast.domain.reservation import Reservation
 from nearcast.domain.voucher import Voucher
 from nearcast.services.vault_keys import open_vault
 from tests.api.service import Service
@@ -28,6 +29,18 @@ def voucher(service: Service, message: str = "m-1", *, shop: str = "cafe", tenan
         uow.vouchers.insert([made])
         uow.commit()
     return code
+
+
+def reservation(service: Service, *, customer: str = "ada", tenant: str = "t1") -> Reservation:
+    """A place that is held in the next slot of any shop."""
+    now = service.clock.now()
+    with service.store.writing(TenantId(tenant)) as uow:
+        shops = [ShopId(each.id) for each in uow.catalogue.shops.all()]
+        slot = next(slot for shop in shops for slot in uow.slots.free(shop, now, limit=1))
+        made = Reservation.held(slot, ReservationId(f"of-{customer}"), CustomerId(customer), "whatsapp", now)
+        assert uow.reservations.insert(made)
+        uow.commit()
+    return made
 
 
 def review(service: Service, customer: str, *, tenant: str = "t1") -> str:

@@ -19,7 +19,7 @@ from nearcast.store.inbound_tables import message_event
 from tests.api.chat import settings as provider_settings
 from tests.api.chat import signature
 from tests.api.operations import Operation, document, operations
-from tests.api.promises import review, voucher
+from tests.api.promises import reservation, review, voucher
 from tests.api.provider import stopped, with_provider
 from tests.api.receiver import Receiver, deliver
 from tests.api.service import Service
@@ -70,6 +70,8 @@ STORY = """
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
     PUT /v1/shops/{shop_id}/staff · GET /v1/shops/{shop_id}/staff · POST /v1/campaigns/{campaign_id}/test
     GET /v1/vouchers/{code} · POST /v1/vouchers/{code}/redeem
+    PUT /v1/shops/{shop_id}/slots · GET /v1/shops/{shop_id}/slots · GET /v1/reservations
+    DELETE /v1/shops/{shop_id}/slots/{slot_id}
     GET /v1/usage · GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
     GET /v1/webhooks/{webhook_id}/deliveries · POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
     POST /v1/webhooks/{webhook_id}/rotate · DELETE /v1/webhooks/{webhook_id} · GET /metrics
@@ -128,6 +130,10 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             names |= _decision(sqlite_service)
         if name == "POST /v1/campaigns/{campaign_id}/test":
             _staff_writes(sqlite_service, names["shop_id"])
+        if name == "GET /v1/reservations":
+            reservation(sqlite_service)
+        if name == "DELETE /v1/shops/{shop_id}/slots/{slot_id}":
+            names |= _new_slot(operator, names["shop_id"])
         if name == "DELETE /v1/campaigns/{campaign_id}":
             assert _ask(operator, told["POST /v1/campaigns"], {**names}, nameless=True).status_code == 201
         if name == "POST /v1/campaigns/{campaign_id}/{action}":
@@ -203,6 +209,12 @@ def _ask(client: Any, operation: Operation, names: dict[str, str], *, nameless: 
         sent = {"content": body} if isinstance(body, str) else {"json": body}
         answer = client.request(operation.method, path, headers={"Content-Type": media}, **sent)
     return answer
+
+
+def _new_slot(client: Any, shop_id: str) -> dict[str, str]:
+    said = {"starts_at": "2026-06-07T17:00:00Z", "ends_at": "2026-06-07T19:00:00Z", "capacity": 1}
+    written = client.put(f"/v1/shops/{shop_id}/slots", json={"slots": [said]}).json()["items"]
+    return {"slot_id": written[0]["slot_id"]}
 
 
 def _waiting_grant(client: Any, customer_id: str) -> str:

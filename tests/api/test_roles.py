@@ -37,6 +37,7 @@ MAY: dict[str, set[Role]] = {
     "conflicts": set(),
     "webhooks": set(),
     "vouchers": OWNERS,
+    "reservations": OWNERS,
     "senders": set(),
     "templates": OWNERS,
     "usage": OWNERS,

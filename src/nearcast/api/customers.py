@@ -41,6 +41,7 @@ _EXPORT = {
     "decisions": [],
     "messages": [],
     "reached_on": [],
+    "reservations": [],
     "vouchers": [],
     "other_sends": [],
     "events": [],

@@ -26,6 +26,7 @@ _EVERYBODYS = (TenantId("all tenants"),)  # partitions are leased for all of the
 _RESCUE_S = 15.0
 _EVENTS_S = 0.5
 _RETENTION_S = 3600.0
+_RESERVATIONS_S = 15.0
 
 
 class Worker:
@@ -81,6 +82,7 @@ class Worker:
                 (self._loop("due", self._live(due), tenants.all), tick_s),
                 (dispatch, tick_s),
                 (self._loop("rescue", self._live(_rescue), tenants.all), _RESCUE_S),
+                (self._loop("reservations", self._reservations, tenants.all), _RESERVATIONS_S),
                 (self._loop("retention", self._retention, tenants.all), _RETENTION_S),
             ]
             self._loops += [loop for loop, _ in self._ticks if loop is not dispatch]
@@ -168,6 +170,10 @@ class Worker:
 
     def _heard(self, tenant_id: TenantId, now: datetime) -> bool:
         return self._application.inbox.work_some(tenant_id, now, self._application.clock.now) > 0
+
+    def _reservations(self, tenant_id: TenantId, now: datetime) -> bool:
+        self._application.reservations.expire(tenant_id, now)
+        return False
 
     def _retention(self, tenant_id: TenantId, now: datetime) -> bool:
         self._application.retention.prune(tenant_id, now)
