@@ -206,7 +206,7 @@ def _sms(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:
     tokens = _listed(settings.twilio_auth_tokens, "NEARCAST_TWILIO_AUTH_TOKENS")
     account = Account(
         sid=settings.twilio_account_sid,
-        taps=taps,
+        tokens=tokens,
         sender=settings.twilio_from,
         service_sid=settings.twilio_messaging_service_sid,
         webhook_url=settings.public_url and f"{settings.public_url.rstrip('/')}/v1/webhooks/sms",

@@ -12,14 +12,14 @@ from nearcast.domain.template import MessageTemplate
 from nearcast.services.channel_ports import Capability, Limits
 from nearcast.services.live import Live
 from nearcast.services.outbound import PostRoom
-from nearcast.services.row_tokens import RowTokens
 from nearcast.services.sender_states import SenderStates
+from nearcast.services.tap_ids import TapIds
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import ENTER, LONG_AGO, NOON, Heard, arrive, later, names, open_corner
 from tests.sealing import CONTACTS, VAULT
 
 VARIABLES = ["{customer.first_name}", "{shop.name}", "{expires_at}"]
-TOKENS = RowTokens("secret of this test")
+TAPS = TapIds(b"a key of this test")
 OFFER: dict[str, Any] = {"text": "Coffee", "template": {"name": "near_offer", "language": "de", "variables": VARIABLES}}
 BODY = {"type": "BODY", "text": "Hello {{1}}, {{2}} has something for you until {{3}} today."}
 
@@ -49,7 +49,7 @@ def dispatched(
         uow.commit()
     arrive(store, tenant, names(1))
     states = SenderStates({}, {"sms": Limits(body=1024)})
-    live = Live(store, tenant, channel, room=PostRoom(contacts=CONTACTS, senders=states, tokens=TOKENS))
+    live = Live(store, tenant, channel, room=PostRoom(contacts=CONTACTS, senders=states, taps=TAPS))
     live.work_pings(NOON)
     live.dispatch_due(NOON)
     return live
@@ -102,7 +102,7 @@ def test_a_template_is_filled_with_all_that_it_asks_for(store: SqlStore) -> None
     assert sent.content.button_indexes == (3, 2, 0)
     (payload,) = sent.content.payloads
     for_whom = names(1)[0]
-    assert TOKENS.read(live.tenant_id, "stop", payload, [sent.id], for_whom=for_whom) == sent.id
+    assert TAPS.read(live.tenant_id, "stop", payload, for_whom=for_whom) == sent.id
     assert why(live) == ("accepted", None)
 
 

@@ -90,8 +90,7 @@ class ReservationChat:
         return True
 
     def _reserve(self, uow: UnitOfWork, heard: Heard, now: datetime) -> None:
-        named = self._taps.read(heard.tenant_id, RESERVE_TAP, heard.inbound.payload or "")
-        message = self._message(uow, heard, named)
+        message = self._message(uow, heard, RESERVE_TAP, heard.inbound.payload or "")
         if message is None:
             self._forged(uow)
         else:
@@ -206,8 +205,7 @@ class ReservationChat:
             uow.tell(Figure.CHATS, "form_refused")
             self._answer(uow, heard, Text(body=self._words(uow, heard)["unread"]), now)
             return
-        named = None if session is None else self._taps.read(heard.tenant_id, FORM_TAP, session)
-        message = self._message(uow, heard, named)
+        message = self._message(uow, heard, FORM_TAP, session or "")
         if message is None:
             self._forged(uow)
             return
@@ -250,10 +248,11 @@ class ReservationChat:
         body = " ".join(filter(None, [before, asked]))[:_BODY]
         return Choice(body=body, label=words["label"], rows=rows) if rows else Text(body=body)
 
-    def _message(self, uow: UnitOfWork, heard: Heard, named: str | None) -> Message | None:
-        """The message that an id names, if it went to whoever is heard."""
-        message = None if named is None else uow.outbox.get(MessageId(named))
-        return message if message is not None and message.customer_id in heard.customers else None
+    def _message(self, uow: UnitOfWork, heard: Heard, purpose: str, payload: str) -> Message | None:
+        """The message that an id names, which was made for whoever is heard."""
+        read = (self._taps.read(heard.tenant_id, purpose, payload, for_whom=each) for each in heard.customers)
+        named = next(filter(None, read), None)
+        return None if named is None else uow.outbox.get(MessageId(named))
 
     def _forged(self, uow: UnitOfWork) -> None:
         uow.tell(Figure.CHATS, "forged")
