@@ -21,7 +21,7 @@ from nearcast.domain.ids import TenantId
 from nearcast.feeds.by_name import PHONE_FEEDS
 from nearcast.feeds.native import read_native
 from nearcast.feeds.rows import read_rows
-from nearcast.file_formats import read_features, read_ping_rows, write_fence_file, write_pings
+from nearcast.file_formats import match_log_file, read_features, read_ping_rows, write_fence_file, write_pings
 from nearcast.geo import zones
 from nearcast.geo.matcher import get_ready
 from nearcast.services.access import Access
@@ -303,7 +303,7 @@ def application(
         pings_arrived=pings_arrived,
         explanations=explanations,
         read_native=read_native,
-        decisions=Decisions(store, pseudonyms, cursors, explanations),
+        decisions=Decisions(store, pseudonyms, cursors, explanations, match_log_file),
         messages=Messages(store, pseudonyms, cursors),
         slots=Slots(store, Shops(store), cursors),
         reservations=Reservations(store, whole, pseudonyms, cursors),

@@ -2,13 +2,14 @@
 and write none.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nearcast.geo.batch import PingBatch
     from nearcast.geo.fence_file import Choice, FenceFile
+    from nearcast.services.match_log import PlacedRows
     from nearcast.services.ping_files import PingFile, PingRows
 
 
@@ -38,3 +39,10 @@ def write_pings(path: Path, batches: "Iterable[PingBatch]") -> None:
     from nearcast.feeds import pings_out
 
     pings_out.write_pings(path, batches)
+
+
+def match_log_file(kind: str, parts: "Iterable[PlacedRows]") -> Iterator[bytes]:
+    """As `feeds.match_log_out`."""
+    from nearcast.feeds import match_log_out
+
+    return match_log_out.match_log_file(kind, parts)

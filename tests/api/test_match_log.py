@@ -2,14 +2,20 @@
 
 import csv
 import io
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import geopandas
 import pytest
 
+from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Principal, Role
+from nearcast.services.audit_ports import COMMAND_LINE
 from nearcast.services.match_log import COLUMNS, Wanted
+from nearcast.services.report import rfc3339
 from tests.api.service import Service
 from tests.api.town import agree, leave, open_shop, rows_of, visit
 
@@ -312,3 +318,60 @@ def test_a_download_is_longer_than_a_page(sqlite_service: Service):
     cursor = owner.get("/v1/match-log", params={"limit": 2}).json()["next_cursor"]
     rest = as_csv(owner.get("/v1/match-log", params={"format": "csv", "cursor": cursor}))
     assert rest == rows[2:]
+
+
+def features(answer: Any) -> list[dict[str, Any]]:
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/geo+json")
+    found: list[dict[str, Any]] = answer.json()["features"]
+    return found
+
+
+def test_files_with_places_hold_what_the_json_holds(service: Service):
+    two_shops(service)
+    operator = service.client()
+    assert operator.delete("/v1/geofences/bar-door").status_code == 204
+    rows = {row["decision_id"]: row for row in rows_of(service.client(Role.ANALYST))}
+    owner = service.client(Role.OWNER)
+    hidden = {row["decision_id"]: row for row in rows_of(owner)}
+    door = {"type": "Point", "coordinates": [13.405, 52.52]}
+    for client, shown in ((operator, rows), (owner, hidden)):
+        mapped = features(client.get("/v1/match-log", params={"format": "geojson"}))
+        assert {each["id"]: each["properties"] for each in mapped} == shown
+        assert [each["geometry"] for each in mapped] == [None, door, door]  # the bar's geofence is gone
+        answer = client.get("/v1/match-log", params={"format": "parquet", "order": "oldest"})
+        assert answer.headers["content-disposition"] == 'attachment; filename="match-log.parquet"'
+        frame = geopandas.read_parquet(io.BytesIO(answer.content))
+        assert list(frame.columns) == [*COLUMNS, "geometry"]
+        assert frame.crs.equals("OGC:CRS84")
+        assert [None if point is None else (point.x, point.y) for point in frame.geometry] == [(13.405, 52.52)] * 2 + [
+            None
+        ]
+        assert frame["customer_id"].tolist() == [row["customer_id"] for row in shown.values()][::-1]
+        assert [rfc3339(at.to_pydatetime()) for at in frame["at"]] == [row["at"] for row in shown.values()][::-1]
+        assert [json.loads(said) for said in frame["detail"]] == [row["detail"] for row in shown.values()][::-1]
+    assert features(operator.get("/v1/match-log", params={"format": "geojson", "customer_id": "nobody"})) == []
+    assert len(features(operator.get("/v1/match-log", params={"format": "geojson", "limit": 1}))) == 1
+    nothing = operator.get("/v1/match-log", params={"format": "parquet", "customer_id": "nobody"})
+    assert len(geopandas.read_parquet(io.BytesIO(nothing.content))) == 0
+    assert operator.get("/v1/match-log", params={"format": "xlsx"}).status_code == 400
+
+
+@pytest.mark.enable_socket
+def test_the_command_line_writes_the_same_file(sqlite_service: Service, tmp_path: Path):
+    two_shops(sqlite_service)
+    app, tenant = sqlite_service.app, TenantId("t1")
+    rows = rows_of(sqlite_service.client(Role.ANALYST), order="oldest")
+
+    def written(name: str, wanted: Wanted) -> str:
+        app.decisions.write(tmp_path / name, tenant, wanted, sqlite_service.clock.now(), actor=COMMAND_LINE)
+        return (tmp_path / name).read_text(encoding="utf-8")
+
+    assert [json.loads(line) for line in written("log.ndjson", Wanted()).splitlines()] == rows
+    late = Wanted(since=sqlite_service.clock.now() - timedelta(minutes=5))
+    assert [json.loads(line) for line in written("late.ndjson", late).splitlines()] == rows[2:]
+    assert written("log.csv", Wanted()).splitlines()[0] == ",".join(COLUMNS)
+    with pytest.raises(InvalidInput, match=r"written to \.csv, \.ndjson, \.parquet, \.geojson, not '\.xlsx'"):
+        written("log.xlsx", Wanted())
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["late.ndjson", "log.csv", "log.ndjson"]
+    entries = sqlite_service.client().get("/v1/audit", params={"kind": "match_log"}).json()["items"]
+    assert [each["action"] for each in entries] == ["exported"] * 3

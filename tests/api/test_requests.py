@@ -11,6 +11,7 @@ import pytest
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import TenantId
+from nearcast.file_formats import match_log_file
 from nearcast.services.access import Role
 from nearcast.services.audit_ports import SYSTEM
 from nearcast.services.cursors import Cursors
@@ -220,7 +221,7 @@ def test_no_word_of_a_fault_in_the_middle_of_an_answer_reaches_the_log(
     sqlite_service: Service, caplog: pytest.LogCaptureFixture
 ):
     app = sqlite_service.app
-    cut_short = _CutShort(sqlite_service.store, Pseudonyms("s"), Cursors("s"), app.explanations)
+    cut_short = _CutShort(sqlite_service.store, Pseudonyms("s"), Cursors("s"), app.explanations, match_log_file)
     sqlite_service.server.state.application = replace(app, decisions=cut_short)
     with pytest.raises(httpx.RemoteProtocolError):
         sqlite_service.client().get("/v1/match-log", params={"format": "csv"})

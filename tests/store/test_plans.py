@@ -9,7 +9,7 @@ import pytest
 
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId
 from nearcast.domain.message import Message, MessageStatus
-from nearcast.services.ports import MatchLogFilter
+from nearcast.services.ports import MatchLogFilter, MessageFilter
 from nearcast.store.plans import explained
 from nearcast.store.recording import recorded
 from nearcast.store.sql_store import SqlStore
@@ -22,6 +22,7 @@ ONLY_BY_INDEX = tuple(f"SET LOCAL {name} = off" for name in ("enable_seqscan", "
 CAMPAIGN, ANNA, BOB = CampaignId("camp-7"), CustomerId("customer-7"), CustomerId("customer-8")
 SHOPS, FENCES = [ShopId("s1"), ShopId("s2")], [GeofenceId("f1"), GeofenceId("f2")]
 DEEP = "0" * 34
+DEEPEST = "9" * 15
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,10 @@ OUTBOX: dict[str, tuple[Ask, str]] = {
     "what is over": (lambda uow: uow.outbox.expire(NOON), "ix_message_expiring"),
     "lost leases": (lambda uow: uow.outbox.rescue(NOON), "ix_message_leased"),
     "some customers'": (lambda uow: uow.outbox.recent([ANNA, BOB], NOON), "ix_message_tenant_id_customer_id"),
+    "those of a status": (
+        lambda uow: uow.outbox.page(MessageFilter(status=MessageStatus.FAILED), cursor=DEEPEST),
+        "ix_message_tenant_id_status_seq",
+    ),
     "one": (lambda uow: uow.outbox.get(MessageId("message-1")), "uq_message_tenant_id_id"),
     "a budget": (
         lambda uow: uow.outbox.taken_at(CAMPAIGN, NOON),

@@ -1,12 +1,7 @@
 """/v1/match-log: why each message was sent or not."""
 
-import csv
-import io
-import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from itertools import chain
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -21,7 +16,6 @@ from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, ShopId
 from nearcast.domain.reason import Reason
 from nearcast.services.access import Role
 from nearcast.services.match_log import COLUMNS, Box, Wanted
-from nearcast.services.report import as_json, rfc3339
 
 router = APIRouter(prefix="/v1/match-log", tags=["match log"], route_class=KeyedRoute)
 _PAGE = 100
@@ -46,6 +40,22 @@ _EXAMPLE: dict[str, Any] = {
     "winner_campaign_id": None,
     "message_id": None,
     "redeemed_at": None,
+}
+_FEATURES = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "id": _EXAMPLE["decision_id"],
+            "geometry": {"type": "Point", "coordinates": [13.405, 52.52]},
+            "properties": _EXAMPLE,
+        }
+    ],
+}
+_MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "geojson": "application/geo+json",
 }
 
 
@@ -100,10 +110,12 @@ def _wanted(
     openapi_extra=open_to(Role.ANALYST, Role.OWNER),
     responses={
         200: {
-            "description": "Rows of the match log; as CSV all of them, unless `limit` is given.",
+            "description": "Rows of the match log; as a file all of them, unless `limit` is given.",
             "content": {
                 "application/json": {"example": {"items": [_EXAMPLE], "next_cursor": "4711"}},
                 "text/csv": {"example": ",".join(COLUMNS) + "\r\n"},
+                "application/geo+json": {"example": _FEATURES},
+                "application/vnd.apache.parquet": {},
             },
         }
     },
@@ -116,18 +128,22 @@ def list_decisions(
     cursor: Cursor = None,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="How many at most; 100 for JSON.")] = None,
     order: Literal["newest", "oldest"] = "newest",
-    said_format: Annotated[str, Query(alias="format", description="`json` or `csv`.")] = "json",
+    said_format: Annotated[str, Query(alias="format", description="`json`, `csv`, `parquet` or `geojson`.")] = "json",
 ) -> Response:
     """One row for every campaign that a customer's move or a run was an opportunity for, sent or not. Owners see the
-    rows of their shops, with a pseudonym for each customer that holds for one shop and one day (UTC).
+    rows of their shops, with a pseudonym for each customer that holds for one shop and one day (UTC). In GeoJSON, and
+    in Parquet, which is GeoParquet, a row's place is the middle of its geofence, never where the customer was.
     """
-    if said_format not in ("json", "csv"):
-        raise Refusal(400, "format is json or csv")
     newest_first = order == "newest"
-    if said_format == "csv" and limit is None:
-        return _download(app.decisions.every(asker, wanted, cursor=cursor, newest_first=newest_first))
+    if said_format in _MEDIA:
+        pieces = app.decisions.download(
+            asker, wanted, said_format, cursor=cursor, limit=limit, newest_first=newest_first
+        )
+        return _download(said_format, pieces)
+    if said_format != "json":
+        raise Refusal(400, f"format is json, {', '.join(_MEDIA)}")
     page = app.decisions.page(asker, wanted, cursor=cursor, limit=limit or _PAGE, newest_first=newest_first)
-    return _download(iter([page.items])) if said_format == "csv" else listed(page, lambda row: row)
+    return listed(page, lambda row: row)
 
 
 @router.get(
@@ -141,32 +157,6 @@ def read_decision(app: App, asker: Asker, decision_id: str) -> JSONResponse:
     return answered(app.decisions.get(asker, DecisionId(decision_id)))
 
 
-def _download(parts: Iterator[Sequence[dict[str, Any]]]) -> StreamingResponse:
-    first = next(parts)  # what goes wrong at the start can still be said
-    headers = {"Content-Disposition": 'attachment; filename="match-log.csv"'}
-    return StreamingResponse(_csv(chain([first], parts)), headers=headers, media_type="text/csv; charset=utf-8")
-
-
-def _csv(parts: Iterable[Sequence[dict[str, Any]]]) -> Iterator[str]:
-    """RFC 4180, some rows at a time."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for rows in parts:
-        writer.writerows([_cell(row[name]) for name in COLUMNS] for row in rows)
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, list):
-        value = "+".join(value)
-    said = as_json(value) if isinstance(value, dict) else str(value)
-    return f"'{said}" if said.startswith(("=", "+", "-", "@", "\t", "\r")) else said  # spreadsheets would execute it
+def _download(kind: str, pieces: Iterator[bytes]) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="match-log.{kind}"'}
+    return StreamingResponse(pieces, headers=headers, media_type=_MEDIA[kind])

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nearcast.commands.live import Tenant, known_tenant, live_service
-from nearcast.domain.errors import InvalidInput
+from nearcast.commands.live import Tenant, known_tenant, live_service, span
 
 
 def audit(
@@ -21,13 +20,9 @@ def audit(
     from nearcast.services.audit import entry_row
     from nearcast.services.audit_ports import AuditFilter
     from nearcast.services.report import as_json
-    from nearcast.services.scalars import parse_instant
 
-    try:
-        bounds = [None if said is None else parse_instant(said) for said in (since, until)]
-    except ValueError as error:
-        raise InvalidInput(str(error), place="--from or --until") from None
-    wanted = AuditFilter(actor=actor, kind=kind, id=key, since=bounds[0], until=bounds[1])
+    first, last = span(since, until)
+    wanted = AuditFilter(actor=actor, kind=kind, id=key, since=first, until=last)
     with live_service() as live:
         for entry in live.audit.page(known_tenant(live, tenant), wanted, limit=limit).items:
             print(as_json(entry_row(entry)))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nearcast.commands.live import Tenant, known_tenant, live_service, note
+from nearcast.commands.live import Tenant, known_tenant, live_service, note, span
 from nearcast.domain.ids import TenantId
 
 export = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write what the service has into files.")
@@ -62,6 +62,27 @@ def export_pings(
     with live_service() as live:
         count = live.exporting.pings(out, known_tenant(live, tenant), live.clock.now(), actor=COMMAND_LINE)
     print(f"{count:,} pings written to {out}")
+
+
+@export.command("match-log")
+def export_match_log(
+    out: Annotated[Path, typer.Option(help="By its ending: .csv, .ndjson, .parquet (GeoParquet) or .geojson.")],
+    since: Annotated[str | None, typer.Option("--from", help="What was decided from then on, RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option(help="What was decided before then, RFC 3339.")] = None,
+    tenant: Tenant = "default",
+) -> None:
+    """Write why each message was sent or not into a file, the oldest decision first.
+
+    It holds the ids of customers, and the middles of geofences as places: never where anybody was.
+    """
+    from nearcast.services.audit_ports import COMMAND_LINE
+    from nearcast.services.match_log import Wanted
+
+    first, last = span(since, until)
+    with live_service() as live:
+        wanted = Wanted(since=first, until=last)
+        live.decisions.write(out, known_tenant(live, tenant), wanted, live.clock.now(), actor=COMMAND_LINE)
+    print(f"written to {out}")
 
 
 Printed = Annotated[Path, typer.Option(help="By its ending: .json, .md or .html.")]

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nearcast.domain.errors import NotFound
+from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.ids import TenantId
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ def known_tenant(live: "Application", tenant: str) -> TenantId:
     if tenant not in live.tenants.all():
         raise NotFound(f"there is no tenant {tenant!r}")
     return TenantId(tenant)
+
+
+def span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """The bounds that `--from` and `--until` say; InvalidInput for what is no instant."""
+    from nearcast.services.scalars import parse_instant
+
+    try:
+        first, last = (None if said is None else parse_instant(said) for said in (since, until))
+    except ValueError as error:
+        raise InvalidInput(str(error), place="--from or --until") from None
+    return first, last
 
 
 def note(said: str) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.geo.batch import Ints, Texts
+from nearcast.services.whole_file import whole_file
 
 _SCHEMA = pyarrow.schema(
     [
@@ -27,19 +28,13 @@ def write_pairs(path: Path, *, ping_row: Ints, customer_id: Texts, geofence_id: 
     ending = path.suffix.lower()
     if ending not in (".parquet", ".ndjson", ".jsonl"):
         raise InvalidInput(f"pairs are written to .parquet and .ndjson, not {ending!r}", place=str(path))
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
+    with whole_file(path) as unfinished:
         if ending == ".parquet":
             columns = [pyarrow.array(column) for column in (ping_row, customer_id.tolist(), geofence_id.tolist())]
             pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, schema=_SCHEMA), unfinished)
         else:
             with unfinished.open("w", encoding="utf-8", newline="\n") as file:
                 file.writelines(_lines(ping_row, customer_id, geofence_id))
-        unfinished.replace(path)
-    except OSError as error:
-        raise InvalidInput(f"cannot be written: {error.strerror or error}", place=str(path)) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _lines(ping_row: Ints, customer_id: Texts, geofence_id: Texts) -> Iterator[str]:

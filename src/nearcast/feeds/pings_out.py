@@ -13,22 +13,17 @@ import pyarrow.parquet
 import shapely
 
 from nearcast.domain.errors import InvalidInput
+from nearcast.feeds.geoparquet import with_places
 from nearcast.geo.batch import PingBatch
 from nearcast.services.instants import as_instant
 from nearcast.services.report import rfc3339
+from nearcast.services.whole_file import whole_file
 
 _Batches: TypeAlias = Iterable[PingBatch]
 _NAMES = ("customer_id", "recorded_at", "lat", "lon", "accuracy_m", "speed_mps", "ping_id", "device_id")
-_GEO = {
-    "version": "1.1.0",
-    "primary_column": "geometry",
-    "columns": {"geometry": {"encoding": "WKB", "geometry_types": ["Point"]}},
-}
 _TEXT, _NUMBER = pyarrow.string(), pyarrow.float64()
 _KINDS = (_TEXT, pyarrow.timestamp("us", tz="UTC"), _NUMBER, _NUMBER, _NUMBER, _NUMBER, _TEXT, _TEXT)
-_SCHEMA = pyarrow.schema(
-    [*zip(_NAMES, _KINDS, strict=True), ("geometry", pyarrow.binary())], metadata={"geo": json.dumps(_GEO)}
-)
+_SCHEMA = with_places(dict(zip(_NAMES, _KINDS, strict=True)))
 
 
 def write_pings(path: Path, batches: _Batches) -> None:
@@ -39,14 +34,8 @@ def write_pings(path: Path, batches: _Batches) -> None:
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise InvalidInput(f"pings are written to {', '.join(_WRITERS)}, not {path.suffix!r}", place=str(path))
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
+    with whole_file(path) as unfinished:
         write(unfinished, batches)
-        unfinished.replace(path)
-    except OSError as error:
-        raise InvalidInput(f"cannot be written: {error.strerror or error}", place=str(path)) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _csv(path: Path, batches: _Batches) -> None:

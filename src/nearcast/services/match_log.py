@@ -1,19 +1,26 @@
 """Reading the match log: every opportunity, what became of it and why, as far as the asker may see."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from nearcast.domain.decision import Outcome
 from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound, OutOfSight
-from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, ShopId
+from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, ShopId, TenantId
+from nearcast.domain.position import Position
 from nearcast.domain.reason import Reason
-from nearcast.services.access import Principal
+from nearcast.geo.ground import middle_of
+from nearcast.geo.validate import geofence_from_feature
+from nearcast.services.access import Principal, Role
+from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.cursors import Cursors
 from nearcast.services.explain_live import Explanations
 from nearcast.services.ports import MatchLogFilter, Page, Store, UnitOfWork
 from nearcast.services.pseudonyms import Pseudonyms, is_owner
+from nearcast.services.whole_file import whole_file
 
 COLUMNS = (
     "decision_id",
@@ -40,6 +47,14 @@ COLUMNS = (
 Box: TypeAlias = tuple[float, float, float, float]
 """West, south, east, north in degrees; west is above east where it spans the antimeridian."""
 
+PlacedRows: TypeAlias = Sequence[tuple[dict[str, Any], Position | None]]
+"""Rows as the asker may see them, with the middles of their geofences where they have one that still stands."""
+RowsWriter: TypeAlias = Callable[[str, Iterable[PlacedRows]], Iterator[bytes]]
+"""The bytes of a file of a kind, some rows at a time."""
+
+_PLACED = ("parquet", "geojson")
+FILE_KINDS = ("csv", "ndjson", *_PLACED)
+
 _ROWS_AT_ONCE = 1_000
 _MOST_GEOFENCES = 30_000  # what both databases take in one list
 
@@ -61,9 +76,11 @@ class Wanted:
 class Decisions:
     """What was decided. Owners see the rows of their shops, their customers by daily pseudonyms."""
 
-    def __init__(self, store: Store, pseudonyms: Pseudonyms, cursors: Cursors, explanations: Explanations) -> None:
+    def __init__(
+        self, store: Store, pseudonyms: Pseudonyms, cursors: Cursors, explanations: Explanations, write: RowsWriter
+    ) -> None:
         self._store, self._pseudonyms, self._cursors = store, pseudonyms, cursors
-        self._explanations = explanations
+        self._explanations, self._write = explanations, write
 
     def get(self, asker: Principal, decision_id: DecisionId) -> dict[str, Any]:
         """One row; NotFound where there is none that the asker may see."""
@@ -101,6 +118,49 @@ class Decisions:
             if cursor is None:
                 return
 
+    def download(
+        self,
+        asker: Principal,
+        wanted: Wanted,
+        kind: str,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = True,
+    ) -> Iterator[bytes]:
+        """A file of all rows from the cursor's on, or of `limit`, piece by piece; `kind` is one of FILE_KINDS. What is
+        wrong with what is asked for is said before the first piece.
+        """
+        if limit is None:
+            parts = self.every(asker, wanted, cursor=cursor, newest_first=newest_first)
+        else:
+            parts = iter([self.page(asker, wanted, cursor=cursor, limit=limit, newest_first=newest_first).items])
+        first = next(parts)
+        rows_of, is_placed = chain([first], parts), kind in _PLACED
+        return self._write(kind, (self._placed(asker, rows, is_placed=is_placed) for rows in rows_of))
+
+    def write(self, path: Path, tenant_id: TenantId, wanted: Wanted, now: datetime, *, actor: Actor) -> None:
+        """Write a file of rows, the oldest first, with the customers' ids; its ending is its kind. That it was done is
+        written down first. InvalidInput for another ending, or where the file cannot be written.
+        """
+        kind = path.suffix.lower().removeprefix(".")
+        if kind not in FILE_KINDS:
+            said = f"the match log is written to .{', .'.join(FILE_KINDS)}, not {path.suffix!r}"
+            raise InvalidInput(said, place=str(path))
+        asker = Principal(tenant_id=tenant_id, key_id=actor.name, role=Role.OPERATOR)
+        with self._store.writing(tenant_id) as uow:
+            uow.audit.append(AuditEntry(actor=actor, action="exported", kind="match_log", id=tenant_id, at=now))
+            uow.commit()
+        with whole_file(path) as unfinished, unfinished.open("wb") as file:
+            file.writelines(self.download(asker, wanted, kind, newest_first=False))
+
+    def _placed(self, asker: Principal, rows: Sequence[dict[str, Any]], *, is_placed: bool) -> PlacedRows:
+        if not is_placed:
+            return [(row, None) for row in rows]
+        with self._store.reading(asker.tenant_id) as uow:
+            found = {key: _middle(uow, key) for key in {row["geofence_id"] for row in rows} - {None}}
+        return [(row, found.get(row["geofence_id"])) for row in rows]
+
     def _page(
         self,
         uow: UnitOfWork,
@@ -125,6 +185,11 @@ def _seen(uow: UnitOfWork, asker: Principal, decision_id: DecisionId) -> dict[st
     if not asker.may_see(row["shop_id"]):
         raise OutOfSight("decision", decision_id)
     return row
+
+
+def _middle(uow: UnitOfWork, geofence_id: str) -> Position | None:
+    kept = uow.catalogue.geofences.get(geofence_id)
+    return None if kept is None else middle_of(geofence_from_feature(kept.doc, place=geofence_id))
 
 
 def _with_vouchers(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

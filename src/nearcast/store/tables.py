@@ -199,6 +199,7 @@ message = Table(
     UniqueConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "campaign_id", "queued_at", "freed_at"),
+    Index(None, "tenant_id", "status", "seq"),
 )
 
 
