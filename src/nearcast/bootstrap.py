@@ -263,6 +263,7 @@ def application(
     platform, pings_arrived = read_platform(settings.quiet_hours), Event()
     contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
     post = _post(settings, store, whole, vault, secret, clock.now)
+    paying = providers.paying(settings, store, whole, vault, secret, post.inbox.replies)
     engines = _new_engines(settings, post, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)
     return Application(
@@ -308,13 +309,14 @@ def application(
         slots=Slots(store, Shops(store), cursors),
         reservations=Reservations(store, whole, pseudonyms, cursors),
         vouchers=Vouchers(store, post.codes, terms),
+        paying=paying,
         senders=Senders(store, post.states),
         usage=Usage(store),
         templates=Templates(store, post.directory),
         webhooks=Webhooks(store, webhook_secrets, cursors, allows_private=settings.webhook_networks == "any"),
         courier=_courier(settings, whole, webhook_secrets),
         inbox=post.inbox,
-        connected=(*post.adapters.values(), post.directory),
+        connected=(*post.adapters.values(), post.directory, paying.work.port),
         figures=whole.figures,
         health=Health(whole, cache(head_revision), machine_now=machine_now),
     )
@@ -373,6 +375,7 @@ def examined() -> Iterator[Check]:
             head=head_revision(),
             channels=channels,
             adapters=providers.providers(said, SystemClock().now),
+            payments=providers.payment_provider(said),
             data_keys=data_keys,
             free_bytes=free_bytes,
             zones=zones_of,

@@ -17,15 +17,22 @@ from nearcast.services.accounts import Accounts, read_tenants_of
 from nearcast.services.addresses import Geocoder
 from nearcast.services.channel_ports import Adapter, WaysOut
 from nearcast.services.contacts import Contacts
+from nearcast.services.cursors import Cursors
 from nearcast.services.event_ports import EventSender
 from nearcast.services.identities import Identities
 from nearcast.services.inbox import Inbox, InboxParts, make_inbox
 from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.outbound import PostRoom
+from nearcast.services.paying import Paying, PayingParts, make_paying
+from nearcast.services.payment_ports import PaymentPort
+from nearcast.services.pseudonyms import Pseudonyms
+from nearcast.services.quiet_hours import read_platform
+from nearcast.services.replies import Replies
 from nearcast.services.secret_ports import Secrets
 from nearcast.services.sender_states import NOBODY_IN_PARTICULAR, SenderStates
 from nearcast.services.tap_ids import TapIds
 from nearcast.services.template_ports import TemplateDirectory
+from nearcast.services.terms import Terms
 from nearcast.services.vault import Vault
 from nearcast.settings import Settings
 from nearcast.store.sql_store import SqlStore
@@ -138,6 +145,35 @@ def event_sender(settings: Settings) -> EventSender:
     from nearcast.channels.webhook import WebhookSender
 
     return WebhookSender(allows_private=settings.webhook_networks == "any")
+
+
+def paying(settings: Settings, store: SqlStore, whole: SqlStore, vault: Vault, secret: str, replies: Replies) -> Paying:
+    """What deals with payments: through `store` for those who ask, through `whole` by itself."""
+    parts = PayingParts(
+        port=payment_provider(settings),
+        vault=vault,
+        contacts=Contacts(vault),
+        terms=Terms(read_platform(settings.quiet_hours)),
+        replies=replies,
+        pseudonyms=Pseudonyms(secret),
+        cursors=Cursors(secret),
+    )
+    return make_paying(store, whole, parts)
+
+
+def payment_provider(settings: Settings) -> PaymentPort | None:
+    """What payments are asked of; None where none is set up. InvalidInput names a setting that is missing."""
+    if settings.payments_secret_key is None:
+        return None
+    from nearcast.channels.provider_http import Provider
+    from nearcast.channels.stripe.checkout import StripeAccount, StripeCheckout
+
+    account = StripeAccount(
+        secrets=_listed(settings.payments_webhook_secrets, "NEARCAST_PAYMENTS_WEBHOOK_SECRETS"),
+        return_url=_given(settings.payments_return_url or settings.public_url, "NEARCAST_PAYMENTS_RETURN_URL"),
+    )
+    key = settings.payments_secret_key.get_secret_value()
+    return StripeCheckout(account, Provider(settings.payments_base_url, monotonic_s=monotonic, bearer=key))
 
 
 def _whatsapp(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:

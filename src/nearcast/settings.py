@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     messages by `twilio_account_sid`, `twilio_auth_tokens` and either `twilio_from` or `twilio_messaging_service_sid`,
     a bot of Telegram by `telegram_token` and `telegram_webhook_secrets`, with `telegram_bot_name` for links to it. Of
     several tokens or secrets with commas between the first is used, and all are taken of who signs with them.
+    Payments by link are set up by `payments_secret_key` and `payments_webhook_secrets` of a payment provider; whoever
+    has paid is led to `payments_return_url`, else to `public_url`.
     `sender_tenants` says whose numbers and accounts at providers are, as JSON of accounts with their tenants; one that
     is not in it is that of all tenants here.
     """
@@ -93,6 +95,10 @@ class Settings(BaseSettings):
     telegram_token: SecretStr | None = None
     telegram_bot_name: str | None = Field(default=None, pattern="^[A-Za-z0-9_]{5,32}$")
     telegram_webhook_secrets: SecretStr | None = None
+    payments_base_url: str = Field(default="https://api.stripe.com", pattern="^https?://[^/]+")
+    payments_secret_key: SecretStr | None = Field(default=None, min_length=8)
+    payments_webhook_secrets: SecretStr | None = None
+    payments_return_url: str | None = Field(default=None, pattern="^https?://[^/]+")
     sender_tenants: str | None = None
 
     @property

@@ -19,6 +19,7 @@ from nearcast.store.inbound_tables import message_event
 from tests.api.chat import settings as provider_settings
 from tests.api.chat import signature
 from tests.api.operations import Operation, document, operations
+from tests.api.payers import paid, with_payments, writes
 from tests.api.promises import reservation, review, voucher
 from tests.api.provider import stopped, with_provider
 from tests.api.receiver import Receiver, deliver
@@ -32,7 +33,8 @@ BY_KEY: list[dict[str, list[str]]] = [{"HTTPBearer": []}]
 BY_DEVICE = [{"HTTPBasic": []}, *BY_KEY, {"DeviceToken": []}]
 UNSUBSCRIBE = "/unsubscribe/{token}"
 PROVIDERS = ("/v1/webhooks/whatsapp", "/v1/webhooks/sms", "/v1/webhooks/telegram")
-OPEN = ("/healthz", "/readyz", "/v1/confirmations/{token}", UNSUBSCRIBE, *PROVIDERS)
+PAYMENTS = "/v1/webhooks/payments"
+OPEN = ("/healthz", "/readyz", "/v1/confirmations/{token}", UNSUBSCRIBE, *PROVIDERS, PAYMENTS)
 PROBLEM = "application/problem+json"
 NAMES = {
     "shop_id": "cafe-central",
@@ -72,6 +74,8 @@ STORY = """
     GET /v1/vouchers/{code} · POST /v1/vouchers/{code}/redeem
     PUT /v1/shops/{shop_id}/slots · GET /v1/shops/{shop_id}/slots · GET /v1/reservations
     DELETE /v1/shops/{shop_id}/slots/{slot_id}
+    POST /v1/payment-requests · GET /v1/payment-requests · GET /v1/payment-requests/{reference}
+    POST /v1/payment-requests/{reference}/cancel · POST /v1/payment-requests/{reference}/refund
     GET /v1/usage · GET /v1/reminders · GET /v1/messages · GET /v1/messages/{message_id}
     GET /v1/webhooks/{webhook_id}/deliveries · POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
     POST /v1/webhooks/{webhook_id}/rotate · DELETE /v1/webhooks/{webhook_id} · GET /metrics
@@ -119,7 +123,9 @@ def test_the_document_holds_what_it_refers_to(sqlite_service: Service):
 
 
 def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Service):
-    told = {str(each): each for each in operations(sqlite_service) if each.path not in (UNSUBSCRIBE, *PROVIDERS)}
+    told = {
+        str(each): each for each in operations(sqlite_service) if each.path not in (UNSUBSCRIBE, *PROVIDERS, PAYMENTS)
+    }
     story = [line.strip() for line in re.split(r"[·\n]", STORY) if line.strip()]
     assert set(story) == set(told)
     operator, names = sqlite_service.client(), dict(NAMES)
@@ -138,6 +144,11 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             assert _ask(operator, told["POST /v1/campaigns"], {**names}, nameless=True).status_code == 201
         if name == "POST /v1/campaigns/{campaign_id}/{action}":
             names["campaign_id"] = operator.get("/v1/campaigns").json()["items"][-1]["id"]
+        if name == "POST /v1/payment-requests":
+            with_payments(sqlite_service)
+            writes(sqlite_service, names["customer_id"])
+        if name == "POST /v1/payment-requests/{reference}/refund":
+            names["reference"] = paid(sqlite_service, names["reference"])
         if name == "GET /v1/opt-out-reviews":
             names["review_id"] = review(sqlite_service, "ada")
         if name == "GET /v1/senders":
@@ -155,6 +166,8 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
         names |= {key: answer.json()["token"] for key in ("token",) if name.endswith("/confirmation")}
         if name == "GET /v1/customers/{customer_id}/evidence":
             names["subject"] = answer.json()["subject"]
+        if name == "POST /v1/payment-requests":
+            names["reference"] = answer.json()["reference"]
         if name == "POST /v1/devices":
             names["device_id"] = answer.json()["device_id"]
         if name == "POST /v1/webhooks":

@@ -25,6 +25,8 @@ from nearcast.api import (
     match_log,
     messages,
     metrics,
+    payment_events,
+    payments,
     pings,
     problems,
     provider_webhooks,
@@ -81,6 +83,7 @@ _ROUTERS = (
     vouchers.router,
     slots.router,
     reservations.router,
+    payments.router,
     senders.router,
     templates.router,
     usage.router,
@@ -111,6 +114,7 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     app.add_middleware(Watch, figures=application.figures)
     app.add_middleware(Addresses)
     app.add_middleware(ShortCut)  # before all others
+    app.include_router(payment_events.links)
     app.include_router(provider_webhooks.links)  # before /v1/webhooks/{webhook_id}, which it looks like
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(bearer)])

@@ -43,6 +43,7 @@ _EXPORT = {
     "reached_on": [],
     "reservations": [],
     "vouchers": [],
+    "payments": [],
     "other_sends": [],
     "events": [],
     "transitions": [],

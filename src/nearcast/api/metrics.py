@@ -23,6 +23,7 @@ _COUNTED = {
     Figure.DELIVERIES: ("Attempts to deliver an event to a webhook.", ("outcome",)),
     Figure.VOUCHERS: ("Codes that tills wanted to take: `taken`, or what stood against it.", ("outcome",)),
     Figure.RESERVATIONS: ("Places in slots that came to a state.", ("state",)),
+    Figure.PAYMENTS: ("Payments by what became of them, and what their provider told in vain.", ("result",)),
     Figure.CHATS: ("What people ask in a chat, beside their consent.", ("about",)),
     Figure.HEARD: ("What providers told, once each.", ("channel", "kind", "what")),
     Figure.RECEIPTS: ("Messages that came late, or failed, by class.", ("channel", "result")),

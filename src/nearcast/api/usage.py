@@ -33,6 +33,16 @@ _EXAMPLE: dict[str, Any] = {
         }
     ],
     "totals": [{"currency": "USD", "micros": 18_018_000, "text": "18.018 USD"}],
+    "payments": [
+        {
+            "currency": "EUR",
+            "payments": 3,
+            "minor": 3_750,
+            "text": "37.50 EUR",
+            "refunds": 1,
+            "refunded_minor": 1_250,
+        }
+    ],
     "unpriced": 0,
 }
 _SHOWN: dict[int | str, dict[str, Any]] = {
@@ -64,7 +74,8 @@ def read_usage(
     """Messages that a provider took, by channel and category. `booked` of them cost what their provider said that they
     count as, the others what they should. Amounts are millionths of a currency, and currencies are not added up. The
     plan, its fee and the mark-up are those of `billing` in the settings; `unpriced` are messages that no price is known
-    of.
+    of. `payments` are what customers paid by link in that month, in minor units, and what of it was given back since:
+    they are not added to what is owed.
     """
     found = app.usage.statement(asker, shop_id, month)
     if format == "json":

@@ -35,6 +35,7 @@ from nearcast.services.opt_outs import OptOuts
 from nearcast.services.own_channels import OwnChannels
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
+from nearcast.services.paying import Paying
 from nearcast.services.personal_data import PersonalData
 from nearcast.services.phones import Phones
 from nearcast.services.ping_request import RequestReader
@@ -106,6 +107,7 @@ class Application:
     slots: Slots
     reservations: Reservations
     vouchers: Vouchers
+    paying: Paying
     senders: Senders
     templates: Templates
     usage: Usage

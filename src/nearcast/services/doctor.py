@@ -15,6 +15,7 @@ from nearcast.domain.position import Position
 from nearcast.geo.matcher import FenceIndex
 from nearcast.geo.zones import zone_at
 from nearcast.services.channel_ports import Adapter
+from nearcast.services.payment_ports import PaymentPort
 from nearcast.services.ports import Store
 from nearcast.services.vault_keys import open_vault
 from nearcast.services.zone_data import is_recent
@@ -41,6 +42,7 @@ def examine(
     head: str | None,
     channels: str,
     adapters: Mapping[str, Adapter],
+    payments: PaymentPort | None = None,
     data_keys: Sequence[str],
     free_bytes: int,
     zones: str,
@@ -61,6 +63,7 @@ def examine(
         ("backlog", "schema", lambda: _backlog(store)),
         ("webhooks", "schema", lambda: _webhooks(store)),
         ("channels", "", lambda: _channels(adapters, channels)),
+        ("payments", "", lambda: _payments(payments)),
         ("keys", "schema", lambda: _keys(store, now)),
         ("addresses", "schema", lambda: _addresses(store, data_keys, now)),
     )
@@ -165,6 +168,13 @@ def _channels(adapters: Mapping[str, Adapter], besides: str) -> Answer:
         f"{name} {health.what or ('ready' if health.is_ready else 'not ready')}" for name, health in healths.items()
     ]
     return all(health.is_ready for health in healths.values()), "; ".join([*said, besides])
+
+
+def _payments(port: PaymentPort | None) -> Answer:
+    if port is None:
+        return True, "not set up: NEARCAST_PAYMENTS_SECRET_KEY is not given"
+    health = port.probe()
+    return health.is_ready, health.what or ("ready" if health.is_ready else "not ready")
 
 
 def _index() -> Answer:

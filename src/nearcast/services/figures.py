@@ -22,6 +22,8 @@ class Figure(StrEnum):
     """outcome"""
     RESERVATIONS = "reservations"
     """state"""
+    PAYMENTS = "payments"
+    """result"""
     CHATS = "chat_requests"
     """about"""
     HEARD = "provider_events"

@@ -19,6 +19,7 @@ from nearcast.services.event_ports import Delivery
 from nearcast.services.identities import Identities
 from nearcast.services.inbound_ports import KeptEvent, Reply
 from nearcast.services.paging import every
+from nearcast.services.payments import payment_row
 from nearcast.services.ports import MatchLogFilter, MessageFilter, Store, UnitOfWork
 from nearcast.services.report import message_row, transition_row
 from nearcast.services.reservations import reservation_row
@@ -65,6 +66,7 @@ class PersonalData:
             "messages": list(_messages(uow, customer_id)),
             "reservations": [reservation_row(each, now) for each in uow.reservations.of(customer_id)],
             "vouchers": [_voucher_row(each) for each in uow.vouchers.of(customer_id)],
+            "payments": [payment_row(each) for each in uow.payments.of(customer_id)],
             "other_sends": [_send_row(send) for send in uow.sends.of([customer_id]).get(customer_id, [])],
             "transitions": [transition_row(*each) for each in uow.transitions.every(customer_id=customer_id)],
             "events": [_event_row(each) for each in uow.events.of(customer_id)],

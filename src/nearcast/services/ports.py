@@ -27,6 +27,7 @@ from nearcast.services.event_ports import Telling
 from nearcast.services.history_ports import PastPings
 from nearcast.services.key_ports import ApiKey, Keys
 from nearcast.services.ledger_ports import Confirmations, Consents
+from nearcast.services.payment_ports import FindsPayments, Paying
 from nearcast.services.reservation_ports import Reserving
 from nearcast.services.secret_ports import Sealing, Secrets
 from nearcast.services.sender_ports import SendingKept
@@ -313,7 +314,7 @@ class Idempotency(Protocol):
     def prune(self, before: datetime, *, limit: int) -> int: ...
 
 
-class UnitOfWork(Telling, SendingKept, Vouching, Staffing, Reserving, Protocol):
+class UnitOfWork(Telling, SendingKept, Vouching, Staffing, Reserving, Paying, Protocol):
     """One transaction of one tenant: rolled back unless `commit` was called."""
 
     @property
@@ -367,7 +368,7 @@ class UnitOfWork(Telling, SendingKept, Vouching, Staffing, Reserving, Protocol):
     ) -> None: ...
 
 
-class Store(Secrets, Watched, FindsVouchers, Protocol):
+class Store(Secrets, Watched, FindsVouchers, FindsPayments, Protocol):
     """Where everything is kept. `reading` sees one snapshot and must not write."""
 
     def writing(self, tenant_id: TenantId) -> UnitOfWork: ...

@@ -29,7 +29,8 @@ class Keep:
     when they were delivered or given up, events of providers with all that they brought, and what was answered, from
     when they came, and those of them that are about a message which nobody knows less long; opt-out reviews from when
     they were decided. Transitions from when they were, decisions from when they were made, messages and their texts
-    from queueing, vouchers from when they ran out, what others sent from sending.
+    from queueing, vouchers from when they ran out, what others sent from sending, whose a payment was from when that
+    came to its end.
     """
 
     pings: timedelta = timedelta(hours=24)
@@ -48,6 +49,7 @@ class Keep:
     messages: timedelta = timedelta(days=400)
     vouchers: timedelta = timedelta(days=400)
     reservations: timedelta = timedelta(days=90)
+    payers: timedelta = timedelta(days=400)
     other_sends: timedelta = timedelta(days=400)
     decisions: timedelta = timedelta(days=400)
 
@@ -67,6 +69,7 @@ _FOR_EVER = {
     "customers": "until they are erased",
     "shop_staff": "until their shop takes them off its list; their addresses sealed",
     "costs": "what messages cost and whom they were charged to, without personal data",
+    "payments": "what was paid, as the law on taxes has it; whose it was is forgotten before, as `payers`",
     "recipients_given_up": "who cannot be reached on a channel, until they write there or are erased",
 }
 
@@ -119,6 +122,8 @@ class Retention:
             "messages": lambda uow: uow.outbox.prune(messages, limit=_AT_ONCE),
             "vouchers": lambda uow: uow.vouchers.prune(now - keep.vouchers, limit=_AT_ONCE),
             "reservations": lambda uow: _prune_reserved(uow, now - keep.reservations),
+            "payers": lambda uow: uow.payments.forget_people(now - keep.payers, limit=_AT_ONCE),
+            "payment_events": lambda uow: uow.payments.prune_events(now - keep.provider_events, limit=_AT_ONCE),
             "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
             "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
             "allowances": lambda uow: uow.allowances.prune(now - _COUNTED, limit=_AT_ONCE),

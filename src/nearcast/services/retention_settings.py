@@ -22,5 +22,6 @@ class RetentionShape(BaseModel):
     messages_days: Days | None = None
     vouchers_days: Days | None = None
     reservations_days: Days | None = None
+    payers_days: Days | None = None
     other_sends_days: Days | None = None
     decisions_days: Days | None = None

@@ -62,6 +62,10 @@ class Tenants:
         """Those with something that came in to be dealt with, or to be answered by that instant."""
         return self._store.tenants_with_heard(due_by)
 
+    def with_payments(self, due_by: datetime) -> list[TenantId]:
+        """Those with a payment that has to be dealt with by that instant."""
+        return self._store.tenants_with_payments(due_by)
+
     def ensure(self, tenant_id: TenantId, now: datetime, *, timezone: str = "UTC") -> bool:
         """Make a tenant with safe defaults; False where there is one already, which is left as it is."""
         placed("timezone", lambda: zone(timezone))

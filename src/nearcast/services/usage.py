@@ -17,17 +17,20 @@ from zoneinfo import ZoneInfo
 from nearcast.domain.errors import InvalidInput, NotFound, OutOfSight
 from nearcast.domain.ids import ShopId, TenantId
 from nearcast.domain.local_time import instant
+from nearcast.domain.payment import Amount
 from nearcast.domain.price import Money
 from nearcast.domain.value import value
 from nearcast.services.access import Principal
 from nearcast.services.billing import BillingShape, MoneyShape, billing_of
 from nearcast.services.catalogue import assembled
 from nearcast.services.cost_ports import UsageLine
+from nearcast.services.payment_ports import PaymentSum
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.printable import as_html
 from nearcast.services.report import as_json, write_text
 
 _MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
+_PAID = ("payments", "minor", "refunds", "refunded_minor")
 _COLUMNS = ("what", "channel", "category", "messages", "booked", "currency", "provider_micros", "mark_up_micros")
 
 
@@ -53,7 +56,7 @@ class Item:
 
 @value(kw_only=True)
 class Statement:
-    """A shop's month, [since, until) by the clocks of its tenant."""
+    """A shop's month, [since, until) by the clocks of its tenant. `payments` are what its customers paid."""
 
     shop_id: ShopId
     shop: str
@@ -63,6 +66,7 @@ class Statement:
     timezone: str
     plan: str
     items: tuple[Item, ...]
+    payments: tuple[PaymentSum, ...] = ()
 
     @property
     def totals(self) -> list[Money]:
@@ -121,6 +125,7 @@ def statement(uow: UnitOfWork, tenant_id: TenantId, shop_id: ShopId, month: str)
         timezone=world.tenant.zone.key,
         plan=billing.plan,
         items=tuple(_items(uow.costs.usage(shop_id, since, until), billing)),
+        payments=tuple(uow.payments.sums(shop_id, since, until)),
     )
 
 
@@ -169,18 +174,34 @@ def as_document(found: Statement) -> dict[str, Any]:
         "plan": found.plan,
         "items": [{**asdict(item), "total_micros": item.total_micros} for item in found.items],
         "totals": [{"currency": each.currency, "micros": each.micros, "text": each.text} for each in found.totals],
+        "payments": [_payment_row(each) for each in found.payments],
         "unpriced": found.unpriced,
     }
 
 
+def _payment_row(paid: PaymentSum) -> dict[str, Any]:
+    return {
+        "currency": paid.currency,
+        "payments": paid.payments,
+        "minor": paid.minor,
+        "text": Amount(paid.minor, paid.currency).text,
+        "refunds": paid.refunds,
+        "refunded_minor": paid.refunded_minor,
+    }
+
+
 def as_csv(found: Statement) -> str:
-    """A row for each item, with a header."""
+    """A row for each item, with a header; where customers paid, more columns and a row for each currency."""
+    paid_columns = _PAID if found.payments else ()
     text = StringIO()
     written = csv.writer(text, lineterminator="\n")
-    written.writerow(["shop_id", "month", *_COLUMNS, "total_micros"])
+    written.writerow(["shop_id", "month", *_COLUMNS, "total_micros", *paid_columns])
     for item in found.items:
         cells = [getattr(item, name) for name in _COLUMNS]
-        written.writerow([_plain(found.shop_id), found.month, *cells, item.total_micros])
+        written.writerow([_plain(found.shop_id), found.month, *cells, item.total_micros, *[0] * len(paid_columns)])
+    for paid in found.payments:
+        cells = ["payments", "", "", 0, 0, paid.currency, 0, 0, 0, *(getattr(paid, name) for name in _PAID)]
+        written.writerow([_plain(found.shop_id), found.month, *cells])
     return text.getvalue()
 
 
@@ -191,6 +212,7 @@ def as_page(found: Statement) -> str:
         "period": f"{found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC (a month in {found.timezone})",
         "plan": found.plan,
         "items": [_printed(item) for item in found.items],
+        "paid_by_customers": [Amount(each.minor, each.currency).text for each in found.payments],
         "to_pay": [each.text for each in found.totals],
         "messages_without_a_known_price": found.unpriced,
     }

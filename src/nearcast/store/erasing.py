@@ -14,6 +14,7 @@ from nearcast.store.dialect import lock_names
 from nearcast.store.event_tables import event_delivery
 from nearcast.store.history_tables import past_ping
 from nearcast.store.inbound_tables import channel_pause, contact_key, message_event, opt_out_review, raw_webhook, reply
+from nearcast.store.payment_tables import payment
 from nearcast.store.pings import Pings, door
 from nearcast.store.reservation_tables import reservation
 from nearcast.store.sender_tables import allowance_use, recipient_state
@@ -56,6 +57,7 @@ BLANK: Mapping[Table, Mapping[str, Any]] = {
     match_log: {},
     message: {"text": "", "content": None, "provider_id": None, "provider_index": None},
     voucher: {},
+    payment: {"description": ""},
     other_send: {},
     assignment: {},
     allowance_use: {},

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, or_, select, update
 
 from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.services.inbound_ports import EventStatus, KeptEvent, NewEvent, SettledEvent
@@ -83,6 +83,12 @@ class MessageEvents:
             for row in self._connection.execute(select(message.c.id, message.c.customer_id).where(*there)):
                 found[MessageId(row.id)] = CustomerId(row.customer_id)
         return found
+
+    def last_written(self, customer_id: CustomerId) -> dict[str, datetime]:
+        """When a customer last wrote, by channel."""
+        theirs = self._mine, _here.customer_id == customer_id, _here.kind == "inbound"
+        last = select(_here.channel, func.max(_here.at).label("at")).where(*theirs).group_by(_here.channel)
+        return {row.channel: row.at for row in self._connection.execute(last)}
 
     def wake_orphans(self) -> int:
         """Have orphans looked at again whose messages, or replies, are known by now; how many."""

@@ -13,7 +13,7 @@ from nearcast.domain.errors import NearcastError
 API_ROLE = "nearcast_api"
 
 _POLICY, _KEY_POLICY = "of_tenant", "of_key"
-_ASKED_BY_KEY = ("api_key", "device", "voucher")
+_ASKED_BY_KEY = ("api_key", "device", "voucher", "payment")
 _IS_THERE = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
 _IS_MEMBER = text("SELECT pg_has_role(current_user, :role, 'MEMBER')")
 # a setting that was named once in a session is empty afterwards, not null

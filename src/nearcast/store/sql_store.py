@@ -28,6 +28,7 @@ from nearcast.store.message_rows import NOT_SEALED
 from nearcast.store.migrate import revision_of
 from nearcast.store.outbox import count_queued, queued_by
 from nearcast.store.partitions import end_share, keep_share
+from nearcast.store.payments import tenant_of_payment, with_payments_due
 from nearcast.store.pings import waiting_by_partition
 from nearcast.store.replies import with_replies_due
 from nearcast.store.senders import stopped_by_channel
@@ -103,6 +104,10 @@ class SqlStore:
         """Tenants with an event of a provider to be applied, or a reply that may go by that instant, by id."""
         return sorted({*self._tenants(with_pending_events()), *self._tenants(with_replies_due(due_by))})
 
+    def tenants_with_payments(self, due_by: datetime) -> list[TenantId]:
+        """Tenants with a payment that has to be dealt with by that instant, by id."""
+        return self._tenants(with_payments_due(due_by))
+
     def quarantine(self, sha256: str, channel: str, sealed: str, at: datetime) -> bool:
         """Keep the bytes of a webhook that belongs to no tenant; whether they are new."""
         row = {"sha256": sha256, "channel": channel, "sealed": sealed, "received_at": at}
@@ -150,6 +155,11 @@ class SqlStore:
         """Whose voucher that is, of whichever tenant."""
         with self._reading_one(voucher_id) as transaction:
             return tenant_of(transaction.connection, voucher_id)
+
+    def tenant_of_payment(self, reference: str) -> TenantId | None:
+        """Whose payment that is, of whichever tenant."""
+        with self._reading_one(reference) as transaction:
+            return tenant_of_payment(transaction.connection, reference)
 
     def _reading_one(self, key: str) -> Transaction:
         """What sees one row of those that say whose they are."""

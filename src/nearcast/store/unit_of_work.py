@@ -34,6 +34,7 @@ from nearcast.store.message_rows import NOT_SEALED
 from nearcast.store.outbox import Outbox
 from nearcast.store.past_pings import PastPings
 from nearcast.store.pauses import OptOutReviews, Pauses
+from nearcast.store.payments import Payments
 from nearcast.store.pings import Pings
 from nearcast.store.replies import Replies
 from nearcast.store.reservations import Reservations, Slots
@@ -91,6 +92,7 @@ class SqlUnitOfWork(Transaction):
     replies: Replies
     templates: Templates
     costs: Costs
+    payments: Payments
 
     def __init__(
         self,
@@ -170,4 +172,5 @@ _NOUNS: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     "replies": _plain(Replies),
     "templates": _plain(Templates),
     "costs": _plain(Costs),
+    "payments": _plain(Payments),
 }

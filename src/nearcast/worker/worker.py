@@ -74,6 +74,7 @@ class Worker:
             arrived, every_s = application.pings_arrived, self._share.every_s
             self._loops.append(self._loop("partitions", partitions, lambda: _EVERYBODYS, poll_s=every_s))
             self._loops.append(self._loop("pings", self._live(pings), tenants.with_pings, bell=arrived, poll_s=_POLL_S))
+            self._loops.append(self._loop("payments", self._payments, self._with_payments, poll_s=_EVENTS_S))
             self._loops.append(self._loop("events", self._events, self._with_events, poll_s=_EVENTS_S))
             arrived = application.inbox.arrived
             self._loops.append(self._loop("heard", self._heard, self._with_heard, bell=arrived, poll_s=_POLL_S))
@@ -164,6 +165,12 @@ class Worker:
 
     def _events(self, tenant_id: TenantId, now: datetime) -> bool:
         return self._application.courier.deliver_some(tenant_id, now, self._application.clock.now) > 0
+
+    def _with_payments(self) -> Sequence[TenantId]:
+        return self._application.tenants.with_payments(self._application.clock.now())
+
+    def _payments(self, tenant_id: TenantId, now: datetime) -> bool:
+        return self._application.paying.work.work_some(tenant_id, now, self._application.clock.now) > 0
 
     def _with_heard(self) -> Sequence[TenantId]:
         return self._application.tenants.with_heard(self._application.clock.now())

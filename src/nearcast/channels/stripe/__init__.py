@@ -1,0 +1,1 @@
+"""Payments by link through Stripe Checkout."""
