@@ -29,6 +29,7 @@ from nearcast.console.voucher import voucher_pages
 from nearcast.domain.errors import InvalidInput, NearcastError
 from nearcast.services.application import Application
 from nearcast.services.channel_ports import close_all
+from nearcast.worker.memory import settle_memory
 from nearcast.worker.worker import Worker
 
 ROLES = frozenset({"api", "worker", "scheduler"})
@@ -87,6 +88,7 @@ def run(
         app = create_app(served, pages=[*own_pages, *pages], public_url=public_url)
     else:
         app = create_watch_app(served)
+    settle_memory()
     with ExitStack() as at_the_end, _started(worker, *beside, stop_within_s=ending.shutdown_s / 2):
         at_the_end.callback(close_all, application.connected)
         working = f"nearcast works as {', '.join(sorted(roles))}"

@@ -1,7 +1,8 @@
 """Unions of local windows: half-open, merged where they touch, and over at an instant that is outside (P6)."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -180,3 +181,11 @@ def test_a_date_has_hours_of_its_own_instead_of_the_weeks(at: str, is_inside: bo
 def test_a_date_that_is_closed_is_so_whatever_hours_it_has() -> None:
     closed = replace(SHORT_DAY, closed_on=frozenset({CHRISTMAS_EVE}))
     assert closed.next_start(local("2026-12-24 00:00"), BERLIN) == local("2026-12-25 08:00")
+
+
+def test_hours_that_held_a_moment_ago_are_asked_again_when_they_are_over() -> None:
+    hours = LocalHours((LocalWindow.parse("08:00", "12:00"), LocalWindow.parse("14:00", "18:00")))
+    asked = [datetime(2026, 6, 2, hour, tzinfo=UTC) for hour in (9, 11, 12, 13, 14, 17, 18, 9)]
+    held = [hours.covers(at, ZoneInfo("UTC")) for at in asked]
+    assert held == [True, True, False, False, True, True, False, True]
+    assert not hours.covers(asked[0], ZoneInfo("America/New_York"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
 
 from nearcast.domain.geofence import Area, Circle, Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId
@@ -22,6 +23,7 @@ from nearcast.store.geofences import as_wkb
 from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.track_codec import track_from_json, track_to_json
+from nearcast.store.types import JsonText, PlainJson
 from tests.store import values
 from tests.store.values import NOON, new_tenant, pings
 
@@ -166,3 +168,22 @@ def test_pings_are_read_as_they_were_written(
     for name in PingBatch.__slots__:
         np.testing.assert_array_equal(getattr(read, name), getattr(batch, name), err_msg=name)
         assert getattr(read, name).dtype == getattr(batch, name).dtype
+
+
+_SAID = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters())
+    | values.instants,
+    lambda said: st.lists(said) | st.dictionaries(st.text(st.characters()), said),
+)
+
+
+@given(_SAID)
+def test_plain_json_reads_as_any_other(said: object) -> None:
+    plain, usual = PlainJson(), JsonText()
+    dialect = sqlite.dialect()
+    read = plain.process_result_value(plain.text(said), dialect)
+    assert read == usual.process_result_value(usual.text(said), dialect)

@@ -21,6 +21,7 @@ from nearcast.channels.recorder import Recorder
 from nearcast.services.live import Live
 from nearcast.store.recording import Statement, recorded
 from nearcast.store.sql_store import SqlStore
+from nearcast.worker.memory import settle_memory
 
 _READY_S = 300.0
 _STEP = timedelta(milliseconds=1)
@@ -116,6 +117,7 @@ def _work(turn: Turn, ready: Barrier) -> tuple[float, float]:
     with closing(SqlStore(turn.url)) as store:
         live = Live(store, TENANT, Recorder(), owner=f"worker-{turn.worker}", pings_at_once=turn.at_once)
         live.world()
+        settle_memory()
         now = turn.now
         with recorded(store) as said:
             ready.wait()

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,7 @@ from nearcast.domain.ids import CampaignId, GeofenceId, MessageId, ShopId, Visit
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
 from nearcast.domain.sensitive import Sensitive
-from nearcast.domain.value import value
+from nearcast.domain.value import value, worked_out_once
 
 
 class Gate(StrEnum):
@@ -112,9 +111,9 @@ class Facts:
     assignments: tuple[Assignment, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Case:
-    """One candidate before the rules. What several rules ask of it is worked out once."""
+    """One candidate before the rules, which nobody changes. What several rules ask of it is worked out once."""
 
     candidate: Candidate
     facts: Facts
@@ -126,7 +125,7 @@ class Case:
     def campaign(self) -> Campaign:
         return self.candidate.campaign
 
-    @cached_property
+    @worked_out_once
     def consents_as_of(self) -> datetime:
         """The instant for which the ledger is read. At dispatch what was written down is never still to come because a
         clock was set back since.
@@ -136,7 +135,7 @@ class Case:
         written = (event.recorded_at for event in self.facts.consents if event.recorded_at is not None)
         return max((self.now, *written))
 
-    @cached_property
+    @worked_out_once
     def variant(self) -> Variant | None:
         """The variant that is this customer's: the one assigned first, as long as the campaign has it."""
         split = self.campaign.split
@@ -154,7 +153,7 @@ class Case:
     def expires_at(self) -> datetime:
         return self.candidate.expires_at or self.now + timedelta(seconds=self.offer.expires_after_s)
 
-    @cached_property
+    @worked_out_once
     def zones(self) -> list[tuple[ZoneInfo, ZoneSource]]:
         """Every zone that may be the customer's, the best known first; the tenant's where nothing else is known."""
         ping = self.candidate.ping if self.gate is Gate.QUEUE else None
@@ -176,7 +175,7 @@ class Case:
         said = (self.policy.holdout, Reason.HOLDOUT_GLOBAL), (self.campaign.holdout, Reason.HOLDOUT_CAMPAIGN)
         return [(holdout, reason) for holdout, reason in said if holdout is not None]
 
-    @cached_property
+    @worked_out_once
     def held_out_by(self) -> tuple[Holdout, Reason] | None:
         """The hold-out that this customer is in, whatever else is decided."""
         return next((each for each in self.holdouts if self._is_held_out_by(each[0])), None)
@@ -186,13 +185,17 @@ class Case:
         was_held = held_out_since(self.facts.assignments, holdout.salt) is not None
         return was_held or holdout.holds_out(self.facts.customer.id)
 
-    @cached_property
+    @worked_out_once
     def sends(self) -> list[Send]:
         """The messages that count here: ghosts only for a customer who is held out here, too; not this message, nor
         those queued after it that still wait, for its reservation came first.
         """
-        ghosts_count = self.held_out_by is not None
-        return [send for send in self.facts.sends if (ghosts_count or not send.is_ghost) and not self._is_behind(send)]
+        sends = self.facts.sends
+        if any(send.is_ghost for send in sends) and self.held_out_by is None:
+            sends = tuple(send for send in sends if not send.is_ghost)
+        if self.candidate.message_id is None:
+            return list(sends)
+        return [send for send in sends if not self._is_behind(send)]
 
     def _is_behind(self, send: Send) -> bool:
         own = self.candidate.message_id

@@ -75,9 +75,10 @@ class ConsentEvent:
 
     def covers(self, purpose: str, channel: str | None, sender: str | None) -> bool:
         """Whether this event speaks of that consent; None asks for any channel or sender."""
-        return self.purpose == purpose and all(
-            asked is None or mine == asked or (mine is None and self.may_cover_all)
-            for mine, asked in ((self.channel, channel), (self.sender, sender))
+        return (
+            self.purpose == purpose
+            and (channel is None or self.channel == channel or (self.channel is None and self.may_cover_all))
+            and (sender is None or self.sender == sender or (self.sender is None and self.may_cover_all))
         )
 
 
@@ -104,6 +105,9 @@ class ConsentState:
 NO_CONSENT = ConsentState(ConsentStatus.MISSING)
 
 
+_ORDER = {action: place for place, action in enumerate(ConsentAction)}
+
+
 def needs_channel(purpose: str) -> bool:
     """Whether consent to it is given for one channel at a time."""
     return purpose not in _LIVE_ONCE_GRANTED
@@ -111,8 +115,7 @@ def needs_channel(purpose: str) -> bool:
 
 def in_ledger_order(events: Iterable[ConsentEvent]) -> list[ConsentEvent]:
     """By their own instant; at one instant a grant before its confirmation, and withdrawals last, so that they win."""
-    order = list(ConsentAction)
-    return sorted(events, key=lambda event: (event.at, order.index(event.action)))
+    return sorted(events, key=lambda event: (event.at, _ORDER[event.action]))
 
 
 def consent_state(

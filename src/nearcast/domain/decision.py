@@ -64,7 +64,7 @@ class Verdict:
     @property
     def detail(self) -> dict[str, Any]:
         """What each rule saw, with the reason where it refused or held."""
-        return {f.rule: {**f.detail, **({"reason": f.reason} if f.reason else {})} for f in self.findings}
+        return {f.rule: {**f.detail, "reason": f.reason} if f.reason else f.detail for f in self.findings}
 
 
 @value
@@ -114,9 +114,10 @@ def decide(
 
 def judge(case: Case) -> Verdict:
     """One candidate before the rule book alone, without competitors and hold-out."""
-    findings = tuple(finding for rule in RULES for finding in findings_of(rule, case))
-    refused = next((f for f in findings if f.reason and not f.holds), None)
-    held = [f for f in findings if f.reason and f.holds]
+    findings = tuple([finding for rule in RULES for finding in findings_of(rule, case)])
+    against = [f for f in findings if f.reason is not None]
+    refused = next((f for f in against if not f.holds), None)
+    held = [f for f in against if f.holds]
     decisive = refused or next(iter(held), None)
     outcome = Outcome.SUPPRESS if refused else Outcome.DEFER if held else Outcome.SEND
     zone, source = (decisive and decisive.zone) or case.zones[0]

@@ -117,6 +117,9 @@ class LocalHours:
     _known: dict[tuple[date, ZoneInfo], list[tuple[datetime, datetime]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _last: dict[ZoneInfo, tuple[datetime, datetime]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def on(self, day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         """The instants of the windows that start on that local day, in order."""
@@ -160,8 +163,14 @@ class LocalHours:
         return end
 
     def covers(self, at: datetime, zone: ZoneInfo) -> bool:
-        spans = self._spans(local_day(at, zone) - timedelta(days=2), 4, zone)
-        return any(start <= at < end for start, end in spans)
+        last = self._last.get(zone)  # who asks one after the other asks for the same window
+        if last is not None and last[0] <= at < last[1]:
+            return True
+        for span in self._spans(local_day(at, zone) - timedelta(days=2), 4, zone):
+            if span[0] <= at < span[1]:
+                self._last[zone] = span
+                return True
+        return False
 
     def next_start(self, at: datetime, zone: ZoneInfo) -> datetime | None:
         """The first instant after `at` at which a window starts; None within a year."""

@@ -23,13 +23,15 @@ Rule: TypeAlias = Callable[[Case], Iterator[Finding]]
 
 def findings_of(rule: Rule, case: Case) -> tuple[Finding, ...]:
     """What a rule found; a rule that nobody set passes and saw nothing."""
-    return tuple(rule(case)) or (Finding(rule.__name__, {}),)
+    return tuple(rule(case)) or _SAW_NOTHING[rule]
+
+
+_LOCATION_REASONS = {ConsentStatus.LIVE: None, ConsentStatus.EXPIRED: Reason.CONSENT_LOCATION_EXPIRED}
 
 
 def location_consent(case: Case) -> Iterator[Finding]:
     state = consent_state(case.facts.consents, LOCATION, now=case.consents_as_of)
-    reasons = {ConsentStatus.LIVE: None, ConsentStatus.EXPIRED: Reason.CONSENT_LOCATION_EXPIRED}
-    reason = reasons.get(state.status, Reason.CONSENT_LOCATION_MISSING)
+    reason = _LOCATION_REASONS.get(state.status, Reason.CONSENT_LOCATION_MISSING)
     seen, overdue = _reminder(case, state, Reason.CONSENT_LOCATION_EXPIRED)
     detail = {"status": state.status, "event_ids": state.event_ids, **seen}
     yield Finding("location_consent", detail, reason or overdue)
@@ -99,17 +101,20 @@ def suppression(case: Case) -> Iterator[Finding]:
     yield Finding("suppression", {"listed": listed}, Reason.SUPPRESSED_ADDRESS if listed else None)
 
 
+_MARKETING_REASONS = {
+    ConsentStatus.MISSING: Reason.CONSENT_MARKETING_MISSING,
+    ConsentStatus.UNCONFIRMED: Reason.CONSENT_UNCONFIRMED,
+    ConsentStatus.EXPIRED: Reason.CONSENT_MARKETING_EXPIRED,
+    ConsentStatus.WITHDRAWN: Reason.CONSENT_WITHDRAWN,
+    ConsentStatus.LIVE: None,
+}
+
+
 def marketing_consent(case: Case) -> Iterator[Finding]:
     campaign = case.campaign
     asked = {"channel": campaign.channel, "sender": campaign.sender}
     state = consent_state(case.facts.consents, NEARBY, **asked, now=case.consents_as_of)
-    reason = {
-        ConsentStatus.MISSING: Reason.CONSENT_MARKETING_MISSING,
-        ConsentStatus.UNCONFIRMED: Reason.CONSENT_UNCONFIRMED,
-        ConsentStatus.EXPIRED: Reason.CONSENT_MARKETING_EXPIRED,
-        ConsentStatus.WITHDRAWN: Reason.CONSENT_WITHDRAWN,
-        ConsentStatus.LIVE: None,
-    }[state.status]
+    reason = _MARKETING_REASONS[state.status]
     seen, overdue = _reminder(case, state, Reason.CONSENT_MARKETING_EXPIRED)
     detail = {
         "status": state.status,
@@ -215,13 +220,15 @@ _CAP_REASONS = {
 
 def frequency_caps(case: Case) -> Iterator[Finding]:
     zone = case.zones[0][0]
+    sends = case.sends
     caps = [(f"cap {cap.id}", cap) for cap in case.policy.caps]
     caps += [(f"campaign cap {cap.id}", cap) for cap in case.campaign.caps]
     for name, cap in caps:
         in_scope = _in_scope(cap, case.candidate)
         if in_scope is None:
             continue
-        counted = cap.counted([send.at for send in case.sends if in_scope(send)], case.now, zone)
+        sent_at = [send.at for send in sends if in_scope(send)]
+        counted = cap.counted(sent_at, case.now, zone) if sent_at else sent_at
         detail = {"scope": cap.scope, "kind": cap.kind, "limit": cap.limit, "count": len(counted)}
         if len(counted) < cap.limit:
             yield Finding(name, detail)
@@ -281,3 +288,4 @@ RULES: tuple[Rule, ...] = (
     frequency_caps,
     budget,
 )
+_SAW_NOTHING = {rule: (Finding(rule.__name__, {}),) for rule in RULES}

@@ -1,7 +1,7 @@
 """Visits: what a customer's fixes say about one geofence, from entering to leaving, and by which rules."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -95,6 +95,25 @@ class Transition:
     def says_the_same_as(self, other: "Transition") -> bool:
         return self is other or self._told == other._told
 
+    def written(self, visit_id: VisitId, decided_at: datetime | None) -> "Transition":
+        """The transition of the visit of that name, found out at that instant."""
+        if self.visit_id == visit_id and self.decided_at == decided_at:
+            return self
+        return Transition(
+            kind=self.kind,
+            geofence_id=self.geofence_id,
+            at=self.at,
+            geofence_revision=self.geofence_revision,
+            visit_id=visit_id,
+            decided_at=decided_at,
+            initial=self.initial,
+            inferred=self.inferred,
+            reason=self.reason,
+            duration_s=self.duration_s,
+            fix=self.fix,
+            may_trigger=self.may_trigger,
+        )
+
     @property
     def _told(self) -> tuple[object, ...]:
         return (self.kind, self.at, self.initial, self.inferred, self.reason, self.duration_s, self.geofence_revision)
@@ -145,12 +164,22 @@ class Visit:
 
     def written(self, visit_id: VisitId, decided_at: Mapping[TransitionKind, datetime | None]) -> "Visit":
         """The visit under its name, with the instants at which its transitions were found out."""
-        enter, dwell, exit_ = (
-            t and replace(t, visit_id=visit_id, decided_at=decided_at.get(t.kind, t.decided_at))
-            for t in (self.enter, self.dwell, self.exit)
+        enter, dwell, leave = self.enter, self.dwell, self.exit
+        return Visit(
+            enter=enter.written(visit_id, decided_at.get(enter.kind, enter.decided_at)),
+            dwell=dwell and dwell.written(visit_id, decided_at.get(dwell.kind, dwell.decided_at)),
+            exit=leave and leave.written(visit_id, decided_at.get(leave.kind, leave.decided_at)),
+            is_silent=self.is_silent,
+            leaving=self.leaving,
         )
-        assert enter is not None  # noqa: S101 - only dwell and exit can be missing
-        return Visit(enter=enter, dwell=dwell, exit=exit_, is_silent=self.is_silent, leaving=self.leaving)
+
+    def left(self, leave: Transition) -> "Visit":
+        """The visit once it is over."""
+        return Visit(enter=self.enter, dwell=self.dwell, exit=leave, is_silent=self.is_silent)
+
+    def about_to_end(self, leaving: Transition | None) -> "Visit":
+        """The visit with the exit that the next fix may confirm, or without one."""
+        return Visit(enter=self.enter, dwell=self.dwell, exit=self.exit, is_silent=self.is_silent, leaving=leaving)
 
 
 class Ground(Protocol):

@@ -193,12 +193,12 @@ class _Walk:
         )
 
     def close(self, leave: Transition) -> None:
-        self.closed.append(replace(self.open.pop(leave.geofence_id), exit=leave, leaving=None))
+        self.closed.append(self.open.pop(leave.geofence_id).left(leave))
 
     def stay(self, geofence_id: GeofenceId) -> None:
         visit = self.open[geofence_id]
         if visit.leaving is not None:
-            self.open[geofence_id] = replace(visit, leaving=None)
+            self.open[geofence_id] = visit.about_to_end(None)
 
     def outside(self, geofence_id: GeofenceId, last: Fix, fix: Fix) -> None:
         before, now = self.ground.at(geofence_id, last.at), self.ground.at(geofence_id, fix.at)
@@ -221,9 +221,9 @@ class _Walk:
             need_not_have_moved = edited is not None and not self.is_clear(edited, fix)
             reason = TransitionReason.FENCE_CHANGED if need_not_have_moved else None
             leave = self.exit(geofence_id, fix.at, reason, may_trigger=not need_not_have_moved, fix=fix)
-            self.open[geofence_id] = replace(visit, leaving=leave)
+            self.open[geofence_id] = visit.about_to_end(leave)
         elif leaving is not None:
-            self.open[geofence_id] = replace(visit, leaving=None)
+            self.open[geofence_id] = visit.about_to_end(None)
 
     def is_clear(self, geofence: Geofence, fix: Fix) -> bool:
         return is_clear(geofence, fix, ground=self.ground, rules=self.rules)

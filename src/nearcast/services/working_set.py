@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from nearcast.domain.consent import in_ledger_order
@@ -15,7 +16,7 @@ from nearcast.services.events import events_of
 from nearcast.services.figures import Figure
 from nearcast.services.look_back import look_back
 from nearcast.services.paging import every
-from nearcast.services.ports import KeptTrack, MatchLogFilter, UnitOfWork
+from nearcast.services.ports import KeptTrack, MatchLog, MatchLogFilter, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
 from nearcast.services.terms import Rules
 from nearcast.services.world import World
@@ -57,8 +58,10 @@ class WorkingSet:
             world.tracks[key] = self._tracks[key] = kept.track
             if kept.last_zone is not None:
                 world.last_zones[key] = kept.last_zone
-        world.decided_before = lambda asked: asked & self._known.decided
-        world.rows_before = self._rows_with
+        # neither of them holds this set, which holds the world: both would outlive the step until they are collected
+        decided = self._known.decided
+        world.decided_before = lambda asked: asked & decided
+        world.rows_before = partial(_rows_with, uow.match_log)
 
     def stir(self, customer_ids: Iterable[CustomerId]) -> None:
         """Load these customers, what they agreed to and what was sent to them, before anything is decided or cancelled
@@ -86,15 +89,6 @@ class WorkingSet:
         world.spent = uow.budgets.spent() if world.campaigns.has_money else {}
         limits = world.campaigns.limits_after(world.spent) if world.spent else world.campaigns.limits
         world.other_budget = OthersShare(uow.budgets, limits, self._messages.values())
-
-    def _rows_with(self, customer_id: CustomerId, decision_id: DecisionId) -> list[dict[str, Any]]:
-        """What was decided of a customer together with one decision, that too."""
-        log = self._uow.match_log
-        if (own := log.get(decision_id)) is None:
-            return []
-        at = own["decided_at"]
-        wanted = MatchLogFilter(customer_id=customer_id, since=at, until=at + timedelta(microseconds=1))
-        return list(every(lambda cursor: log.page(wanted, cursor=cursor)))
 
     def save(self) -> None:
         """Write what changed; the commit is the caller's. Overtaken where something had been decided before."""
@@ -139,3 +133,12 @@ class WorkingSet:
             )
             for key in customer_ids
         )
+
+
+def _rows_with(log: MatchLog, customer_id: CustomerId, decision_id: DecisionId) -> list[dict[str, Any]]:
+    """What was decided of a customer together with one decision, that too."""
+    if (own := log.get(decision_id)) is None:
+        return []
+    at = own["decided_at"]
+    wanted = MatchLogFilter(customer_id=customer_id, since=at, until=at + timedelta(microseconds=1))
+    return list(every(lambda cursor: log.page(wanted, cursor=cursor)))

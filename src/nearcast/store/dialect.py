@@ -38,7 +38,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from nearcast.store.engine import BEGIN
 from nearcast.store.row_security import protect, take_role, unprotected
-from nearcast.store.types import JsonText, json_text
+from nearcast.store.types import JsonText
 
 _ROWS = "rows"
 
@@ -135,8 +135,9 @@ def _write(connection: Connection, statement: Insert, table: Table, rows: Sequen
     if connection.dialect.name != "postgresql":
         connection.execute(statement, list(rows))
         return
-    documents = [name for name in rows[0] if isinstance(table.c[name].type, JsonText)]
-    spelt = [{**row, **{name: json_text(row[name]) for name in documents}} for row in rows] if documents else rows
+    types = ((name, table.c[name].type) for name in rows[0])
+    spelling = [(name, kind.text) for name, kind in types if isinstance(kind, JsonText)]
+    spelt = [{**row, **{name: text(row[name]) for name, text in spelling}} for row in rows] if spelling else rows
     connection.execute(statement, {_ROWS: msgspec.json.encode(spelt).decode()})
 
 

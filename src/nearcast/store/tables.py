@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from nearcast.store.insert_only import keep_rows
 from nearcast.store.schema import metadata, of_tenant, serial
-from nearcast.store.types import GeometryType, Id, JsonText, UtcDateTime
+from nearcast.store.types import GeometryType, Id, JsonText, PlainJson, UtcDateTime
 
 PARTITIONS = 16
 
@@ -79,7 +79,7 @@ track = Table(
     metadata,
     of_tenant(is_key=True),
     Column("customer_id", Id, primary_key=True),
-    Column("doc", JsonText, nullable=False),
+    Column("doc", PlainJson, nullable=False),
     Column("newest_at", UtcDateTime),
     Column("ends_at", UtcDateTime),
     Column("last_zone", String),
@@ -131,8 +131,8 @@ match_log = Table(
     Column("decided_at", UtcDateTime, nullable=False),
     Column("outcome", String, nullable=False),
     Column("reason", String),
-    Column("reasons", JsonText, nullable=False),
-    Column("detail", JsonText, nullable=False),
+    Column("reasons", PlainJson, nullable=False),
+    Column("detail", PlainJson, nullable=False),
     Column("not_before", UtcDateTime),
     Column("expires_at", UtcDateTime),
     Column("tz_used", String),
@@ -185,7 +185,7 @@ message = Table(
     Column("attempt", Integer, nullable=False),
     Column("provider_id", String),
     Column("freed_at", UtcDateTime),
-    Column("consent_event_ids", JsonText),
+    Column("consent_event_ids", PlainJson),
     Column("variant", String),
     Column("sender", String),
     Column("priority", BigInteger, nullable=False, server_default="0"),

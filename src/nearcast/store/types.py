@@ -55,10 +55,26 @@ class JsonText(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return json_text(value)
+        return self.text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else _parsed(value)
+
+    def text(self, value: Any) -> str | None:
+        """What is kept of a value."""
+        return None if value is None else _encode(value)
+
+
+class PlainJson(JsonText):
+    """`JsonText` of values without sets and NaN, whose instants are in UTC already: made many times as fast."""
+
+    cache_ok = True
+
+    def text(self, value: Any) -> str | None:
+        try:
+            return None if value is None else msgspec.json.encode(value).decode()
+        except UnicodeEncodeError:  # half a character
+            return _encode(value)
 
 
 def _parsed(text: str) -> Any:
@@ -66,11 +82,6 @@ def _parsed(text: str) -> Any:
         return _decode(text)
     except msgspec.DecodeError:  # half a character, which JSON can spell and UTF-8 cannot
         return json.loads(text)
-
-
-def json_text(value: Any) -> str | None:
-    """What `JsonText` keeps."""
-    return None if value is None else _encode(value)
 
 
 def _plain(value: object) -> Any:
