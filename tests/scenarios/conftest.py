@@ -4,16 +4,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from tests.api.service import Service, serving
+from tests.lots import DATABASES, is_left_to_soak
 from tests.scenarios import harness
-
-DATABASES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -58,16 +56,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             engine = item.callspec.params["engine"]
             if engine in DATABASES and getattr(item.function, "is_hypothesis_test", False):
                 slow.add(item)
-            elif engine in DATABASES and engine != _database_of(item):
+            elif is_left_to_soak(item, "engine"):
                 item.add_marker(pytest.mark.soak)
     if slow:
         config.hook.pytest_deselected(items=list(slow))
         items[:] = [item for item in items if item not in slow]
-
-
-def _database_of(item: pytest.Function) -> str:
-    """One of the databases by lot, the same in every run and whichever of them the item is for."""
-    case = item.callspec.id.split("-")
-    case.remove(str(item.callspec.params["engine"]))
-    lot = crc32(f"{item.path.name} {item.originalname} {'-'.join(case)}".encode())
-    return DATABASES[lot % len(DATABASES)]

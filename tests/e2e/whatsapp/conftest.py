@@ -12,13 +12,17 @@ from tests.e2e.whatsapp.fake import Fake, Hook, fake_process, hook
 from tests.e2e.whatsapp.judging import IS_THERE, faults
 from tests.e2e.whatsapp.street import Street, open_street
 from tests.emptying import empty
+from tests.lots import DATABASES, is_left_to_soak
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.enable_socket)
+            if "street_store" in item.fixturenames and is_left_to_soak(item, "street_store"):
+                item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(scope="session")
@@ -53,17 +57,32 @@ def webhook(rough: Fake) -> Iterator[Hook]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_store(quick_folder: Path) -> Iterator[SqlStore]:
-    url = f"sqlite:///{quick_folder / 'street.db'}"
+def _sqlite_street(quick_folder: Path) -> Iterator[SqlStore]:
+    yield from _migrated(f"sqlite:///{quick_folder / 'street.db'}")
+
+
+@pytest.fixture(scope="session")
+def _postgresql_street(postgres_url: str) -> Iterator[SqlStore]:
+    yield from _migrated(postgres_url)
+
+
+def _migrated(url: str) -> Iterator[SqlStore]:
     upgrade(url)
     with closing(SqlStore(url)) as store:
         yield store
 
 
+@pytest.fixture(params=DATABASES)
+def street_store(request: pytest.FixtureRequest) -> SqlStore:
+    """An empty store on one of the databases."""
+    store: SqlStore = request.getfixturevalue(f"_{request.param}_street")
+    empty(store.engine)
+    return store
+
+
 @pytest.fixture
-def street(sqlite_store: SqlStore, fake: Fake) -> Iterator[Street]:
-    """The service on SQLite, where nothing has happened yet but that a template was approved."""
-    empty(sqlite_store.engine)
+def street(street_store: SqlStore, fake: Fake) -> Iterator[Street]:
+    """The service, where nothing has happened yet but that a template was approved."""
     fake.template()
-    with open_street(sqlite_store, fake) as found:
+    with open_street(street_store, fake) as found:
         yield found

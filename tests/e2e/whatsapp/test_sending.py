@@ -12,7 +12,6 @@ from nearcast.fake_whatsapp.settings import FakeSettings
 from nearcast.store.sql_store import SqlStore
 from tests.e2e.whatsapp.fake import ANNA, BEN, TOKEN, Fake
 from tests.e2e.whatsapp.street import Street, open_street
-from tests.emptying import empty
 
 
 def requests(fake: Fake) -> int:
@@ -45,13 +44,12 @@ def test_a_message_that_nobody_ever_took_stays_unknown_and_is_not_sent_again(str
     assert street.messages("anna")[-1]["status"] == "unknown"
 
 
-def test_while_nobody_answers_a_message_waits_and_leaves_once(sqlite_store: SqlStore, fake: Fake) -> None:
+def test_while_nobody_answers_a_message_waits_and_leaves_once(street_store: SqlStore, fake: Fake) -> None:
     """The provider comes up after two attempts at least."""
-    empty(sqlite_store.engine)
     with closing(socket.create_server(("127.0.0.1", 0))) as reserved:
         port = reserved.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    with open_street(sqlite_store, fake, whatsapp_base_url=url) as lonely:
+    with open_street(street_store, fake, whatsapp_base_url=url) as lonely:
         lonely.shop()
         lonely.person("anna", ANNA)
         lonely.enters("anna")

@@ -8,7 +8,6 @@ import pytest
 from nearcast.store.sql_store import SqlStore
 from tests.e2e.whatsapp.fake import ANNA, BEN, Fake
 from tests.e2e.whatsapp.street import Street, open_street
-from tests.emptying import empty
 
 
 def offer(template: str) -> dict[str, Any]:
@@ -18,12 +17,11 @@ def offer(template: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def street(sqlite_store: SqlStore, fake: Fake) -> Any:
+def street(street_store: SqlStore, fake: Fake) -> Any:
     """Two shops, each with a template of its own, which the provider lets through outside of talks alone."""
-    empty(sqlite_store.engine)
     fake.template("offer")
     fake.template("other")
-    with open_street(sqlite_store, fake, whatsapp_marketing_api=False) as found:
+    with open_street(street_store, fake, whatsapp_marketing_api=False) as found:
         fake.behave(window_s=86_400)
         found.done("POST", "/v1/templates/sync")
         found.shop("cafe", offer=offer("offer"))
