@@ -1,7 +1,6 @@
 """Engines: SQLite for one machine, PostgreSQL for many."""
 
 import sqlite3
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -9,6 +8,7 @@ from sqlalchemy.exc import ArgumentError, TimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nearcast.domain.errors import InvalidInput
+from nearcast.store.turns import Turns
 
 BEGIN = "nearcast_begin"
 """Execution option: how SQLite begins the transaction. Without it a transaction is a writer's."""
@@ -50,17 +50,17 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 class _OneWriter:
-    """Lets the writers of this process in one after the other: SQLite would have each ask again and again, and one that
-    is unlucky wait for long.
+    """Lets the writers of this process in one after the other, whoever has waited longest first: SQLite would have each
+    ask again and again, and one that is unlucky wait for long.
     """
 
     def __init__(self) -> None:
-        self._free = Lock()
+        self._turns = Turns()
 
     def begin(self, connection: Connection) -> None:
         begin = connection.get_execution_options().get(BEGIN)
         if begin is None:
-            if not self._free.acquire(timeout=_BUSY_S):
+            if not self._turns.take(_BUSY_S):
                 raise TimeoutError("database is locked by another writer of this process")
             connection.info[_WRITES] = True
         # one that reads first and writes later fails when another has written in between, whatever the timeout
@@ -68,7 +68,7 @@ class _OneWriter:
 
     def end(self, _connection: object, record: ConnectionPoolEntry) -> None:
         if record.info.pop(_WRITES, False):
-            self._free.release()
+            self._turns.hand_on()
 
 
 def _postgresql(url: URL) -> Engine:
