@@ -15,6 +15,7 @@ from nearcast.bootstrap import application, open_store, settings
 from nearcast.clock import PacedClock, SystemClock
 from nearcast.console.demo import demo_pages
 from nearcast.domain.errors import InvalidInput
+from nearcast.domain.ids import ShopId
 from nearcast.fake_whatsapp.program import FakeWhatsApp
 from nearcast.fake_whatsapp.settings import FakeSettings
 from nearcast.services.access import Role
@@ -92,7 +93,9 @@ def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: 
     )
     say(f"{url} shows it at {speed:g} times the speed of life; its keys, of tenant {TENANT}:")
     for role in Role:
-        say(f"  {role.value:<9} {made.access.create(TENANT, role, 'demo', clock.now(), by=SYSTEM).key}")
+        shop_ids = [ShopId(each.id) for each in city.city.shops] if role is Role.TILL else None
+        key = made.access.create(TENANT, role, "demo", clock.now(), by=SYSTEM, shop_ids=shop_ids).key
+        say(f"  {role.value:<9} {key}")
     say(f"why each message was sent or not: curl -H 'Authorization: Bearer KEY' {url}/v1/match-log")
     say(f"everybody's WhatsApp, where STOP is heard at once: {phones_url}/phone/")
     serving.run(made, serving.ROLES, listening, say, pages=[demo_pages(shown)], beside=[fake, shown])

@@ -1,5 +1,6 @@
 """Owners see what their shops used in a month, and each message what it costs."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 from nearcast.domain.channel_event import Price, Rank, Receipt
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.ids import TenantId
+from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId, TenantId
+from nearcast.domain.voucher import Voucher
 from nearcast.services.access import Role
 from nearcast.services.costs import book_all, expect
 from tests.api.service import Service
@@ -60,6 +62,45 @@ def test_a_message_says_what_it_costs_and_its_shop_is_charged_for_it(service: Se
     assert rows.text.splitlines()[1] == "cafe,2026-06,messages,console,marketing,1,1,EUR,50000,5000,55000"
     page = owner.get("/v1/usage", params={**JUNE, "format": "html"})
     assert "29.055 EUR" in page.text
+
+
+def _taken(n: int, shop_id: str, redeemed_at: datetime | None) -> Voucher:
+    return Voucher(
+        id=f"v{n}",
+        message_id=MessageId(f"m{n}"),
+        customer_id=CustomerId("ada"),
+        campaign_id=CampaignId("c"),
+        shop_id=ShopId(shop_id),
+        title="One espresso",
+        terms="",
+        issued_at=datetime(2026, 5, 1, tzinfo=UTC),
+        expires_at=datetime(2026, 7, 1, tzinfo=UTC),
+        redeemed_at=redeemed_at,
+    )
+
+
+def test_what_is_owed_is_shared_out_among_the_vouchers_that_were_taken(service: Service):
+    sent(service)
+    at, june_begins = service.clock.at, datetime(2026, 5, 31, 22, tzinfo=UTC)
+    taken = [
+        ("cafe", june_begins),
+        *6 * [("cafe", at)],
+        ("cafe", june_begins - timedelta(seconds=1)),
+        ("cafe", None),
+        ("bar", at),
+    ]
+    with service.store.writing(TenantId("t1")) as uow:
+        uow.vouchers.insert(_taken(n, shop_id, redeemed_at) for n, (shop_id, redeemed_at) in enumerate(taken))
+        uow.commit()
+    owner = service.client(Role.OWNER)
+    told = owner.get("/v1/usage", params=JUNE).json()
+    assert (told["redemptions"], told["per_redemption"]) == (
+        7,
+        [{"currency": "EUR", "micros": "29055000/7", "text": "4.150714 EUR"}],
+    )
+    rows = owner.get("/v1/usage", params={**JUNE, "format": "csv"}).text.splitlines()
+    assert rows[-1] == "cafe,2026-06,redemptions,,,0,0,EUR,0,0,0,7,29055000/7"
+    assert "4.150714 EUR" in owner.get("/v1/usage", params={**JUNE, "format": "html"}).text
 
 
 def test_what_another_shop_used_is_not_told(sqlite_service: Service):

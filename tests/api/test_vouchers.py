@@ -179,3 +179,28 @@ def test_what_is_told_of_a_customer_names_their_vouchers_and_erasure_leaves_no_n
     with service.store.engine.connect() as connection:
         assert "ada" not in connection.execute(text("SELECT customer_id FROM voucher")).scalars().all()
     assert service.client(Role.OWNER).post(f"/v1/vouchers/{code}/redeem").status_code == 200
+
+
+def test_a_till_takes_the_vouchers_of_its_shop_and_does_nothing_else(service: Service):
+    code = promised(service)
+    open_shop(service, "bar", lon=13.5)
+    till, bar = (service.client(Role.TILL, shops=[shop]) for shop in ("cafe", "bar"))
+    assert bar.post(f"/v1/vouchers/{code}/redeem").json()["code"] == "not_found"
+    for path in (
+        f"vouchers/{code}",
+        "messages",
+        "match-log",
+        "shops/cafe",
+        "campaigns",
+        "usage?shop_id=cafe&month=2026-06",
+    ):
+        assert till.get(f"/v1/{path}").status_code == 403, path
+    assert till.post(f"/v1/vouchers/{code}/redeem").json()["state"] == "redeemed"
+    assert bar.post(f"/v1/vouchers/{code}/redeem").status_code == 404
+    operator = service.client()
+    refused = operator.post("/v1/keys", json={"name": "a till of no shop", "role": "till"})
+    assert (refused.status_code, refused.json()["path"]) == (422, "shop_ids")
+    ends = operator.post("/v1/keys", json={"name": "a day", "role": "till", "shop_ids": ["cafe"], "expires_in_days": 1})
+    service.clock.step(days=1)
+    late = till.post(f"/v1/vouchers/{code}/redeem", headers={"Authorization": f"Bearer {ends.json()['key']}"})
+    assert late.status_code == 401

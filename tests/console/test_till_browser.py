@@ -34,7 +34,7 @@ def till(service: Service, browser: Browser) -> Iterator[Page]:
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{service.url}/till")
     expect(page.get_by_label("Key of this shop")).to_be_focused()
-    page.keyboard.type(service.key(Role.OWNER, shops=["cafe"]))
+    page.keyboard.type(service.key(Role.TILL, shops=["cafe"]))
     page.keyboard.press("Enter")
     yield page
     page.context.close()

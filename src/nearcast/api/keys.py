@@ -20,14 +20,14 @@ from nearcast.services.texts import ShortText
 router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=KeyedRoute)
 _EXAMPLE: dict[str, Any] = {
     "name": "the café's till",
-    "role": "owner",
+    "role": "till",
     "shop_ids": ["cafe-central"],
     "expires_in_days": 90,
 }
 _SHOWN = {
     "id": "6d1f0c9a2b3e4d5f",
     "name": "the café's till",
-    "role": "owner",
+    "role": "till",
     "shop_ids": ["cafe-central"],
     "created_at": "2026-06-02T10:00:00Z",
     "expires_at": "2026-08-31T10:00:00Z",
@@ -35,7 +35,7 @@ _SHOWN = {
     "previous_until": None,
     "revoked_at": None,
 }
-_NEW = {"id": "6d1f0c9a2b3e4d5f", "key": "nc_6d1f0c9a2b3e4d5f_…", "role": "owner", "expires_at": "2026-08-31T10:00:00Z"}
+_NEW = {"id": "6d1f0c9a2b3e4d5f", "key": "nc_6d1f0c9a2b3e4d5f_…", "role": "till", "expires_at": "2026-08-31T10:00:00Z"}
 NoOnce = Annotated[
     str | None,
     Header(alias="Idempotency-Key", description="Refused here: the answer holds a secret, which is kept nowhere."),
@@ -43,8 +43,8 @@ NoOnce = Annotated[
 
 
 class NewKeyShape(Shape):
-    """A key: `shop_ids` bind an owner to these shops; without them a key is for the whole tenant. Without
-    `expires_in_days` it ends when it is revoked.
+    """A key: `shop_ids` bind an owner or a till to these shops; an owner without them has the whole tenant, a till must
+    have some. Without `expires_in_days` a key ends when it is revoked.
     """
 
     name: ShortText

@@ -44,6 +44,8 @@ _EXAMPLE: dict[str, Any] = {
         }
     ],
     "unpriced": 0,
+    "redemptions": 7,
+    "per_redemption": [{"currency": "USD", "micros": "2574000", "text": "2.574 USD"}],
 }
 _SHOWN: dict[int | str, dict[str, Any]] = {
     200: {
@@ -76,6 +78,8 @@ def read_usage(
     plan, its fee and the mark-up are those of `billing` in the settings; `unpriced` are messages that no price is known
     of. `payments` are what customers paid by link in that month, in minor units, and what of it was given back since:
     they are not added to what is owed.
+    `redemptions` are vouchers that the shop took in the month, whenever they were sent; `per_redemption` is what is
+    owed for the month shared out among them, as an exact fraction of millionths like `29055000/7`.
     """
     found = app.usage.statement(asker, shop_id, month)
     if format == "json":

@@ -43,7 +43,7 @@ def read_voucher(app: App, asker: Asker, code: Code) -> JSONResponse:
 @router.post(
     "/{code}/redeem",
     summary="Redeem a voucher",
-    openapi_extra=open_to(Role.OWNER),
+    openapi_extra=open_to(Role.OWNER, Role.TILL),
     responses=shows("The voucher, which is taken from now on.", _TAKEN),
 )
 def redeem_voucher(app: App, asker: Asker, code: Code) -> JSONResponse:

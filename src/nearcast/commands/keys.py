@@ -18,10 +18,10 @@ keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list
 
 @keys.command("create")
 def create_key(
-    role: Annotated[str, typer.Option(help="owner, analyst, ingest or operator.")],
+    role: Annotated[str, typer.Option(help="owner, analyst, ingest, till or operator.")],
     name: Annotated[str, typer.Option(help="What it is for, to know it again.")] = "",
     tenant: Tenant = "default",
-    shop: Annotated[list[str] | None, typer.Option(help="An owner's shops; all by default.")] = None,
+    shop: Annotated[list[str] | None, typer.Option(help="An owner's shops, all by default; a till's.")] = None,
     timezone: Annotated[str, typer.Option(help="The zone of a tenant that is new.")] = "UTC",
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="When it ends by itself; never by default.")

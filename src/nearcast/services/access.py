@@ -29,11 +29,14 @@ _RECENT, _MOST_RECENT = timedelta(seconds=1), 10_000
 
 
 class Role(StrEnum):
-    """Owners edit shops, geofences and campaigns; analysts read the match log; ingest posts pings; operators all."""
+    """Owners edit shops, geofences and campaigns; analysts read the match log; ingest posts pings; a till redeems the
+    vouchers of its shops, and does nothing else; operators all.
+    """
 
     OWNER = "owner"
     ANALYST = "analyst"
     INGEST = "ingest"
+    TILL = "till"
     OPERATOR = "operator"
 
 
@@ -97,9 +100,13 @@ class Access:
         shop_ids: Sequence[ShopId] | None = None,
         expires_in: timedelta | None = None,
     ) -> NewKey:
-        """Make a key and keep its hash. InvalidInput for shops that are not there, or for a role that has none."""
-        if shop_ids is not None and role is not Role.OWNER:
+        """Make a key and keep its hash. InvalidInput for shops that are not there, for a role that has none, or
+        for a till without any.
+        """
+        if shop_ids is not None and role not in (Role.OWNER, Role.TILL):
             raise InvalidInput(f"a key of role {role.value} is not for single shops", place="shop_ids")
+        if shop_ids is None and role is Role.TILL:
+            raise InvalidInput("a till is that of a shop: say which", place="shop_ids")
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         kept = ApiKey(
             id=key_id,

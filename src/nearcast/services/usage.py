@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from fractions import Fraction
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from nearcast.services.report import as_json, write_text
 
 _MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 _PAID = ("payments", "minor", "refunds", "refunded_minor")
+_REDEMPTIONS = ("redemptions", "micros_per_redemption")
+_WORDS = ("channel", "category", "micros_per_redemption")
 _COLUMNS = ("what", "channel", "category", "messages", "booked", "currency", "provider_micros", "mark_up_micros")
 
 
@@ -67,6 +70,7 @@ class Statement:
     plan: str
     items: tuple[Item, ...]
     payments: tuple[PaymentSum, ...] = ()
+    redemptions: int = 0
 
     @property
     def totals(self) -> list[Money]:
@@ -76,6 +80,11 @@ class Statement:
             if item.currency is not None:
                 owed[item.currency] += item.total_micros
         return [Money(micros, currency) for currency, micros in sorted(owed.items())]
+
+    @property
+    def per_redemption(self) -> list[tuple[str, Fraction]]:
+        """What one taken voucher cost, currency by currency, in exact millionths; empty where none was taken."""
+        return [(each.currency, Fraction(each.micros, self.redemptions)) for each in self.totals if self.redemptions]
 
     @property
     def unpriced(self) -> int:
@@ -126,6 +135,7 @@ def statement(uow: UnitOfWork, tenant_id: TenantId, shop_id: ShopId, month: str)
         plan=billing.plan,
         items=tuple(_items(uow.costs.usage(shop_id, since, until), billing)),
         payments=tuple(uow.payments.sums(shop_id, since, until)),
+        redemptions=uow.vouchers.count_redeemed(shop_id, since, until),
     )
 
 
@@ -176,6 +186,11 @@ def as_document(found: Statement) -> dict[str, Any]:
         "totals": [{"currency": each.currency, "micros": each.micros, "text": each.text} for each in found.totals],
         "payments": [_payment_row(each) for each in found.payments],
         "unpriced": found.unpriced,
+        "redemptions": found.redemptions,
+        "per_redemption": [
+            {"currency": currency, "micros": str(micros), "text": _rounded(micros, currency)}
+            for currency, micros in found.per_redemption
+        ],
     }
 
 
@@ -191,17 +206,26 @@ def _payment_row(paid: PaymentSum) -> dict[str, Any]:
 
 
 def as_csv(found: Statement) -> str:
-    """A row for each item, with a header; where customers paid, more columns and a row for each currency."""
-    paid_columns = _PAID if found.payments else ()
+    """A row for each item, with a header; where customers paid, or vouchers were taken, more columns and a row for each
+    currency.
+    """
+    more = (*(_PAID if found.payments else ()), *(_REDEMPTIONS if found.redemptions else ()))
+    lines = [{**asdict(item), "total_micros": item.total_micros} for item in found.items]
+    lines += [
+        {"what": "payments", "currency": paid.currency, **{name: getattr(paid, name) for name in _PAID}}
+        for paid in found.payments
+    ]
+    shared = [(currency, str(micros)) for currency, micros in found.per_redemption]
+    for currency, micros in shared or ([("", "")] if found.redemptions else []):
+        taken = dict(zip(_REDEMPTIONS, (found.redemptions, micros), strict=True))
+        lines.append({"what": "redemptions", "currency": currency, **taken})
     text = StringIO()
+    columns = (*_COLUMNS, "total_micros", *more)
     written = csv.writer(text, lineterminator="\n")
-    written.writerow(["shop_id", "month", *_COLUMNS, "total_micros", *paid_columns])
-    for item in found.items:
-        cells = [getattr(item, name) for name in _COLUMNS]
-        written.writerow([_plain(found.shop_id), found.month, *cells, item.total_micros, *[0] * len(paid_columns)])
-    for paid in found.payments:
-        cells = ["payments", "", "", 0, 0, paid.currency, 0, 0, 0, *(getattr(paid, name) for name in _PAID)]
-        written.writerow([_plain(found.shop_id), found.month, *cells])
+    written.writerow(["shop_id", "month", *columns])
+    for line in lines:
+        blank = {name: "" if name in _WORDS else 0 for name in columns}
+        written.writerow([_plain(found.shop_id), found.month, *({**blank, **line}[name] for name in columns)])
     return text.getvalue()
 
 
@@ -215,6 +239,8 @@ def as_page(found: Statement) -> str:
         "paid_by_customers": [Amount(each.minor, each.currency).text for each in found.payments],
         "to_pay": [each.text for each in found.totals],
         "messages_without_a_known_price": found.unpriced,
+        "redeemed_vouchers": found.redemptions,
+        "cost_of_each_redeemed_voucher": [_rounded(micros, currency) for currency, micros in found.per_redemption],
     }
     return as_html(document)
 
@@ -228,6 +254,10 @@ def _printed(item: Item) -> dict[str, Any]:
         "of_which_estimated": item.messages - item.booked,
         **{name: "not known" if currency is None else Money(micros, currency).text for name, micros in amounts.items()},
     }
+
+
+def _rounded(micros: Fraction, currency: str) -> str:
+    return Money(round(micros), currency).text
 
 
 def _plain(said: str) -> str:

@@ -23,4 +23,5 @@ voucher = Table(
     UniqueConstraint("tenant_id", "message_id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "expires_at"),
+    Index(None, "tenant_id", "shop_id", "redeemed_at"),
 )

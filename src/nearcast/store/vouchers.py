@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, select, update
 
 from nearcast.domain.ids import CampaignId, CustomerId, MessageId, ShopId, TenantId
 from nearcast.domain.message import MessageStatus
@@ -50,6 +50,13 @@ class Vouchers:
             mine = taken.where(voucher.c.tenant_id == self._tenant, among(voucher.c.message_id, ids))
             found |= {MessageId(row.message_id): row.redeemed_at for row in self._connection.execute(mine)}
         return found
+
+    def count_redeemed(self, shop_id: ShopId, since: datetime, until: datetime) -> int:
+        """How many of a shop's codes were taken from an instant on and before another."""
+        c = voucher.c
+        mine = c.tenant_id == self._tenant, c.shop_id == shop_id
+        taken = select(func.count()).where(*mine, c.redeemed_at >= since, c.redeemed_at < until)
+        return self._connection.scalar(taken) or 0
 
     def of(self, customer_id: CustomerId) -> list[Voucher]:
         """A customer's, oldest first."""
