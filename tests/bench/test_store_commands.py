@@ -57,7 +57,14 @@ def test_pings_are_accepted_decided_and_answered_one_at_a_time():
     assert counts["refused_requests"] == 0
     assert 0 < counts["accepted_and_decided_per_s"] <= counts["accepted_per_s"]
     assert counts["single_requests_per_s"] > 0
-    assert counts["bound_by"].keys() == {"api", "worker", "sender", "all others"}
+    processes = {"api", "worker", "sender", "all others"}
+    assert counts["bound_by"].keys() == counts["cpu_us_per_ping"].keys() == processes
+    assert counts["cpu_us_per_single_request"].keys() == processes
+    assert min(counts["cpu_us_per_ping"][role] for role in ("api", "worker", "sender")) > 0
+
+
+def test_pings_are_sent_in_formats_that_are_read():
+    nearcast("bench", "ingest", "--format", "xml").refuses("--format", "'xml' is none of json, ndjson, arrow")
 
 
 def test_pings_are_sent_to_databases_that_there_are():

@@ -144,6 +144,7 @@ def ingest(
     seed: Seed = 1,
     on: Annotated[str, typer.Option(help="sqlite and postgis, with a comma between.")] = "sqlite,postgis",
     url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
+    form: Annotated[str, typer.Option("--format", help="json, ndjson or arrow: what the requests say.")] = "json",
 ) -> None:
     """Pings over HTTP, from the request to the outbox, on SQLite and PostGIS.
 
@@ -153,7 +154,7 @@ def ingest(
     from nearcast.services.report import as_json
 
     said = {"customers": customers, "fences": fences, "pings": pings, "seed": seed}
-    print(as_json(bench_ingest(**said, on=on.split(","), url=url, say=_say)))
+    print(as_json(bench_ingest(**said, on=on.split(","), url=url, form=form, say=_say)))
 
 
 def _numbers(said: str, place: str) -> list[int]:

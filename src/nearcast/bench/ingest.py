@@ -16,9 +16,9 @@ from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from nearcast.bench.bodies import FORMS, bodies_of
 from nearcast.bench.crowd import TENANT, settle
 from nearcast.bench.databases import databases
 from nearcast.bench.grounds import Grounds
@@ -61,11 +61,14 @@ def bench_ingest(
     seed: int,
     on: Sequence[str],
     url: str | None = None,
+    form: str = "json",
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """`pings` of customers on their ways, sent over HTTP by a process of its own to servers on the same machine, as one
     JSON object. `on` are `sqlite` and `postgis`; there is a campaign for each of the geofences.
     """
+    if form not in FORMS:
+        raise InvalidInput(f"{form!r} is none of {', '.join(FORMS)}", place="--format")
     say("walks")
     each = -(-int(pings * (1 + _PACED_SHARE + _SINGLES_SHARE)) // customers) + 2
     walking = walkers(customers, each, seed)
@@ -73,10 +76,10 @@ def bench_ingest(
     if fences < near:
         raise InvalidInput(f"{fences} are fewer than the {near} that customers come to", place="--fences")
     geofences = [*walking.geofences, *workload("shops", fences=fences - near, pings=1, seed=seed).geofences]
-    found: dict[str, Any] = {"customers": customers, "fences": fences, "pings": pings}
+    found: dict[str, Any] = {"customers": customers, "fences": fences, "pings": pings, "format": form}
     for name in on:
         with _database(name, url) as database:
-            found[name] = _measured(database, name, walking, geofences, pings, say)
+            found[name] = _measured(database, name, walking, geofences, pings, form, say)
     say("tile38")
     return {**found, "tile38": _tile38(geofences, walking.pings.take(np.arange(pings)))}
 
@@ -109,7 +112,13 @@ def _prepare(url: str) -> None:
 
 
 def _measured(
-    database: str, name: str, walking: Walkers, geofences: Sequence[Geofence], pings: int, say: Callable[[str], None]
+    database: str,
+    name: str,
+    walking: Walkers,
+    geofences: Sequence[Geofence],
+    pings: int,
+    form: str,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     say(f"{name}: {len(geofences):,} geofences with campaigns, {len(walking.customer_id):,} customers")
     with closing(SqlStore(database)) as store:
@@ -118,12 +127,12 @@ def _measured(
         load = _shared_out(walking, pings, now)
         with _servers(database) as servers:
             _wait_until_it_answers(servers, key)
-            sending = _Sender(store, servers, key)
+            sending = _Sender(store, servers, key, form)
             say(f"{name}: first sight")
             sending.batches(load.first)
             sending.drain()
             say(f"{name}: batches of {_BATCH:,}")
-            fast, shares = sending.measured(load.fast)
+            fast = sending.measured(load.fast)
             say(f"{name}: at half of that")
             with _Outbox(store) as outbox:
                 paced = sending.batches(load.paced, every_s=_BATCH / (fast["accepted_and_decided_per_s"] / 2))
@@ -132,8 +141,7 @@ def _measured(
             single = sending.singles(load.single)
     return {
         **fast,
-        "bound_by": shares,
-        "single_requests_per_s": round(len(load.single) / single.took_s),
+        **single,
         "accept_to_outbox": outbox.latency(load.paced, paced),
         "refused_requests": sending.refused,
     }
@@ -183,33 +191,54 @@ def _wait_until_it_answers(servers: _Servers, key: str) -> None:
     raise InvalidInput("the server does not start")
 
 
+class _Used:
+    """What all processes have used of the processors from now on."""
+
+    def __init__(self, servers: _Servers) -> None:
+        self._servers, self._before_s, self._all_s = servers, servers.cpu_s(), _busy_s()
+
+    def since_s(self, sent: Sent) -> dict[str, float]:
+        used = {role: after_s - self._before_s[role] for role, after_s in self._servers.cpu_s().items()}
+        used["sender"] = sent.cpu_s
+        return used | {"all others": _busy_s() - self._all_s - sum(used.values())}
+
+    def each_us(self, sent: Sent, count: int) -> dict[str, float]:
+        return {role: round(each_s / count * _US, 1) for role, each_s in self.since_s(sent).items()}
+
+
 class _Sender:
     """Sends from a process of its own, and waits until all of it is decided."""
 
-    def __init__(self, store: SqlStore, servers: _Servers, key: str) -> None:
-        self._store, self._servers, self._key = store, servers, key
+    def __init__(self, store: SqlStore, servers: _Servers, key: str, form: str) -> None:
+        self._store, self._servers, self._key, self._form = store, servers, key, form
         self.refused = 0
 
     def batches(self, pings: PingBatch, *, every_s: float = 0.0) -> Sent:
-        return self._send(_bodies(pings, _BATCH), _CONNECTIONS, every_s)
+        return self._send(bodies_of(pings, _BATCH, self._form), _CONNECTIONS, every_s)
 
-    def singles(self, pings: PingBatch) -> Sent:
-        return self._send(_bodies(pings, 1), _SINGLE_CONNECTIONS, 0.0)
+    def singles(self, pings: PingBatch) -> dict[str, Any]:
+        """Requests a second, and what each costs every process until its ping is decided."""
+        used = _Used(self._servers)
+        sent = self._send(bodies_of(pings, 1, self._form), _SINGLE_CONNECTIONS, 0.0)
+        self.drain()
+        return {
+            "single_requests_per_s": round(len(pings) / sent.took_s),
+            "cpu_us_per_single_request": used.each_us(sent, len(pings)),
+        }
 
-    def measured(self, pings: PingBatch) -> tuple[dict[str, int], dict[str, float]]:
+    def measured(self, pings: PingBatch) -> dict[str, Any]:
         """Pings a second, and how busy each process was; the database is among the others where it has its own."""
-        before, busy_s = self._servers.cpu_s(), _busy_s()
+        used = _Used(self._servers)
         sent = self.batches(pings)
         self.drain()
         took_s = monotonic() - sent.begun_s
-        used = {role: after - before[role] for role, after in self._servers.cpu_s().items()} | {"sender": sent.cpu_s}
-        used["all others"] = _busy_s() - busy_s - sum(used.values())
         cores = len(os.sched_getaffinity(0))
-        speed = {
+        return {
             "accepted_per_s": round(len(pings) / sent.took_s),
             "accepted_and_decided_per_s": round(len(pings) / took_s),
+            "bound_by": {role: round(each_s / (took_s * cores), 3) for role, each_s in used.since_s(sent).items()},
+            "cpu_us_per_ping": used.each_us(sent, len(pings)),
         }
-        return speed, {role: round(each / (took_s * cores), 3) for role, each in used.items()}
 
     def drain(self) -> None:
         until = monotonic() + _DRAINED_S
@@ -228,18 +257,12 @@ class _Sender:
             bodies=bodies,
             connections=connections,
             every_s=every_s,
+            media=FORMS[self._form],
         )
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             sent = process.submit(send, sending).result()
         self.refused += sent.refused
         return sent
-
-
-def _bodies(pings: PingBatch, size: int) -> list[bytes]:
-    columns = (pings.customer_id, pings.recorded_at_us // 1000, pings.lat_deg, pings.lon_deg, pings.accuracy_m)
-    names = ("customer_id", "recorded_at", "lat", "lon", "accuracy_m")
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
-    return [msgspec.json.encode(rows[start : start + size]) for start in range(0, len(rows), size)]
 
 
 def _busy_s() -> float:
