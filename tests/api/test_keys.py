@@ -1,5 +1,6 @@
 """API keys over HTTP."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -194,3 +195,14 @@ def test_a_key_that_is_revoked_here_opens_nothing_any_more(sqlite_service: Servi
     assert [post().status_code, post().status_code] == [202, 202]
     sqlite_service.app.access.revoke(TenantId("t1"), key.split("_")[1], sqlite_service.clock.now(), by=SYSTEM)
     assert post().status_code == 401
+
+
+def test_one_of_those_who_come_again_and_again_asks_before_all_have_to(sqlite_service: Service):
+    sqlite_service.client()  # who makes the tenant
+    access, now = Access(sqlite_service.store), sqlite_service.clock.now()
+    key = access.create(TenantId("t1"), Role.INGEST, "phones", now, by=SYSTEM).key
+    assert access.authenticate(key, now) is not None
+    is_known = [
+        access.recall(key, now + timedelta(milliseconds=ms)) is not None for ms in (0, 499, 500, 501, 999, 1000)
+    ]
+    assert is_known == [True, True, False, True, True, False]

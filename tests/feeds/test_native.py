@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.feeds.native import read_native
+from nearcast.feeds.native_arrow import entries_of, read_stream
 from nearcast.geo.batch import PingBatch
 from nearcast.services.ping_request import ARROW, PingRequest, TooManyPings, Unreadable
 
@@ -211,6 +212,41 @@ def test_whichever_way_pings_are_read_they_are_the_same(entries: list[Any], medi
     same(found, wanted)
 
 
+@given(st.lists(ORDERLY, min_size=1, max_size=4), st.data())
+def test_a_key_that_is_there_twice_is_found_whichever_way_pings_are_read(entries: list[Any], data: st.DataObject):
+    row = data.draw(st.integers(0, len(entries) - 1))
+    key = data.draw(st.sampled_from(sorted(entries[row])))
+    again = data.draw(st.sampled_from([entries[row][key], entries[row]["lat"], None]))
+    texts = [json.dumps(entry, ensure_ascii=False) for entry in entries]
+    texts[row] = texts[row][:-1] + f', "{key}" : {json.dumps(again, ensure_ascii=False)}' + "}"
+    found = read_native(f"[{','.join(texts)}]".encode(), JSON, NOON)
+    assert (row, "a key is there twice") in found.malformed
+
+
+CELLS = {
+    "customer_id": NAMES | st.none(),
+    "recorded_at": st.integers(-(2**62), 2**62) | st.integers(1_700_000_000_000, 1_800_000_000_000) | st.none(),
+    "lat": st.floats() | st.none(),
+    "lon": st.floats(-600, 600),
+    "accuracy_m": st.floats() | st.none(),
+    "ping_id": NAMES | st.none(),
+    "device_id": st.none(),
+}
+
+
+@given(
+    st.lists(st.fixed_dictionaries(CELLS), max_size=5), st.sets(st.sampled_from(["accuracy_m", "ping_id", "device_id"]))
+)
+def test_a_stream_says_what_its_rows_say_one_by_one(rows: list[Any], left_out: set[str]):
+    table = pa.Table.from_pylist(rows, schema=pa.schema([(name, _CELL_KINDS[name]) for name in CELLS]))
+    raw = stream(table.drop_columns(sorted(left_out)))
+    entries = entries_of(read_stream(raw, frozenset(WHOLE)))
+    escaped = json.dumps(entries).replace('"lat":', '"l\\u0061t":')  # read value by value
+    found, wanted = read_native(raw, ARROW, NOON), read_native(escaped.encode(), JSON, NOON)
+    assert (list(found.indices), list(found.malformed)) == (list(wanted.indices), list(wanted.malformed))
+    same(found, wanted)
+
+
 def same(found: PingRequest, wanted: PingRequest) -> None:
     for column in fields(PingBatch):
         mine, theirs = getattr(found.batch, column.name), getattr(wanted.batch, column.name)
@@ -242,6 +278,9 @@ def test_an_arrow_stream_says_the_same_as_an_array():
 
 def _kind(name: str) -> pa.DataType:
     return pa.float64() if name in ("lat", "lon", "accuracy_m", "speed_mps") else pa.string()
+
+
+_CELL_KINDS = {name: pa.int64() if name == "recorded_at" else _kind(name) for name in WHOLE}
 
 
 def test_rows_of_a_stream_that_are_no_pings_are_named_and_the_rest_is_taken():

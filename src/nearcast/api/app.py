@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from nearcast import __version__
 from nearcast.api import (
@@ -93,9 +94,17 @@ _ROUTERS = (
 _OPEN_ROUTERS = (confirmations.links, feeds.router, health.router)
 
 
+class _Service(FastAPI):
+    """Tries the short cut before anything else."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await ShortCut(super().__call__)(scope, receive, send)
+
+
 def create_app(application: Application, *, pages: Sequence[APIRouter] = (), public_url: str | None = None) -> FastAPI:
     """The service of an application; `pages` are what is shown to people beside it."""
-    app = FastAPI(
+    app = _Service(
         title="nearcast",
         version=__version__,
         description=_DESCRIPTION,
@@ -113,7 +122,6 @@ def create_app(application: Application, *, pages: Sequence[APIRouter] = (), pub
     app.add_middleware(Patience)
     app.add_middleware(Watch, figures=application.figures)
     app.add_middleware(Addresses)
-    app.add_middleware(ShortCut)  # before all others
     app.include_router(payment_events.links)
     app.include_router(provider_webhooks.links)  # before /v1/webhooks/{webhook_id}, which it looks like
     for router in _ROUTERS:

@@ -117,9 +117,10 @@ async def taken(app: Application, asker: Principal, media: str, raw: bytes) -> b
         found = _read(app, raw, media, now)
     else:
         found = await run_in_threadpool(_read, app, raw, media, now)
-    waiter: Future[TurnedAway] = asyncio.get_running_loop().create_future()
-    told = partial(_letters.setdefault(waiter.get_loop(), Letters()).send, waiter)
-    app.intake.take(asker.tenant_id, found.batch, now, told, malformed=len(found.malformed))
+    loop = asyncio.get_running_loop()
+    waiter: Future[TurnedAway] = loop.create_future()
+    told = partial(_letters.setdefault(loop, Letters()).send, waiter)
+    app.intake.take(asker.tenant_id, found.batch, now, told, malformed=len(found.malformed), soon=loop.call_soon)
     turned_away = await waiter
     rejected: list[dict[str, Any]] = [
         *({"index": found.indices[row], "reason": reason.value} for row, reason in turned_away),

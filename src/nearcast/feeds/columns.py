@@ -52,6 +52,8 @@ class Column:
 
 def texts(column: Column, *, is_required: bool) -> Texts:
     """n texts; None where the file has none, or an empty one."""
+    if pyarrow.types.is_null(column.kind) and not is_required:
+        return np.full(len(column.cells), None, dtype=object)
     column = column.decoded()
     if pyarrow.types.is_string(column.kind):
         cells = column.cells
@@ -70,6 +72,8 @@ def texts(column: Column, *, is_required: bool) -> Texts:
 
 def numbers(column: Column, *, is_required: bool, minimum: float = -np.inf) -> Floats:
     """n finite numbers; NaN where the file has none and need not."""
+    if pyarrow.types.is_null(column.kind) and not is_required:
+        return np.full(len(column.cells), np.nan)
     column = column.decoded()
     if pyarrow.types.is_string(column.kind):
         answer = _numbers_from_text(column)
@@ -88,6 +92,8 @@ def numbers(column: Column, *, is_required: bool, minimum: float = -np.inf) -> F
 
 def instants_us(column: Column, *, instead_us: Ints | None = None) -> Ints:
     """n instants in microseconds since 1970 UTC; `instead_us` where the file has none, which is refused without."""
+    if pyarrow.types.is_null(column.kind) and instead_us is not None:
+        return instead_us.copy()
     column = column.decoded()
     is_missing = np.asarray(pyarrow.compute.is_null(column.cells, nan_is_null=True))
     if instead_us is None:

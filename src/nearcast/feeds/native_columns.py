@@ -52,22 +52,14 @@ def read_columns(raw: bytes, received_at_us: int, *, is_lines: bool) -> PingBatc
 
 def _batch(raw: bytes, pings: list[_Ping], received_at_us: int) -> PingBatch:
     instants = [ping.recorded_at for ping in pings]
-    written: list[list[Any]] = [
-        [ping.accuracy_m for ping in pings],
-        [ping.speed_mps for ping in pings],
-        [ping.ping_id for ping in pings],
-        [ping.device_id for ping in pings],
-    ]
-    missing = [column.count(UNSET) for column in written]
-    accuracy_m, speed_mps, ping_id, device_id = (
-        [None if value is UNSET else value for value in column] if count else column
-        for column, count in zip(written, missing, strict=True)
-    )
+    accuracy_m, is_there = _written([ping.accuracy_m for ping in pings])
+    speed_mps, is_there_too = _written([ping.speed_mps for ping in pings])
+    ping_id, ping_ids = _written([ping.ping_id for ping in pings])
+    device_id, device_ids = _written([ping.device_id for ping in pings])
     # a key that is there twice has two more: without a backslash they stand around keys and texts alone
-    keys = len(pings) * len(_Ping.__struct_fields__) - sum(missing)
-    texts = (
-        3 * len(pings) - ping_id.count(None) - device_id.count(None) + sum(isinstance(at, datetime) for at in instants)
-    )
+    keys = 4 * len(pings) + is_there + is_there_too + ping_ids + device_ids
+    texts = 3 * len(pings) - ping_id.count(None) - device_id.count(None)
+    texts += sum([type(at) is datetime for at in instants])
     if raw.count(b'"') != 2 * (keys + texts):
         raise _Unusual
     return PingBatch(
@@ -83,6 +75,14 @@ def _batch(raw: bytes, pings: list[_Ping], received_at_us: int) -> PingBatch:
     )
 
 
+def _written(column: list[Any]) -> tuple[list[Any], int]:
+    """A column with None for what was left out, and of how many pings it was not."""
+    left_out = column.count(UNSET)
+    if left_out == len(column):
+        return [None] * left_out, 0
+    return [None if value is UNSET else value for value in column] if left_out else column, len(column) - left_out
+
+
 def _names(column: list[Any], *, is_required: bool = False) -> Texts:
     found: Texts = np.empty(len(column), dtype=object)
     missing = column.count(None)
@@ -95,17 +95,19 @@ def _names(column: list[Any], *, is_required: bool = False) -> Texts:
 
 
 def _amounts(column: list[Any]) -> Floats:
-    found: Floats = np.array(column, dtype=np.float64)  # None becomes NaN
-    if (found < 0).any():
+    missing = column.count(None)
+    if missing == len(column):
+        return np.full(missing, np.nan)
+    said = [value for value in column if value is not None] if missing else column
+    if min(said) < 0:
         raise _Unusual
-    return found
+    return np.array(column, dtype=np.float64)  # None becomes NaN
 
 
 def _degrees(column: list[float]) -> Floats:
-    found: Floats = np.array(column, dtype=np.float64)
-    if (np.abs(found) > _FARTHEST).any():
+    if column and (max(column) > _FARTHEST or min(column) < -_FARTHEST):
         raise _Unusual
-    return found
+    return np.array(column, dtype=np.float64)
 
 
 def _instants_us(column: list[Any]) -> Ints:
@@ -114,11 +116,17 @@ def _instants_us(column: list[Any]) -> Ints:
         if len(kinds) > 1 or {at.tzinfo for at in column} != {UTC}:
             raise _Unusual
         found: Ints = np.rint(np.array([at.timestamp() for at in column]) * _US).astype(np.int64)
+    elif not column:
+        return np.empty(0, dtype=np.int64)
     else:
-        said = np.array(column, dtype=np.float64)
-        if (np.abs(said) * _US_PER_MS >= LATEST_US * _US_PER_MS).any():
+        earliest, latest = min(column), max(column)
+        if earliest <= -LATEST_US or latest >= LATEST_US:
             raise _Unusual
-        found = np.rint(np.where(np.abs(said) >= MILLISECONDS_FROM, said * _US_PER_MS, said * _US)).astype(np.int64)
-    if ((found < EARLIEST_US) | (found >= LATEST_US)).any():
+        said = np.array(column, dtype=np.float64)
+        if earliest >= MILLISECONDS_FROM:
+            found = np.rint(said * _US_PER_MS).astype(np.int64)
+        else:
+            found = np.rint(np.where(np.abs(said) >= MILLISECONDS_FROM, said * _US_PER_MS, said * _US)).astype(np.int64)
+    if found.min() < EARLIEST_US or found.max() >= LATEST_US:
         raise _Unusual
     return found

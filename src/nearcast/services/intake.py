@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
@@ -135,13 +136,23 @@ class Intake:
             raise request.outcome
         return request.outcome
 
-    def take(self, tenant_id: TenantId, batch: PingBatch, now: datetime, told: Told, *, malformed: int = 0) -> None:
+    def take(
+        self,
+        tenant_id: TenantId,
+        batch: PingBatch,
+        now: datetime,
+        told: Told,
+        *,
+        malformed: int = 0,
+        soon: Callable[[Callable[[], object]], object] = lambda begin: begin(),
+    ) -> None:
         """As `accept`, without waiting: another thread tells the outcome when the pings are in the log. `malformed`
-        entries of the same request are counted with it.
+        entries of the same request are counted with it. Where this one begins a group, `soon` begins its commit: what
+        is taken before shares it.
         """
         tenant = self._of(tenant_id)
         if tenant.add(_Request(batch, now, malformed, told), is_waited_for=False):
-            self._committers.submit(self._drain, tenant_id, tenant)
+            soon(partial(self._committers.submit, self._drain, tenant_id, tenant))
 
     def _of(self, tenant_id: TenantId) -> _Tenant:
         return self._tenants.get(tenant_id) or self._tenants.setdefault(tenant_id, _Tenant())

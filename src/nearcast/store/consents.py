@@ -23,6 +23,8 @@ from nearcast.store.page import chunks
 _CHAINED = ("seq", "position", "prev_hash", "row_hash")
 _EVERYTHING = "*"
 _ROWS_AT_ONCE = 1000
+_OF_CUSTOMER = (consent_event.c.tenant_id == customer.c.tenant_id) & (consent_event.c.subject == customer.c.subject)
+_WITH_OWNER = select(consent_event, customer.c.id.label("customer_id")).join_from(customer, consent_event, _OF_CUSTOMER)
 
 
 class Consents:
@@ -30,11 +32,10 @@ class Consents:
 
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
-        line = consent_event.c
-        of_customer = (line.tenant_id == customer.c.tenant_id) & (line.subject == customer.c.subject)
-        with_owner = select(consent_event, customer.c.id.label("customer_id"))
-        with_owner = with_owner.join_from(customer, consent_event, of_customer)
-        self._lines = with_owner.where(customer.c.tenant_id == tenant)
+
+    @property
+    def _lines(self) -> Select[Any]:
+        return _WITH_OWNER.where(customer.c.tenant_id == self._tenant)
 
     def append(self, line: LedgerLine) -> bool:
         """Add a line to its customer's chain; False where one with its event id stands already, which is left as it
