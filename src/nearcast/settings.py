@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     shutdown_s: float = Field(default=20.0, ge=1, le=600)
     drain_s: float = Field(default=0.0, ge=0, le=600)
     lease_s: float = Field(default=60.0, ge=1)
-    sends_at_once: int = Field(default=64, ge=1, le=256)
+    sends_at_once: int = Field(default=128, ge=1, le=256)
     partition_lease_s: float = Field(default=5.0, ge=0.2)
     backlog_pings: int = Field(default=1_000_000, ge=1)
     fallback_channel: Literal["console", "none"] = "console"

@@ -18,8 +18,8 @@ def let_through(throttle: Throttle, asked_at: list[datetime]) -> list[datetime]:
     """The instants at which one message got through, asked for one after another."""
     full_until, through = None, []
     for now in asked_at:
-        quota = Quota([throttle], now, {} if full_until is None else {throttle: full_until})
-        if quota.take(throttle.channel, "t1"):
+        quota = Quota([throttle], now, {} if full_until is None else {throttle: full_until}, now)
+        if quota.take(throttle.channel, "t1") is not None:
             through.append(now)
             full_until = quota.taken[throttle]
     return through
@@ -63,8 +63,8 @@ def test_burst_at_once_and_then_one_by_one() -> None:
 
 def test_a_message_goes_through_all_throttles_that_cover_it_or_takes_from_none() -> None:
     everybody, ours = Throttle(channel="sms", per_s=1, burst=2), Throttle(channel="sms", sender="t1", per_s=1)
-    quota = Quota([everybody, ours], NOON, {})
-    assert [quota.take("sms", "t1"), quota.take("sms", "t1"), quota.take("email", "t1")] == [True, False, True]
+    quota = Quota([everybody, ours], NOON, {}, NOON)
+    assert [quota.take("sms", "t1"), quota.take("sms", "t1"), quota.take("email", "t1")] == [NOON, None, NOON]
     assert quota.exhausted == [ours]
     assert quota.take("sms", "s1")
     assert quota.exhausted == [everybody, ours]

@@ -96,7 +96,7 @@ def dispatch(
 ) -> None:
     """Messages through one dispatcher on PostGIS and a channel that answers at once, or after a while.
 
-    Of those that are answered after a while 64 are under way, unless it is said otherwise.
+    Of those that are answered after a while 128 are under way, unless it is said otherwise.
 
     The server is started where it is installed and no URL is given.
     """
@@ -109,7 +109,7 @@ def dispatch(
         log_rows=log_rows,
         url=url,
         answer_ms=answer_ms,
-        at_once=at_once or (64 if answer_ms else 1),
+        at_once=at_once or (128 if answer_ms else 1),
         say=_say,
     )
     print(as_json(found))

@@ -6,7 +6,7 @@ Source: ITU-T I.371, Annex A.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from nearcast.domain.errors import InvalidInput
@@ -34,6 +34,12 @@ class Throttle:
         """How far messages are apart in the long run."""
         return timedelta(microseconds=math.ceil(1_000_000 / self.per_s))
 
+    def with_delays(self, longest: timedelta) -> "Throttle":
+        """One whose instants are so far apart that messages which leave up to `longest` after theirs keep this one: as
+        many as in a second may leave are taken in a second and that.
+        """
+        return replace(self, per_s=self.per_s / (1 + longest.total_seconds()))
+
     def covers(self, channel: str, sender: str | None) -> bool:
         return self.channel == channel and self.sender in (None, sender)
 
@@ -50,26 +56,37 @@ class Throttle:
 
 @dataclass(slots=True)
 class Quota:
-    """What all throttles together let through at `now`; `full_until` is kept up to date as messages are let through."""
+    """What all throttles together let through from `now` until `latest`, that instant included; `full_until` is kept up
+    to date as messages are let through.
+    """
 
     throttles: Iterable[Throttle]
     now: datetime
     full_until: Mapping[Throttle, datetime]
+    latest: datetime
     taken: dict[Throttle, datetime] = field(default_factory=dict)
 
     @property
     def exhausted(self) -> list[Throttle]:
         """Those that let nothing more through."""
-        return [throttle for throttle in self.throttles if throttle.free_at(self._of(throttle), self.now) > self.now]
+        return [throttle for throttle in self.throttles if throttle.free_at(self._of(throttle), self.now) > self.latest]
 
-    def take(self, channel: str, sender: str | None) -> bool:
-        """Let one message through; False where a throttle holds it back, and nothing is taken from any."""
-        covering = [throttle for throttle in self.throttles if throttle.covers(channel, sender)]
-        if any(throttle.free_at(self._of(throttle), self.now) > self.now for throttle in covering):
-            return False
+    def take(self, channel: str, sender: str | None) -> datetime | None:
+        """When one more message may leave; None where a throttle holds it back, and nothing is taken from any."""
+        covering = self._covering(channel, sender)
+        at = max((throttle.free_at(self._of(throttle), self.now) for throttle in covering), default=self.now)
+        if at > self.latest:
+            return None
         for throttle in covering:
-            self.taken[throttle] = throttle.after_one(self._of(throttle), self.now)
-        return True
+            self.taken[throttle] = throttle.after_one(self._of(throttle), at)
+        return at
+
+    def is_open(self, channel: str, sender: str | None) -> bool:
+        """Whether such messages leave at any time: no throttle covers them."""
+        return not self._covering(channel, sender)
+
+    def _covering(self, channel: str, sender: str | None) -> list[Throttle]:
+        return [throttle for throttle in self.throttles if throttle.covers(channel, sender)]
 
     def _of(self, throttle: Throttle) -> datetime | None:
         return self.taken.get(throttle) or self.full_until.get(throttle)

@@ -1,7 +1,8 @@
 """Attempts that go on at the same time: a provider takes its time over each, and others need not wait for it."""
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -17,7 +18,8 @@ class SideBySide(Generic[T]):
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="nearcast attempt") if at_once > 1 else None
-        self._under_way: set[Future[T]] = set()
+        self._under_way = 0
+        self._came: SimpleQueue[tuple[T] | BaseException] = SimpleQueue()
         self._done: list[T] = []
         self._broken: list[BaseException] = []
 
@@ -29,37 +31,49 @@ class SideBySide(Generic[T]):
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
+        self._collect()
         if kind is None and self._broken:
             raise self._broken[0]
 
     @property
     def free(self) -> int:
         """How many more may begin now."""
-        return self._at_once - len(self._under_way)
+        return self._at_once - self._under_way
 
     def begin(self, attempt: Callable[[], T]) -> None:
         """Begin one more; there must be room for it."""
         if self._pool is None:
             self._done.append(attempt())
         else:
-            self._under_way.add(self._pool.submit(attempt))
+            self._under_way += 1
+            self._pool.submit(self._make, attempt)
 
     def ended(self, *, enough: int) -> list[T]:
         """What those came to that have ended since this was asked last. Waits until `enough` more may begin; with as
         many as there may be at all, for every one of them.
         """
-        self._collect(0.0)
+        self._collect()
         while self.free < enough:
-            self._collect(None)
+            self._take(self._came.get())
         done, self._done = self._done, []
         return done
 
-    def _collect(self, timeout_s: float | None) -> None:
-        ended, _ = wait(self._under_way, timeout=timeout_s, return_when=FIRST_COMPLETED)
-        self._under_way -= ended
-        for each in ended:
-            error = each.exception()
-            if error is None:
-                self._done.append(each.result())
-            else:
-                self._broken.append(error)
+    def _make(self, attempt: Callable[[], T]) -> None:
+        try:
+            self._came.put((attempt(),))
+        except BaseException as error:
+            self._came.put(error)
+
+    def _collect(self) -> None:
+        while True:
+            try:
+                self._take(self._came.get_nowait())
+            except Empty:
+                return
+
+    def _take(self, came: tuple[T] | BaseException) -> None:
+        self._under_way -= 1
+        if isinstance(came, BaseException):
+            self._broken.append(came)
+        else:
+            self._done.append(came[0])

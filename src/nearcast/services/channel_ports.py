@@ -1,6 +1,6 @@
 """What messages leave through, and what a channel says of itself (messaging reference §12)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Flag, auto
 from typing import Protocol, runtime_checkable
 
@@ -103,6 +103,11 @@ class WaysOut(Protocol):
 
     def through(self, channel: str) -> WayOut | None:
         """The way out for messages that name that channel; None where it is not set up."""
+
+
+def each_way_out(ways: WayOut | WaysOut) -> Callable[[str], WayOut | None]:
+    """As `way_out`, for many messages: which of the two it is takes long to tell."""
+    return ways.through if isinstance(ways, WaysOut) else lambda _: ways
 
 
 def way_out(ways: WayOut | WaysOut, channel: str) -> WayOut | None:

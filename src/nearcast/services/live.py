@@ -27,12 +27,12 @@ from nearcast.services.figures import Span
 from nearcast.services.ingest import Arrivals, Door, ping_keys
 from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.ledger_ports import LedgerLine
-from nearcast.services.marking import Present
 from nearcast.services.outbound import NO_ROOM, Outlet, PostRoom
 from nearcast.services.ports import Store, UnitOfWork
 from nearcast.services.scheduler import Scheduler
 from nearcast.services.steps import Known, Steps, slices
 from nearcast.services.taken_lines import take_line
+from nearcast.services.turns import Present
 from nearcast.services.voucher_codes import WITHOUT_KEY, VoucherCodes
 from nearcast.services.working_set import WorkingSet
 from nearcast.services.world import World
@@ -245,7 +245,7 @@ class Live:
 
         `present` tells the instant at which a message has its turn; without it, all have it at `now`.
         """
-        return self._dispatcher.dispatch_some(now, present or (lambda: now))
+        return self._dispatcher.dispatch_some(now, present)
 
     @property
     def resumes_at(self) -> datetime | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeAlias
 
 from nearcast.domain.ids import CustomerId, MessageId
 from nearcast.domain.message import Message, MessageStatus
@@ -27,11 +26,9 @@ from nearcast.services.outbound import Kept, Outlet
 from nearcast.services.ports import Claim, UnitOfWork
 from nearcast.services.sender_states import Leaving, Tried
 from nearcast.services.steps import Steps
+from nearcast.services.turns import Present
 from nearcast.services.working_set import WorkingSet
 from nearcast.services.world import World
-
-Present: TypeAlias = Callable[[], datetime]
-"""Tells the present instant."""
 
 
 @value

@@ -12,7 +12,7 @@ from nearcast.domain.message import Message
 from nearcast.domain.sending import Outbound, Purpose, Recipient, Text
 from nearcast.domain.template import MessageTemplate
 from nearcast.domain.throttle import Throttle
-from nearcast.services.channel_ports import Capability, WayOut, WaysOut, way_out
+from nearcast.services.channel_ports import Capability, WayOut, WaysOut, each_way_out
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.contacts import Contacts
 from nearcast.services.identities import Identities
@@ -55,12 +55,12 @@ class Outlet:
     """The ways out of one tenant's messages."""
 
     def __init__(self, tenant_id: TenantId, ways: WayOut | WaysOut, room: PostRoom) -> None:
-        self._tenant_id, self._ways, self._room = tenant_id, ways, room
+        self._tenant_id, self._room, self._way_out = tenant_id, room, each_way_out(ways)
         self.senders, self.identities, self.at_once = room.senders, room.identities, room.at_once
 
     def through(self, channel: str) -> WayOut | None:
         """The way out for a channel; None where it is not set up."""
-        return way_out(self._ways, channel)
+        return self._way_out(channel)
 
     def throttles(self, uow: UnitOfWork, of_tenant: tuple[Throttle, ...], now: datetime) -> tuple[Throttle, ...]:
         """How fast messages may leave at `now`."""

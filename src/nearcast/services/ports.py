@@ -103,12 +103,15 @@ class PingSlice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A message and the right to send it until `until`; `attempt` tells this claim from all others."""
+    """A message and the right to send it until `until`; `attempt` tells this claim from all others. `begins_at` is when
+    its throttles let it leave; None without any.
+    """
 
     message: Message
     owner: str
     attempt: int
     until: datetime
+    begins_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +255,14 @@ class Outbox(Protocol):
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Message]]: ...
     def recent(self, customer_ids: Iterable[CustomerId], since: datetime) -> dict[CustomerId, list[Message]]: ...
     def claim_due(
-        self, now: datetime, *, owner: str, lease_s: float, limit: int, throttles: Sequence[Throttle] = ()
+        self,
+        now: datetime,
+        *,
+        owner: str,
+        lease_s: float,
+        limit: int,
+        throttles: Sequence[Throttle] = (),
+        between: tuple[datetime, datetime] | None = None,
     ) -> list[Claim]: ...
     def free_at(self, throttles: Sequence[Throttle], now: datetime) -> datetime | None: ...
     def expire(self, now: datetime) -> int: ...

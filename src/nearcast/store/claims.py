@@ -44,15 +44,17 @@ def claim(
     lease_s: float,
     limit: int,
     throttles: Sequence[Throttle] = (),
+    between: tuple[datetime, datetime] | None = None,
 ) -> list[Claim]:
     """Take messages that may go at `now`: by priority, then the longest due first, one of each customer, and no more
-    than the throttles let through.
+    than the throttles let through `between` two instants, both included; at `now` where none are given.
     """
-    tenant = of.tenant
-    quota = hold_quota(connection, tenant, throttles, now)
+    tenant, (first, last) = of.tenant, between or (now, now)
+    quota = hold_quota(connection, tenant, throttles, first, last)
     next_ones = connection.execute(_next(tenant, now, limit, quota.exhausted)).all()
     alone = _first_of_each(connection, tenant, next_ones)
-    passed = [row for row in alone if quota.take(row.channel, row.sender)]
+    turns = {row.seq: quota.take(row.channel, row.sender) for row in alone}
+    passed = [row for row in alone if turns[row.seq] is not None]
     keep_quota(connection, tenant, quota)
     if quota.exhausted:
         _say_why(connection, tenant, now, limit, quota)
@@ -63,7 +65,13 @@ def claim(
     mine = among(_here.seq, [row.seq for row in passed]) & (_here.status == QUEUED) & _IS_ALONE
     taken = connection.execute(update(message).where(mine).values(claimed).returning(message)).all()
     return [
-        Claim(message=of.message(row), owner=owner, attempt=row.attempt, until=until)
+        Claim(
+            message=of.message(row),
+            owner=owner,
+            attempt=row.attempt,
+            until=until,
+            begins_at=None if quota.is_open(row.channel, row.sender) else turns[row.seq],
+        )
         for row in sorted(taken, key=lambda row: (-row.priority, row.not_before, row.seq))
     ]
 

@@ -73,12 +73,29 @@ class Outbox:
         return [key for key in changed if key not in there]
 
     def claim_due(
-        self, now: datetime, *, owner: str, lease_s: float, limit: int, throttles: Sequence[Throttle] = ()
+        self,
+        now: datetime,
+        *,
+        owner: str,
+        lease_s: float,
+        limit: int,
+        throttles: Sequence[Throttle] = (),
+        between: tuple[datetime, datetime] | None = None,
     ) -> list[Claim]:
         """Take queued messages that may go by `now`, one of each customer at a time: by priority, then the longest due
-        first, as many as the throttles let through. Nobody else gets them before the lease ends. Commit before sending.
+        first, as many as the throttles let through `between` two instants; without these at `now`. Nobody else gets
+        them before the lease ends. Commit before sending.
         """
-        return claim(self._connection, self._rows, now, owner=owner, lease_s=lease_s, limit=limit, throttles=throttles)
+        return claim(
+            self._connection,
+            self._rows,
+            now,
+            owner=owner,
+            lease_s=lease_s,
+            limit=limit,
+            throttles=throttles,
+            between=between,
+        )
 
     def free_at(self, throttles: Sequence[Throttle], now: datetime) -> datetime | None:
         """When the first throttle that lets nothing through at `now` does again; None where all do."""

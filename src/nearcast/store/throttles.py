@@ -13,14 +13,18 @@ from nearcast.store.tables import throttle
 _EVERYBODY = ""
 
 
-def hold_quota(connection: Connection, tenant: TenantId, throttles: Sequence[Throttle], now: datetime) -> Quota:
-    """What may leave at `now`, by the throttles; nobody else takes from them before the transaction ends."""
+def hold_quota(
+    connection: Connection, tenant: TenantId, throttles: Sequence[Throttle], first: datetime, last: datetime
+) -> Quota:
+    """What may leave from `first` until `last`, by the throttles; nobody else takes from them before the transaction
+    ends.
+    """
     if not throttles:
-        return Quota((), now, {})
-    rows = [{**_key(tenant, one), "full_until": now} for one in sorted(throttles, key=_order)]
+        return Quota((), first, {}, last)
+    rows = [{**_key(tenant, one), "full_until": first} for one in sorted(throttles, key=_order)]
     # a row that is not there cannot be waited for
     connection.execute(insert_into(connection, throttle).on_conflict_do_nothing(), rows)
-    return Quota(throttles, now, _full_until(connection, tenant, throttles, hold=True))
+    return Quota(throttles, first, _full_until(connection, tenant, throttles, hold=True), last)
 
 
 def keep_quota(connection: Connection, tenant: TenantId, quota: Quota) -> None:
