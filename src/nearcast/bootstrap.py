@@ -40,6 +40,7 @@ from nearcast.services.contacts import Contacts
 from nearcast.services.courier import Courier
 from nearcast.services.cursors import Cursors
 from nearcast.services.customers import Customers
+from nearcast.services.deposits import Deposits
 from nearcast.services.devices import Devices
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
@@ -243,7 +244,7 @@ def _post(
             terms,
             RowTokens(secret),
             taps,
-            Booking(),
+            Booking([Deposits(terms, is_set_up=settings.payments_secret_key is not None)]),
             partial(way_out, channel),
         ),
         questions=[OpenReservation()],

@@ -63,7 +63,7 @@ class Pen:
 class Town:
     """A tenant with the shops `near`, `mid` and `far`, 100 m, 1 km and 5 km to the east of the square."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: SqlStore, booking: Booking | None = None) -> None:
         self.store, self.pen, self.now = store, Pen(), NOON
         self._numbers = count(1)
         store.add_tenant(T1, LONG_AGO)
@@ -76,7 +76,7 @@ class Town:
         self.replies = Replies(store, VAULT, lambda name: self.pen, dice=lambda: 0.5)
         self.staff = Staff(store, Shops(store), VAULT)
         identities = Identities(VAULT, CONTACTS)
-        self.taps, self.booking = TapIds(VAULT.tap_key), Booking()
+        self.taps, self.booking = TapIds(VAULT.tap_key), booking or Booking()
         handlers = chat_handlers(self.staff, identities, terms, tokens, self.taps, self.booking, lambda name: self.pen)
         self.conversation = Conversation(handlers(self.replies))
 

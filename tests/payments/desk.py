@@ -11,10 +11,12 @@ from nearcast.channels.stripe.checkout import StripeAccount, StripeCheckout
 from nearcast.domain.ids import CustomerId
 from nearcast.domain.sending import Text
 from nearcast.services.cursors import Cursors
+from nearcast.services.deposits import Deposits
 from nearcast.services.inbound_ports import EventStatus, NewEvent
 from nearcast.services.paying import PayingParts, make_paying
 from nearcast.services.payments import PaymentRequestShape
 from nearcast.services.pseudonyms import Pseudonyms
+from nearcast.services.reservations import Booking
 from nearcast.services.terms import Terms
 from nearcast.store.sql_store import SqlStore
 from tests.chat.town import T1, Town
@@ -29,7 +31,8 @@ class Desk:
     """Ada, who wrote just now, and the café `near`, which wants 12.50 EUR of her."""
 
     def __init__(self, store: SqlStore, fake: FakeStripe) -> None:
-        self.store, self.fake, self.town = store, fake, Town(store)
+        booking = Booking([Deposits(Terms(), is_set_up=True)])
+        self.store, self.fake, self.town = store, fake, Town(store, booking)
         account = StripeAccount(secrets=(SECRET, OLD_SECRET), return_url=RETURN_URL)
         provider = Provider(fake.url, monotonic_s=monotonic, bearer=KEY, limit=Limit(timeout_s=5))
         self.port = StripeCheckout(account, provider)

@@ -34,6 +34,9 @@ _WHOLE = (
     "XPF",
 )
 _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+TOO_LATE = "paid_too_late"
+"""Why something is given back that was paid when it was over."""
+
 _LONGEST_WAIT_S = 300
 
 
@@ -214,7 +217,7 @@ class Payment:
         if self.state is PaymentState.REQUESTED:
             return replace(self, state=PaymentState.PAID, paid_at=at, ended_at=at, due_at=None)
         paid = replace(self, paid_at=at)
-        return paid if self.state is PaymentState.REFUNDED else paid.returning(now, "paid_too_late")
+        return paid if self.state is PaymentState.REFUNDED else paid.returning(now, TOO_LATE)
 
     def _over(self, state: PaymentState, now: datetime, reason: str | None) -> "Payment":
         if self.state is not PaymentState.REQUESTED:

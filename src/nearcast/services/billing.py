@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from nearcast.domain.payment import MOST_MINOR, Amount
 from nearcast.domain.price import EVERYWHERE, MICROS, Money, PriceRow, PriceTable
 from nearcast.services.prices import known_prices, known_table
 from nearcast.services.scalars import Day
@@ -35,7 +36,7 @@ def _whole_micros(said: Decimal) -> Decimal:
     return said
 
 
-Amount = Annotated[Decimal, BeforeValidator(_as_decimal), Field(strict=True), AfterValidator(_whole_micros)]
+Value = Annotated[Decimal, BeforeValidator(_as_decimal), Field(strict=True), AfterValidator(_whole_micros)]
 """An amount as a number or as text."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
@@ -48,11 +49,21 @@ class _Shape(BaseModel):
 class MoneyShape(_Shape):
     """So much of a currency (ISO 4217); `value` may be written as text."""
 
-    value: Amount
+    value: Value
     currency: Currency
 
     def as_money(self) -> Money:
         return Money(int(self.value * MICROS), self.currency)
+
+
+class AmountShape(_Shape):
+    """So many minor units of a currency (ISO 4217): 1250 EUR are 12.50 euros, 500 JPY are 500 yen."""
+
+    minor: Annotated[int, Field(ge=1, le=MOST_MINOR)]
+    currency: Currency
+
+    def as_amount(self) -> Amount:
+        return Amount(self.minor, self.currency)
 
 
 class PriceShape(_Shape):
@@ -62,7 +73,7 @@ class PriceShape(_Shape):
     category: Annotated[str, Field(min_length=1, max_length=100)] = "marketing"
     market: Annotated[str, Field(pattern="^([A-Z]{2}|[*])$")] = EVERYWHERE
     from_: Annotated[Day, Field(alias="from")] = date(2000, 1, 1)
-    value: Amount
+    value: Value
     currency: Currency
 
     def as_row(self) -> PriceRow:

@@ -1,11 +1,11 @@
 """All that deals with payments, put together."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nearcast.services.contacts import Contacts
 from nearcast.services.cursors import Cursors
-from nearcast.services.payment_changes import Follower, PaymentChanges
+from nearcast.services.deposits import PaidPlaces
+from nearcast.services.payment_changes import PaymentChanges
 from nearcast.services.payment_chat import PaymentChat
 from nearcast.services.payment_events import PaymentEvents
 from nearcast.services.payment_ports import PaymentPort
@@ -38,13 +38,12 @@ class PayingParts:
     replies: Replies
     pseudonyms: Pseudonyms
     cursors: Cursors
-    followers: Sequence[Follower] = ()
 
 
 def make_paying(store: Store, whole: Store, parts: PayingParts) -> Paying:
     """The parts on a store, `whole` for those who work by themselves."""
     chat = PaymentChat(parts.contacts, parts.terms, parts.replies)
-    changes = PaymentChanges(chat, parts.followers)
+    changes = PaymentChanges(chat, [PaidPlaces(chat, parts.terms)])
     is_set_up = parts.port is not None
     return Paying(
         requests=Payments(store, changes, chat, parts.pseudonyms, parts.cursors, is_set_up=is_set_up),

@@ -8,21 +8,20 @@ from datetime import datetime
 from typing import Protocol
 
 from nearcast.domain.ids import TenantId
-from nearcast.domain.payment import Payment
+from nearcast.domain.payment import TOO_LATE, Payment
 from nearcast.services.audit_ports import SYSTEM, Actor, AuditEntry
 from nearcast.services.figures import Figure
 from nearcast.services.payment_chat import PaymentChat
 from nearcast.services.ports import UnitOfWork
 
-TOO_LATE = "paid_too_late"
 _log = logging.getLogger(__name__)
 
 
 class Follower(Protocol):
     """Somebody who waits for payments, in the transaction that changes them."""
 
-    def follow(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, now: datetime) -> None:
-        """A payment has come to another state."""
+    def follow(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, now: datetime) -> Payment:
+        """A payment has come to another state; what it is then."""
 
 
 class PaymentChanges:
@@ -31,12 +30,25 @@ class PaymentChanges:
     def __init__(self, chat: PaymentChat, followers: Sequence[Follower] = ()) -> None:
         self._chat, self._followers = chat, tuple(followers)
 
+    def held(self, uow: UnitOfWork, reference: str) -> Payment | None:
+        """A payment that nobody else changes before the transaction ends, and its customer: customers come before all
+        that is theirs.
+        """
+        found = uow.payments.get(reference)
+        if found is not None and found.customer_id is not None:
+            uow.customers.lock([found.customer_id])
+        return uow.payments.hold(reference)
+
     def keep(self, uow: UnitOfWork, tenant_id: TenantId, before: Payment, after: Payment, now: datetime) -> None:
         """Write how a payment stands after what it was before."""
         if after == before:
             return
+        if after.state is not before.state:
+            uow.tell(Figure.PAYMENTS, after.state.value)
+            for each in self._followers:
+                after = each.follow(uow, tenant_id, after, now)
         uow.payments.put(after)
-        if after.owes_receipt(before):
+        if after.owes_receipt(before) and after.refund_wanted_at is None:
             self._chat.receipt(uow, tenant_id, after, now)
         if before.odd is None and after.odd is not None:
             self._alert(uow, after, "mismatch", "another amount was paid than was asked for")
@@ -44,10 +56,6 @@ class PaymentChanges:
             self._alert(uow, after, "late", "it was paid when it was over, and is given back")
             self._chat.too_late(uow, tenant_id, after, now)
             note(uow, SYSTEM, "refunded", after, now)
-        if after.state is not before.state:
-            uow.tell(Figure.PAYMENTS, after.state.value)
-            for each in self._followers:
-                each.follow(uow, tenant_id, after, now)
 
     def _alert(self, uow: UnitOfWork, payment: Payment, result: str, what: str) -> None:
         uow.tell(Figure.PAYMENTS, result)

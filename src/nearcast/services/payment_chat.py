@@ -42,6 +42,10 @@ class PaymentChat:
     def _say(
         self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, now: datetime, *, url: str = ""
     ) -> bool:
+        return self.say(uow, tenant_id, payment, what, self._text(uow, tenant_id, payment, what, url, now), now)
+
+    def say(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, text: str, now: datetime) -> bool:
+        """Say that about a payment, once under this name; False where nothing may be said."""
         if payment.customer_id is None:
             return False
         window = open_window(uow, self._contacts, tenant_id, payment.customer_id, now)
@@ -52,7 +56,7 @@ class PaymentChat:
             tenant_id=tenant_id,
             channel=window.channel,
             to=window.to,
-            content=Text(body=self._text(uow, tenant_id, payment, what, url, now)),
+            content=Text(body=text),
             in_reply_to=None,
             said_at=window.said_at,
             now=now,

@@ -44,7 +44,7 @@ class PaymentEvents:
             self._store.figures.add(Figure.PAYMENTS, "unknown")  # the account may serve others, too
             return
         with self._store.writing(tenant_id) as uow:
-            payment = uow.payments.hold(event.reference)
+            payment = self._changes.held(uow, event.reference)
             if payment is None or not uow.payments.keep_event(event, now):
                 return
             self._changes.keep(uow, tenant_id, payment, payment.told(event, now), now)

@@ -64,7 +64,7 @@ class PaymentWork:
     def _keep(self, tenant_id: TenantId, reference: str, change: _Change, now: datetime) -> None:
         """Write what an attempt came to, of a payment as it stands now: more may have become known meanwhile."""
         with self._store.writing(tenant_id) as uow:
-            held = uow.payments.hold(reference)
+            held = self._changes.held(uow, reference)
             if held is not None:
                 self._changes.keep(uow, tenant_id, held, change(uow, tenant_id, held, now), now)
                 uow.commit()

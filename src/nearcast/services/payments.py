@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from nearcast.domain.errors import Conflict, NotFound, OutOfSight
-from nearcast.domain.ids import CustomerId, ShopId, TenantId
-from nearcast.domain.payment import MOST_MINOR, Amount, Payment, PaymentState
+from nearcast.domain.ids import CustomerId, ShopId
+from nearcast.domain.payment import Amount, Payment, PaymentState
 from nearcast.services.access import Principal
-from nearcast.services.billing import Currency
+from nearcast.services.billing import AmountShape
 from nearcast.services.cursors import Cursors
 from nearcast.services.figures import Figure
 from nearcast.services.match_log import shops_seen
@@ -53,13 +53,6 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class AmountShape(_Shape):
-    """So many minor units of a currency (ISO 4217): 1250 EUR are 12.50 euros, 500 JPY are 500 yen."""
-
-    minor: Annotated[int, Field(ge=1, le=MOST_MINOR)]
-    currency: Currency
-
-
 class PaymentRequestShape(_Shape):
     """What is to be paid, by whom and for what; the customer reads `description`, and has `expires_in_s` seconds."""
 
@@ -96,53 +89,24 @@ class Payments:
             self._shops.seen(uow, asker, said.shop_id)
             if uow.customers.get(CustomerId(said.customer_id)) is None:
                 raise NotFound(f"there is no customer {said.customer_id!r}")
-            payment = self.begin(
+            if not self.is_set_up:
+                raise PaymentsOff("payments are not set up here: NEARCAST_PAYMENTS_SECRET_KEY is not given")
+            payment = begin(
                 uow,
-                asker.tenant_id,
                 shop_id=ShopId(said.shop_id),
                 customer_id=CustomerId(said.customer_id),
-                amount=Amount(said.amount.minor, said.amount.currency),
+                amount=said.amount.as_amount(),
                 description=said.description,
                 expires_at=now + timedelta(seconds=said.expires_in_s),
                 now=now,
             )
+            if not self._chat.is_open(uow, asker.tenant_id, payment, now):
+                raise NoOpenChat("the customer did not write within 24 hours on a channel where they want answers")
             note(uow, asker.actor, "requested", payment, now)
             answer = self._shown(asker, payment)
             asker.keep(uow, answer)
             uow.commit()
         return answer
-
-    def begin(
-        self,
-        uow: UnitOfWork,
-        tenant_id: TenantId,
-        *,
-        shop_id: ShopId,
-        customer_id: CustomerId,
-        amount: Amount,
-        description: str,
-        expires_at: datetime,
-        now: datetime,
-        reservation_id: str | None = None,
-    ) -> Payment:
-        """As `request`, in a transaction of whoever needs it paid, who is told what becomes of it as a `Follower`."""
-        if not self.is_set_up:
-            raise PaymentsOff("payments are not set up here: NEARCAST_PAYMENTS_SECRET_KEY is not given")
-        payment = Payment(
-            reference=f"pay-{secrets.token_hex(16)}",
-            shop_id=shop_id,
-            customer_id=customer_id,
-            amount=amount,
-            description=description,
-            created_at=now,
-            expires_at=expires_at,
-            reservation_id=reservation_id,
-        ).goes_on(now)
-        if not self._chat.is_open(uow, tenant_id, payment, now):
-            raise NoOpenChat("the customer has not written to us within 24 hours on a channel where they want answers")
-        uow.payments.insert(payment)
-        uow.tell(Figure.PAYMENTS, payment.state.value)
-        return payment
 
     def get(self, asker: Principal, reference: str) -> dict[str, Any]:
         """One payment; NotFound where there is none that the asker may see."""
@@ -165,7 +129,7 @@ class Payments:
         come to its end.
         """
         with self._store.writing(asker.tenant_id) as uow:
-            before = _seen(asker, reference, uow.payments.hold(reference))
+            before = _seen(asker, reference, self._changes.held(uow, reference))
             if before.state is not PaymentState.REQUESTED:
                 raise PaymentOver(f"it is {before.state}")
             return self._changed(uow, asker, "cancelled", before, before.cancelled(now, "by_shop"), now)
@@ -175,7 +139,7 @@ class Payments:
         or it is given back already.
         """
         with self._store.writing(asker.tenant_id) as uow:
-            before = _seen(asker, reference, uow.payments.hold(reference))
+            before = _seen(asker, reference, self._changes.held(uow, reference))
             if not before.holds_money:
                 raise NothingPaid("nothing was paid that could be given back")
             return self._changed(uow, asker, "refunded", before, before.returning(now, "by_shop"), now)
@@ -194,6 +158,33 @@ class Payments:
         whose = payment.customer_id
         shown = None if whose is None else self._pseudonyms.name(asker, payment.shop_id, payment.created_at, whose)
         return {**payment_row(payment), "customer_id": shown}
+
+
+def begin(
+    uow: UnitOfWork,
+    *,
+    shop_id: ShopId,
+    customer_id: CustomerId,
+    amount: Amount,
+    description: str,
+    expires_at: datetime,
+    now: datetime,
+    reservation_id: str | None = None,
+) -> Payment:
+    """Ask for a payment in a transaction of others; the link is made and sent afterwards."""
+    payment = Payment(
+        reference=f"pay-{secrets.token_hex(16)}",
+        shop_id=shop_id,
+        customer_id=customer_id,
+        amount=amount,
+        description=description,
+        created_at=now,
+        expires_at=expires_at,
+        reservation_id=reservation_id,
+    ).goes_on(now)
+    uow.payments.insert(payment)
+    uow.tell(Figure.PAYMENTS, payment.state.value)
+    return payment
 
 
 def payment_row(payment: Payment) -> dict[str, Any]:

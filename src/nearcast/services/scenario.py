@@ -13,7 +13,7 @@ from nearcast.domain.consent import ConsentAction
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.policy import CalendarUnit, CapKind, PriorityScope
 from nearcast.domain.visit import FirstSeen
-from nearcast.services.billing import BillingShape, MoneyShape
+from nearcast.services.billing import AmountShape, BillingShape, MoneyShape
 from nearcast.services.documents import read_document
 from nearcast.services.retention_settings import RetentionShape
 from nearcast.services.scalars import MAX_SECONDS, Day, Id, Instant, Rank, Said, Seconds, Weekday
@@ -125,6 +125,7 @@ class ShopShape(Shape):
     special_hours: list[SpecialHoursShape] = []
     country: str | None = None
     rank: Rank = 0
+    deposit: AmountShape | None = None
 
     @model_validator(mode="after")
     def _has_a_whole_position(self) -> "ShopShape":
