@@ -197,6 +197,33 @@ def test_twilio_tells_how_far_a_text_came_and_who_wants_no_more(service: Service
     assert stands(operator, "sms") == "withdrawn"
 
 
+@pytest.mark.parametrize("way", ["sms"], indirect=True)
+def test_a_text_message_agrees_by_a_yes_to_the_question_after_a_start_and_to_nothing_else(service: Service, way: Way):
+    operator = agree(service, way)
+
+    def says(text: str, sender: str = NUMBER) -> str | None:
+        said = {"MessageSid": f"SM{next(_NUMBERS)}", "From": sender, "To": "+15005550006", "AccountSid": "AC1"}
+        assert twilio(service, **said, Body=text) == 200
+        return stands(operator, "sms")
+
+    assert says("stop") == "withdrawn"
+    assert says("yes") == "withdrawn", "nobody asked"
+    assert says("START") == "unconfirmed"
+    assert "Answer YES" in way.came()[-1]
+    assert says("Yes", sender="+15005550009") == "unconfirmed", "somebody else's number"
+    assert says("yes, whatever that means") == "unconfirmed"
+    service.clock.step(days=1)
+    assert says("YES") == "unconfirmed", "too late"
+    assert says("START") == "unconfirmed"
+    assert says(" Sí! ") == "live"
+    assert "puede escribirte aquí" in way.came()[-1]
+    lines = operator.get("/v1/customers/ada/consents").json()["events"]
+    assert [each["source"] for each in lines if each["action"] == "confirmed"][-1] == "double opt-in by message"
+    sent = len(way.came())
+    assert says("yes") == "live"
+    assert len(way.came()) == sent, "nobody asked"
+
+
 @pytest.mark.parametrize("way", ["telegram"], indirect=True)
 def test_a_chat_begins_on_the_page_and_ends_with_a_word(service: Service, way: Way):
     operator = service.client()

@@ -46,7 +46,16 @@ def test_what_may_be_about_something_else_is_ambiguous(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("Start", Word.START), ("unstop", Word.START), ("HILFE", Word.HELP), ("?", Word.HELP), ("yardım", Word.HELP)],
+    [
+        ("Start", Word.START),
+        ("YES!", Word.YES),
+        ("já", Word.YES),
+        ("Sì", Word.YES),
+        ("unstop", Word.START),
+        ("HILFE", Word.HELP),
+        ("?", Word.HELP),
+        ("yardım", Word.HELP),
+    ],
 )
 def test_beginnings_and_questions_are_known(text: str, word: Word) -> None:
     assert said(text) is word

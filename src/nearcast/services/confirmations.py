@@ -33,6 +33,7 @@ from nearcast.services.taken_lines import take_line
 from nearcast.services.terms import Terms
 
 _VALID_FOR = timedelta(days=7)
+_ANSWERED_WITHIN = timedelta(days=1)  # a word says less than a link of one's own
 _ACTOR = "confirmation link"
 _NOT_INHERITED = ("actor_id", "state_after", "evidence", "ui_context")
 
@@ -123,6 +124,28 @@ class Confirmations:
         self._take(uow, tenant_id, customer_id, granted, asked, asked.clicked_at or now, now)
         return customer_id
 
+    def confirm_said(
+        self,
+        uow: UnitOfWork,
+        tenant_id: TenantId,
+        customer_id: CustomerId,
+        channel: str,
+        address_indexes: Collection[str],
+        now: datetime,
+    ) -> bool:
+        """As `confirm_within`, of who answers in words, from one of these addresses, what they were asked last on that
+        channel within a day; whether they were.
+        """
+        for asked in uow.confirmations.waiting(subject_of(uow, customer_id), now):
+            granted, state = _standing(uow, customer_id, asked.event_id, now)
+            is_theirs = granted.address_index is None or granted.address_index in address_indexes
+            is_fresh = now - asked.sent_at <= _ANSWERED_WITHIN
+            if granted.event.channel == channel and is_theirs and is_fresh and _waits(granted, state):
+                uow.confirmations.click(asked.token_sha256, now)
+                self._take(uow, tenant_id, customer_id, granted, asked, now, now, source="double opt-in by message")
+                return True
+        return False
+
     def _take(
         self,
         uow: UnitOfWork,
@@ -132,9 +155,11 @@ class Confirmations:
         asked: Confirmation,
         at: datetime,
         now: datetime,
+        *,
+        source: str = "double opt-in by link",
     ) -> ConsentEvent:
         """Write the confirmation, and end what a word of the customer's before it had stopped."""
-        line = named(_confirmed(granted, asked, at), tenant_id, asked.subject, actor_id=_ACTOR)
+        line = named(_confirmed(granted, asked, at, source), tenant_id, asked.subject, actor_id=_ACTOR)
         # it stands already where an answer was broken off behind the click
         if take_line(uow, self._terms.of(tenant_id), line, now):
             uow.audit.append(recorded(Actor(_ACTOR), line, asked.subject, now))
@@ -185,7 +210,7 @@ def _waits(line: LedgerLine, state: ConsentState) -> bool:
     return state.event_ids == (event.event_id,)
 
 
-def _confirmed(granted: LedgerLine, asked: Confirmation, at: datetime) -> LedgerLine:
+def _confirmed(granted: LedgerLine, asked: Confirmation, at: datetime, source: str) -> LedgerLine:
     event = replace(granted.event, event_id="", action=ConsentAction.CONFIRMED, at=at, valid_until=None)
     inherited = {key: value for key, value in (granted.proof or {}).items() if key not in _NOT_INHERITED}
     steps = {"token_id": asked.token_sha256[:16], "sent_at": rfc3339(asked.sent_at), "clicked_at": rfc3339(at)}
@@ -194,7 +219,7 @@ def _confirmed(granted: LedgerLine, asked: Confirmation, at: datetime) -> Ledger
         event=event,
         recorded_at=at,
         notice=granted.notice,
-        source="double opt-in by link",
+        source=source,
         proof={**inherited, **own},
         address_index=granted.address_index,
     )

@@ -71,7 +71,7 @@ def make_inbox(
     vault, terms, arrived = parts.vault, parts.terms, Event()
     identities = Identities(vault, parts.contacts)
     replies = Replies(whole, vault, through, dice=parts.dice)
-    opt_ins = OptIns(terms, Confirmations(whole, terms), replies)
+    opt_ins = OptIns(terms, Confirmations(whole, terms), identities, replies)
     chat_start = ChatStart(terms, vault, parts.contacts, identities, replies)
     conversation = Conversation([chat_start, opt_ins, *parts.handlers(replies)], parts.questions)
     stops = Stops(terms, vault, identities, replies, conversation)

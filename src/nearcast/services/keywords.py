@@ -1,4 +1,4 @@
-"""What a message means that may be about getting messages at all: an end, a beginning, a question.
+"""What a message means that may be about getting messages at all: an end, a beginning, a question, a yes.
 
 A word that stands alone is taken for what it says, in any of the languages that there are words of. A longer message is
 an end where nothing but courtesy stands around the word, and for somebody to read where more does: who wants no more
@@ -29,6 +29,7 @@ class Word(StrEnum):
     AMBIGUOUS = "ambiguous"
     START = "start"
     HELP = "help"
+    YES = "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _vocabulary() -> _Vocabulary:
     whole: dict[str, Meaning] = {}
     within: dict[str, str] = {}
     for language, words in said.items():
-        for word in (Word.STOP, Word.AMBIGUOUS, Word.START, Word.HELP):
+        for word in (Word.STOP, Word.AMBIGUOUS, Word.START, Word.HELP, Word.YES):
             for phrase in filter(None, map(normal, words[word.value])):
                 whole.setdefault(phrase, Meaning(word, language))
         for phrase in (*words["within"], *words[Word.AMBIGUOUS.value]):

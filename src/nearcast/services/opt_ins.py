@@ -12,8 +12,9 @@ from nearcast.services.confirmations import Confirmations
 from nearcast.services.consent_lines import ConsentDocument, ledger_line, named
 from nearcast.services.conversation import Heard
 from nearcast.services.customers import subject_of
+from nearcast.services.identities import Identities
 from nearcast.services.inbound_ports import Origin, ReviewStatus
-from nearcast.services.keywords import Word
+from nearcast.services.keywords import Meaning, Word
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.replies import Replies
 from nearcast.services.reply_words import ReplyWords
@@ -26,10 +27,11 @@ _SAID_START = "start by message"
 
 
 class OptIns:
-    """Answers START, HELP, and the buttons by which offers begin or go on."""
+    """Answers START, the YES after it, HELP, and the buttons by which offers begin or go on."""
 
-    def __init__(self, terms: Terms, confirmations: Confirmations, replies: Replies) -> None:
-        self._terms, self._confirmations, self._replies = terms, confirmations, replies
+    def __init__(self, terms: Terms, confirmations: Confirmations, identities: Identities, replies: Replies) -> None:
+        self._terms, self._confirmations = terms, confirmations
+        self._identities, self._replies = identities, replies
 
     def handle(self, uow: UnitOfWork, heard: Heard, now: datetime) -> bool:
         """Whether it was about getting messages."""
@@ -41,6 +43,8 @@ class OptIns:
             self._confirm(uow, heard, payload.removeprefix(_YES_TAP), now)
             return True
         said = said_of_messages(heard.inbound)
+        if said is not None and said.word is Word.YES:
+            return self._agree(uow, heard, said, now)
         if said is None or said.word not in (Word.START, Word.HELP):
             return False
         words = ReplyWords(uow, heard.tenant_id, heard.customers, spoken=said.language)
@@ -81,6 +85,20 @@ class OptIns:
         if asked is not None:
             button = Button(id=f"{_YES_TAP}{asked.token}", title=words["yes"])
             self._answer(uow, heard, Text(body=words["begin"], buttons=(button,)), now)
+
+    def _agree(self, uow: UnitOfWork, heard: Heard, said: Meaning, now: datetime) -> bool:
+        """Take a yes for the answer to what they were asked; to whom nothing was, it is about something else."""
+        if len(heard.customers) != 1:
+            return False
+        (customer_id,) = heard.customers
+        uow.customers.lock([customer_id])
+        indexes = self._identities.address_indexes(heard.inbound.sender_keys)
+        tenant_id, channel = heard.tenant_id, heard.channel
+        if not self._confirmations.confirm_said(uow, tenant_id, customer_id, channel, indexes, now):
+            return False
+        words = ReplyWords(uow, tenant_id, heard.customers, spoken=said.language)
+        self._answer(uow, heard, Text(body=words["begun"]), now)
+        return True
 
     def _confirm(self, uow: UnitOfWork, heard: Heard, token: str, now: datetime) -> None:
         try:

@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.ledger_ports import Confirmation
@@ -25,16 +26,14 @@ class Confirmations:
         """A request by the hash of its token."""
         mine = (confirmation.c.tenant_id == self._tenant) & (confirmation.c.token_sha256 == token_sha256)
         row = self._connection.execute(select(confirmation).where(mine)).one_or_none()
-        if row is None:
-            return None
-        return Confirmation(
-            token_sha256=row.token_sha256,
-            subject=row.subject,
-            event_id=row.event_id,
-            sent_at=row.sent_at,
-            expires_at=row.expires_at,
-            clicked_at=row.clicked_at,
-        )
+        return None if row is None else _asked(row)
+
+    def waiting(self, subject: str, now: datetime) -> list[Confirmation]:
+        """The requests to somebody that can be answered at `now` and were not, the last one first."""
+        c = confirmation.c
+        mine = c.tenant_id == self._tenant, c.subject == subject, c.expires_at > now, c.clicked_at.is_(None)
+        found = select(confirmation).where(*mine).order_by(c.sent_at.desc(), c.token_sha256)
+        return [_asked(row) for row in self._connection.execute(found)]
 
     def click(self, token_sha256: str, at: datetime) -> None:
         """Write when a request was answered, unless it was before."""
@@ -46,3 +45,14 @@ class Confirmations:
         """Delete requests that were too late to answer before an instant, at most `limit`; how many."""
         over = confirmation.c.tenant_id == self._tenant, confirmation.c.expires_at < before
         return delete_some(self._connection, confirmation, *over, limit=limit)
+
+
+def _asked(row: Row[Any]) -> Confirmation:
+    return Confirmation(
+        token_sha256=row.token_sha256,
+        subject=row.subject,
+        event_id=row.event_id,
+        sent_at=row.sent_at,
+        expires_at=row.expires_at,
+        clicked_at=row.clicked_at,
+    )
