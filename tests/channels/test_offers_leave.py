@@ -217,7 +217,7 @@ def test_a_text_message_agrees_by_a_yes_to_the_question_after_a_start_and_to_not
     assert says("START") == "unconfirmed"
     assert says(" Sí! ") == "live"
     assert "puede escribirte aquí" in way.came()[-1]
-    lines = operator.get("/v1/customers/ada/consents").json()["events"]
+    lines = operator.get("/v1/customers/ada/consents").json()["items"]
     assert [each["source"] for each in lines if each["action"] == "confirmed"][-1] == "double opt-in by message"
     sent = len(way.came())
     assert says("yes") == "live"
