@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
 from time import monotonic
@@ -25,6 +25,7 @@ from nearcast.services.opt_out_links import OptOutLinks
 from nearcast.services.outbound import PostRoom
 from nearcast.services.paying import Paying, PayingParts, make_paying
 from nearcast.services.payment_ports import PaymentPort
+from nearcast.services.provider_care import ProviderCare
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
 from nearcast.services.replies import Replies
@@ -101,7 +102,8 @@ def sender_states(settings: Settings, adapters: Mapping[str, Adapter]) -> Sender
 
 def template_directory(settings: Settings) -> TemplateDirectory | None:
     """Where templates are asked for; None where no business account is set up."""
-    if settings.whatsapp_token is None or settings.whatsapp_business_account_id is None:
+    token = _whatsapp_token(settings)
+    if token is None or settings.whatsapp_business_account_id is None:
         return None
     from nearcast.channels.whatsapp.graph import Graph
     from nearcast.channels.whatsapp.templates import WhatsAppTemplates
@@ -109,21 +111,19 @@ def template_directory(settings: Settings) -> TemplateDirectory | None:
     graph = Graph(
         base_url=settings.whatsapp_base_url,
         version=settings.whatsapp_api_version,
-        token=settings.whatsapp_token.get_secret_value(),
+        token=token,
     )
     return WhatsAppTemplates(graph, settings.whatsapp_business_account_id)
 
 
 def inbox(settings: Settings, store: SqlStore, whole: SqlStore, parts: InboxParts) -> Inbox:
     """What deals with what comes in: through `store` as providers bring it, through `whole` afterwards."""
-    own = {settings.whatsapp_phone_number_id, settings.whatsapp_business_account_id} - {None}
-    accounts = {"whatsapp": frozenset(map(str, own))}
     tokens = {"whatsapp": _said(settings.whatsapp_verify_token)}
     return make_inbox(
         store,
         whole,
         parts,
-        Accounts(accounts, read_tenants_of(settings.sender_tenants), whole.tenants),
+        accounts(settings, whole),
         {channel: token for channel, token in tokens.items() if token},
     )
 
@@ -177,7 +177,8 @@ def payment_provider(settings: Settings) -> PaymentPort | None:
 
 
 def _whatsapp(settings: Settings, now: Callable[[], datetime]) -> Adapter | None:
-    if settings.whatsapp_token is None or settings.whatsapp_phone_number_id is None:
+    token = _whatsapp_token(settings)
+    if token is None or settings.whatsapp_phone_number_id is None:
         return None
     from nearcast.channels.whatsapp.adapter import Account, WhatsApp
 
@@ -185,12 +186,49 @@ def _whatsapp(settings: Settings, now: Callable[[], datetime]) -> Adapter | None
         base_url=settings.whatsapp_base_url,
         version=settings.whatsapp_api_version,
         phone_number_id=settings.whatsapp_phone_number_id,
-        token=settings.whatsapp_token.get_secret_value(),
+        token=token,
         app_secrets=tuple(filter(None, _said(settings.whatsapp_app_secrets).split(","))),
         verify_token=_said(settings.whatsapp_verify_token),
         marketing_api=settings.whatsapp_marketing_api,
     )
     return WhatsApp(account, now=now)
+
+
+def _whatsapp_token(settings: Settings) -> str | Callable[[], str] | None:
+    if settings.whatsapp_token_file is None:
+        return None if settings.whatsapp_token is None else settings.whatsapp_token.get_secret_value()
+    place = "NEARCAST_WHATSAPP_TOKEN_FILE"
+    if settings.whatsapp_token is not None:
+        raise InvalidInput("is one of two: NEARCAST_WHATSAPP_TOKEN is there too", place=place)
+    from nearcast.channels.secret_file import SecretFile
+
+    return SecretFile(settings.whatsapp_token_file, place=place)
+
+
+def accounts(settings: Settings, whole: SqlStore) -> Accounts:
+    """Whose the numbers and accounts at providers are."""
+    own = {settings.whatsapp_phone_number_id, settings.whatsapp_business_account_id} - {None}
+    known = {"whatsapp": frozenset(map(str, own))}
+    return Accounts(known, read_tenants_of(settings.sender_tenants), whole.tenants)
+
+
+def provider_care(
+    settings: Settings,
+    whole: SqlStore,
+    states: SenderStates,
+    adapters: Mapping[str, Adapter],
+    directory: TemplateDirectory | None,
+) -> ProviderCare:
+    """What asks providers how we stand there."""
+    hours = settings.whatsapp_templates_h
+    return ProviderCare(
+        whole,
+        states,
+        adapters,
+        directory,
+        accounts(settings, whole).tenants,
+        reads_every=timedelta(hours=hours) if hours else None,
+    )
 
 
 def _said(secret: SecretStr | None) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -35,7 +36,9 @@ class Settings(BaseSettings):
     all open. The channel whatsapp is set up where `whatsapp_token` and `whatsapp_phone_number_id` are given;
     `whatsapp_app_secrets` are those that sign its webhooks, with commas between, `whatsapp_verify_token` is what Meta
     shows when it is told to send them here, and `whatsapp_marketing_api` says that the number may use the Marketing
-    Messages API. To `whatsapp_people_a_day` people it writes in any 24 hours, until Meta says another number; 0 is any.
+    Messages API. Instead of the token `whatsapp_token_file` may name a file that has it, which is read anew when it is
+    changed. Templates are read back every `whatsapp_templates_h` hours; 0 is never. To `whatsapp_people_a_day` people
+    it writes in any 24 hours, until Meta says another number; 0 is any.
 
     `webpush_key` signs what is pushed to browsers; made on first start and kept in the database where it is not given.
     `webpush_contact` is who answers for it to push services. Mail is set up by `smtp_host` and `smtp_from`, text
@@ -72,6 +75,8 @@ class Settings(BaseSettings):
     whatsapp_base_url: str = Field(default="https://graph.facebook.com", pattern="^https?://[^/]+")
     whatsapp_api_version: str = Field(default="v23.0", pattern=r"^v[0-9]+\.[0-9]+$")
     whatsapp_token: SecretStr | None = None
+    whatsapp_token_file: Path | None = None
+    whatsapp_templates_h: float = Field(default=6.0, ge=0, le=168)
     whatsapp_phone_number_id: str | None = Field(default=None, pattern="^[0-9]+$", validate_default=True)
     whatsapp_business_account_id: str | None = Field(default=None, pattern="^[0-9]+$")
     whatsapp_app_secrets: SecretStr | None = None
@@ -123,10 +128,11 @@ class Settings(BaseSettings):
     @field_validator("whatsapp_phone_number_id")
     @classmethod
     def _goes_with_a_token(cls, said: str | None, info: ValidationInfo) -> str | None:
-        has_token = info.data.get("whatsapp_token") is not None
+        ways = ("whatsapp_token", "whatsapp_token_file")
+        has_token = any(info.data.get(each) is not None for each in ways)
         if has_token and said is None:
             raise ValueError(f"{_PREFIX}WHATSAPP_TOKEN is given, and this is not")
-        if said is not None and "whatsapp_token" in info.data and not has_token:
+        if said is not None and info.data.keys() >= set(ways) and not has_token:
             raise ValueError(f"it is given, and {_PREFIX}WHATSAPP_TOKEN is not")
         return said
 

@@ -8,6 +8,8 @@ from nearcast.domain.errors import Conflict, ProviderAway
 from nearcast.domain.ids import TenantId
 from nearcast.domain.template import MessageTemplate
 from nearcast.domain.template_draft import TemplateDraft
+from nearcast.services.sender_states import SenderStates
+from nearcast.services.senders import Senders
 from nearcast.services.templates import Templates
 from tests.api.service import Service
 
@@ -47,6 +49,12 @@ def with_provider(service: Service) -> Provider:
     app = replace(service.app, templates=Templates(service.store.for_api(), provider))
     service.server.state.application = app
     return provider
+
+
+def of_the_first(service: Service) -> None:
+    """Until the service begins anew, all senders are those of its first tenant."""
+    senders = Senders(service.store, SenderStates({}, {}), lambda channel, sender: [TenantId("t1")])
+    service.server.state.application = replace(service.app, senders=senders)
 
 
 def stopped(service: Service, channel: str = "whatsapp") -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from nearcast.services.access import Role
 from nearcast.services.report import rfc3339
-from tests.api.provider import stopped, with_provider
+from tests.api.provider import of_the_first, stopped, with_provider
 from tests.api.service import Service
 
 pytestmark = pytest.mark.enable_socket
@@ -39,6 +39,8 @@ def test_a_sender_of_others_is_none(service: Service):
     other = service.client(tenant="t2")
     service.client()
     stopped(service)
+    assert "555" in {each["sender"] for each in other.get("/v1/senders").json()["items"]}  # while it is everybody's
+    of_the_first(service)
     assert "555" not in {each["sender"] for each in other.get("/v1/senders").json()["items"]}
     assert other.post("/v1/senders/whatsapp/555/resume").status_code == 404
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from nearcast.domain.allowance import Allowance
 from nearcast.domain.ids import CustomerId
+from nearcast.domain.pair_wait import PairWait
 from nearcast.domain.reason import Reason
 from nearcast.domain.recipient_state import RecipientState
 from nearcast.domain.sender_state import DAY, TRIAL_EVERY, Blocked, SenderState
-from nearcast.domain.sending import Purpose
+from nearcast.domain.sending import Purpose, Scope
 
 NOON = datetime(2026, 6, 2, 10, tzinfo=UTC)
 GOOD = SenderState(channel="whatsapp", sender="555")
@@ -38,6 +39,22 @@ def test_a_late_refusal_of_what_began_before_somebody_resumed_it_stops_nothing()
     resumed = GOOD.stopped("190", NOON, later(1)).resumed(later(60))
     assert not resumed.stopped("190", later(59), later(70)).is_stopped
     assert resumed.stopped("190", later(60), later(70)).is_stopped
+
+
+def test_a_stop_of_marketing_stops_nothing_else_and_is_ended_by_nothing_else() -> None:
+    stopped = GOOD.stopped("131048", NOON, later(1), scope=Scope.MARKETING)
+    assert stopped.blocks(later(2)) is not None
+    assert stopped.blocks(later(2), Purpose.SERVICE) is None
+    assert stopped.blocks(later(2), Purpose.UTILITY) is None
+    assert stopped.succeeded(later(400), later(401), Purpose.SERVICE).is_stopped
+    assert not stopped.succeeded(later(400), later(401)).is_stopped
+
+
+def test_a_stop_of_marketing_leaves_one_of_everything_as_it_is() -> None:
+    stopped = GOOD.stopped("190", NOON, later(1), scope=Scope.TOKEN)
+    assert stopped.stopped("131048", later(2), later(3), scope=Scope.MARKETING) == stopped
+    widened = GOOD.stopped("131048", NOON, later(1), scope=Scope.MARKETING).stopped("190", later(2), later(3))
+    assert widened.blocks(later(4), Purpose.SERVICE) is not None
 
 
 @given(st.lists(st.tuples(st.sampled_from(["send", "stop", "accept", "resume"]), st.integers(1, 400)), max_size=40))
@@ -88,9 +105,9 @@ def test_a_rate_is_never_nothing_and_never_more_than_all(waits: list[float]) -> 
 
 
 def test_two_messages_to_one_person_are_apart_and_complaints_put_them_further_apart() -> None:
-    person = RecipientState().leaving(NOON, 6)
-    assert person.blocks(Purpose.SERVICE, later(5.9)) == Blocked(reason=Reason.PAIR_WAIT, until=later(6))
-    assert person.blocks(Purpose.SERVICE, later(6)) is None
+    person = PairWait().leaving(NOON, 6)
+    assert person.blocks(later(5.9)) == Blocked(reason=Reason.PAIR_WAIT, until=later(6))
+    assert person.blocks(later(6)) is None
     waits = []
     for _ in range(3):
         person = person.complained(NOON)

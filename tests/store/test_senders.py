@@ -208,6 +208,7 @@ def test_what_says_nothing_any_more_is_forgotten(store: SqlStore, tenant: Tenant
         for _ in range(times):
             tell(FREE, store, tenant, leaving(number), refused(RetryClass.USER_UNREACHABLE))
     with store.writing(tenant) as uow:
-        assert uow.senders.prune(later(1), later(2), limit=10) == 1
+        assert uow.allowances.prune(later(2), limit=10) == 1
+        assert uow.senders.prune(later(1), later(2), limit=10) == 0
         assert uow.senders.prune(later(1), NOON + 7 * DAY, limit=10) == 1
         assert set(uow.senders.channels_of(CustomerId("c3"))) == {WHATSAPP}

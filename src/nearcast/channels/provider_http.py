@@ -36,7 +36,8 @@ class Login:
 
 class Provider:
     """Asks over connections that are kept. No redirect is followed, no proxy is asked, nothing is asked twice. Many
-    threads may use it, each over a connection of its own. `monotonic_s` tells how time goes by.
+    threads may use it, each over a connection of its own. `monotonic_s` tells how time goes by. A `bearer` that is
+    renewed now and then is asked for each time.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Provider:
         *,
         monotonic_s: Callable[[], float],
         login: Login | None = None,
-        bearer: str | None = None,
+        bearer: str | Callable[[], str] | None = None,
         limit: Limit | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -53,7 +54,8 @@ class Provider:
         self._given, self._free = transport, list[httpx.BaseTransport]()
         self._is_closed = False
         self._headers = {"User-Agent": f"nearcast/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
-        if bearer is not None:
+        self._bearer = bearer if callable(bearer) else None
+        if isinstance(bearer, str):
             self._headers["Authorization"] = f"Bearer {bearer}"
         if login is not None:
             said = b64encode(f"{login.user}:{login.password}".encode()).decode()
@@ -76,6 +78,8 @@ class Provider:
 
     def _asked(self, method: str, path: str, *, headers: Mapping[str, str] = _NOTHING, **said: Any) -> Answered:
         until_s, body = self._monotonic_s() + self._limit.within_s, bytearray()
+        if self._bearer is not None:
+            headers = {"Authorization": f"Bearer {self._bearer()}", **headers}
         timeout = {"timeout": httpx.Timeout(self._limit.timeout_s).as_dict()}
         request = httpx.Request(
             method, self._url(path), headers={**self._headers, **headers}, extensions=timeout, **said

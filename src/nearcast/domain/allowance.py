@@ -6,7 +6,6 @@ Who was written to within them costs nothing more: providers count people, not m
 from dataclasses import dataclass
 from datetime import datetime
 
-from nearcast.domain.ids import CustomerId
 from nearcast.domain.reason import Reason
 from nearcast.domain.sender_state import DAY, Blocked
 
@@ -19,15 +18,15 @@ class Allowance:
 
     limit: int
     counted: int
-    known: set[CustomerId]
+    known: set[str]
     first_at: datetime | None = None
 
-    def take(self, customer_id: CustomerId) -> Blocked | None:
+    def take(self, person: str) -> Blocked | None:
         """Count one more person, unless there is no room left."""
-        if customer_id not in self.known:
+        if person not in self.known:
             if self.counted >= self.limit:
                 until = None if self.first_at is None else self.first_at + DAY
                 return Blocked(reason=Reason.ALLOWANCE_EXHAUSTED, until=until)
             self.counted += 1
-            self.known.add(customer_id)
+            self.known.add(person)
         return None

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 from nearcast.domain.position import Position
-from nearcast.domain.sending import LearntKey, ProviderError
+from nearcast.domain.sending import LearntKey, ProviderError, Scope
 from nearcast.domain.value import value
 
 UNLIMITED = (1 << 31) - 1
@@ -109,7 +109,7 @@ class TemplateChange:
 @value(kw_only=True)
 class SenderChange:
     """What became of a number or an account: `what` in the provider's word, and how many people a day it may reach,
-    which is UNLIMITED where there is no limit and None where that is not said.
+    which is UNLIMITED where there is no limit and None where that is not said. Where it is stopped, all of `scope` is.
     """
 
     key: str = field(repr=False)
@@ -118,6 +118,7 @@ class SenderChange:
     what: str
     unique_recipients_24h: int | None = None
     is_stopped: bool = False
+    scope: Scope = Scope.SENDER
 
 
 @value(kw_only=True)

@@ -1,6 +1,6 @@
-"""What a provider told of one person on one channel: wait a moment, leave them alone for a day, they are not there.
+"""What a provider told of one person on one channel: leave them alone for a day, they are not there.
 
-Source: messaging reference §3 and §10, classes PAIR_WAIT, USER_COOLDOWN and USER_UNREACHABLE.
+Source: messaging reference §3 and §10, classes USER_COOLDOWN and USER_UNREACHABLE.
 """
 
 from dataclasses import replace
@@ -17,18 +17,13 @@ COOLDOWN = timedelta(hours=24)
 UNREACHABLE_WITHIN = timedelta(days=7)
 """Twice unreachable within so long, and the channel is given up for this person until they write."""
 
-_MOST_DOUBLINGS = 5  # 4 to the power of that is 17 minutes
-
 
 @value(kw_only=True)
 class RecipientState:
-    """Nothing may go to them before `wait_until`, which `waits` complaints in a row have led to, and no marketing
-    before `cooldown_until`. `unreachable_at` is when they were last found unreachable; since `given_up_at` nothing is
-    tried.
+    """No marketing may go to them before `cooldown_until`. `unreachable_at` is when they were last found unreachable;
+    since `given_up_at` nothing is tried.
     """
 
-    wait_until: datetime | None = None
-    waits: int = 0
     cooldown_until: datetime | None = None
     unreachable_at: datetime | None = None
     given_up_at: datetime | None = None
@@ -39,21 +34,7 @@ class RecipientState:
             return Blocked(reason=Reason.USER_UNREACHABLE)
         if purpose is Purpose.MARKETING and self.cooldown_until is not None and now < self.cooldown_until:
             return Blocked(reason=Reason.USER_COOLDOWN, until=self.cooldown_until)
-        if self.wait_until is not None and now < self.wait_until:
-            return Blocked(reason=Reason.PAIR_WAIT, until=self.wait_until)
         return None
-
-    def leaving(self, now: datetime, interval_s: float | None) -> "RecipientState":
-        """After a message to them was let through: the next one at the earliest `interval_s` seconds later."""
-        if interval_s is None:
-            return self
-        until = now + timedelta(seconds=interval_s)
-        return replace(self, wait_until=until if self.wait_until is None else max(self.wait_until, until))
-
-    def complained(self, now: datetime) -> "RecipientState":
-        """After the provider found two messages too close: 1 s, then 4, then 16 and so on."""
-        until = now + timedelta(seconds=4.0 ** min(self.waits, _MOST_DOUBLINGS))
-        return replace(self, wait_until=until, waits=self.waits + 1)
 
     def cooled(self, now: datetime, retry_after_s: float | None = None) -> "RecipientState":
         """After the provider chose not to deliver: no marketing for a day, or longer where it says so."""
@@ -65,10 +46,6 @@ class RecipientState:
         last = self.unreachable_at
         is_again = last is not None and now - last < UNREACHABLE_WITHIN
         return replace(self, unreachable_at=now, given_up_at=now if is_again else self.given_up_at)
-
-    def succeeded(self) -> "RecipientState":
-        """After a message was taken: who was too fast is not any more."""
-        return self if not self.waits else replace(self, waits=0)
 
     def heard_from(self) -> "RecipientState":
         """After they wrote: they are there."""

@@ -167,18 +167,25 @@ class Scope(StrEnum):
     PAIR = "pair"
     TEMPLATE = "template"
     SENDER = "sender"
+    MARKETING = "marketing"
+    """All marketing of the sender, and nothing else."""
+    TOKEN = "token"  # noqa: S105
+    """All of the sender, until it proves itself with another token, or the same may do more."""
     MARKET = "market"
 
 
 @value(kw_only=True)
 class ProviderError:
-    """A refusal in the provider's own code. Its words are not kept: they may hold an address."""
+    """A refusal in the provider's own code. Its words are not kept: they may hold an address. `is_news_of_template`
+    where it shows that what we know of its template is old.
+    """
 
     provider: str
     code: str
     retry: RetryClass
     scope: Scope = Scope.REQUEST
     retry_after_s: float | None = None
+    is_news_of_template: bool = False
 
 
 @value(kw_only=True)

@@ -40,6 +40,7 @@ from nearcast.services.personal_data import PersonalData
 from nearcast.services.phones import Phones
 from nearcast.services.ping_request import RequestReader
 from nearcast.services.ports import Clock
+from nearcast.services.provider_care import ProviderCare
 from nearcast.services.reminders import Reminders
 from nearcast.services.reservations import Reservations
 from nearcast.services.retention import Retention
@@ -114,6 +115,7 @@ class Application:
     webhooks: Webhooks
     courier: Courier
     inbox: Inbox
+    provider_care: ProviderCare
     connected: Sequence[object]
     figures: Figures
     health: Health

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from nearcast.domain.campaign import CampaignClass, CampaignState
@@ -96,10 +97,17 @@ class Campaigns(Register):
 
 
 def change_state(
-    uow: UnitOfWork, tenant_id: TenantId, standing: Revision, action: str, now: datetime, *, by: Actor
+    uow: UnitOfWork,
+    tenant_id: TenantId,
+    standing: Revision,
+    action: str,
+    now: datetime,
+    *,
+    by: Actor,
+    why: Mapping[str, Any] = MappingProxyType({}),
 ) -> Revision:
     """Activate, pause or end a campaign in a transaction that holds the catalogue; the same revision where it is so
-    already. Conflict for a step that its state does not have.
+    already. Conflict for a step that its state does not have. `why` stands in the trail.
     """
     campaign = assembled(uow.catalogue, tenant_id).campaigns.by_id[CampaignId(standing.id)]
     try:
@@ -108,7 +116,7 @@ def change_state(
         raise Conflict(error.message) from error
     if state is campaign.state:
         return standing
-    said = {"state": state.value, "was": standing.state}
+    said = {"state": state.value, "was": standing.state, **why}
     uow.audit.append(AuditEntry(actor=by, action=action, kind=Campaigns.noun, id=standing.id, at=now, detail=said))
     return uow.catalogue.campaigns.put_campaign(standing.id, standing.doc, now, state=state)
 

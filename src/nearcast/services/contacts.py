@@ -1,11 +1,13 @@
 """What customers can be reached by: sealed as it is written, opened only for whoever shows it or sends to it."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.domain.sending import Recipient
 from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.contact_ports import SealedContact
 from nearcast.services.ports import Store, UnitOfWork
@@ -24,6 +26,13 @@ class Contacts:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+
+    def blind(self, to: Recipient) -> str:
+        """A recipient by a name that says nothing, that is the same whoever writes to them, and that leads to no row of
+        theirs.
+        """
+        index = self._vault.blind_index("", to.address or to.user_id or "")
+        return hashlib.sha256(f"recipient {index}".encode()).hexdigest()[:32]
 
     def read(
         self, uow: UnitOfWork, tenant_id: TenantId, customer_ids: Iterable[CustomerId]

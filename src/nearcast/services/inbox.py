@@ -70,7 +70,7 @@ def make_inbox(
 
     vault, terms, arrived = parts.vault, parts.terms, Event()
     identities = Identities(vault, parts.contacts)
-    replies = Replies(whole, vault, through, dice=parts.dice)
+    replies = Replies(whole, vault, through, dice=parts.dice, senders=parts.senders)
     opt_ins = OptIns(terms, Confirmations(whole, terms), identities, replies)
     chat_start = ChatStart(terms, vault, parts.contacts, identities, replies)
     conversation = Conversation([chat_start, opt_ins, *parts.handlers(replies)], parts.questions)

@@ -159,7 +159,7 @@ class Marking:
         asking = [ready for ready in leaving if self._outlet.is_providers(ready.outbound.channel)]
         if senders is None or not asking:
             return list(leaving), []
-        blocked = senders.may_send(uow, [leaving_of(each) for each in asking], now)
+        blocked = senders.may_send(uow, [leaving_of(each, self._outlet) for each in asking], now)
         through = [ready for ready in leaving if ready.claim.message.id not in blocked]
         held = [(ready, blocked[ready.claim.message.id]) for ready in leaving if ready.claim.message.id in blocked]
         return through, [_held_back(ready, why, now) for ready, why in held]
@@ -193,7 +193,8 @@ class Marking:
         of_providers = [each for each in ended if self._outlet.is_providers(each.outbound.channel)]
         if self._outlet.senders is not None and of_providers:
             tried = [
-                Tried(leaving=leaving_of(each), began_at=each.began_at, attempt=each.attempt) for each in of_providers
+                Tried(leaving=leaving_of(each, self._outlet), began_at=each.began_at, attempt=each.attempt)
+                for each in of_providers
             ]
             self._outlet.senders.note(uow, tried, now)
         taken = [each for each in of_providers if isinstance(each.attempt, Accepted)]
@@ -220,7 +221,7 @@ def unended(claims: Sequence[Claim], now: datetime) -> list[Claim]:
     return [claim for claim in claims if now < claim.until]
 
 
-def leaving_of(each: Ready | Ended) -> Leaving:
+def leaving_of(each: Ready | Ended, outlet: Outlet) -> Leaving:
     """What senders need to know of a message."""
     message, content = each.claim.message, each.outbound.content
     return Leaving(
@@ -229,6 +230,7 @@ def leaving_of(each: Ready | Ended) -> Leaving:
         channel=message.channel,
         purpose=each.outbound.purpose,
         template=(content.name, content.language) if isinstance(content, Template) else None,
+        person=outlet.person(each.outbound.to),
         filling=None if message.template is None else filling_of(message.template),
     )
 

@@ -25,6 +25,7 @@ from nearcast.domain.sending import LearntKey, ProviderError, Purpose, Rejected,
 from nearcast.services import templates
 from nearcast.services.conversation import Conversation
 from nearcast.services.costs import book_all
+from nearcast.services.dropped import pause_dropped
 from nearcast.services.event_words import opened_event
 from nearcast.services.figures import Figure
 from nearcast.services.identities import Identities
@@ -81,9 +82,11 @@ class Receipts:
 
     def _apply_receipts(self, uow: UnitOfWork, tenant_id: TenantId, kept: Sequence[KeptEvent], now: datetime) -> None:
         batch, unreadable = self._matched(uow, tenant_id, kept)
-        refused = _refusals(uow, batch, now)
+        errors = _refusals(uow, batch)
+        refused = [_refused(message, error, now) for message, error in errors]
+        pause_dropped(uow, tenant_id, errors, now)
         learnt = self._identities.unknown(uow, _learnt(batch))
-        # customers before senders, and these before messages, as everybody does
+        # the catalogue before customers, these before senders, and these before messages, as everybody does
         uow.customers.lock({*learnt, *(each.leaving.customer_id for each in refused)})
         self._identities.learn(uow, tenant_id, learnt, now)
         if refused:
@@ -236,14 +239,14 @@ def _learnt(batch: _Batch) -> dict[CustomerId, set[LearntKey]]:
     return learnt
 
 
-def _refusals(uow: UnitOfWork, batch: _Batch, now: datetime) -> list[Tried]:
-    """What the batch tells of refused messages, for whoever learns from that."""
-    found: list[Tried] = []
+def _refusals(uow: UnitOfWork, batch: _Batch) -> list[tuple[Message, ProviderError]]:
+    """The messages that the batch says are refused, as they were before, and why."""
+    found: list[tuple[Message, ProviderError]] = []
     for key, message_id in batch.message_of.items():
         error = batch.receipts[key].error
         message = None if error is None else uow.outbox.get(message_id)
         if error is not None and message is not None:
-            found.append(_refused(message, error, now))
+            found.append((message, error))
     return found
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.domain.message import next_attempt_at
+from nearcast.domain.sender_state import TRIAL_EVERY
 from nearcast.domain.sending import (
     Accepted,
     Attempt,
@@ -36,7 +37,7 @@ from nearcast.services.channel_ports import WayOut
 from nearcast.services.conversation import Heard
 from nearcast.services.inbound_ports import Reply, ReplyStatus
 from nearcast.services.ports import Store, UnitOfWork
-from nearcast.services.suppressing import suppressed_on
+from nearcast.services.sender_states import SenderStates
 from nearcast.services.vault import Vault
 
 _WINDOW = timedelta(hours=24)  # for so long after they wrote, people may be answered freely
@@ -55,7 +56,7 @@ _log = logging.getLogger(__name__)
 
 class Replies:
     """Queues answers in transactions of others, and sends them. `adapter` gives the channel of a name, None where it is
-    not set up. `dice` are from [0, 1).
+    not set up. `dice` are from [0, 1). While one of `senders` is stopped altogether, answers wait like all else.
     """
 
     def __init__(
@@ -65,8 +66,10 @@ class Replies:
         adapter: Callable[[str], WayOut | None],
         *,
         dice: Callable[[], float],
+        senders: SenderStates | None = None,
     ) -> None:
         self._store, self._vault, self._adapter, self._dice = store, vault, adapter, dice
+        self._senders = senders
 
     def reply(
         self,
@@ -154,18 +157,26 @@ class Replies:
         if now >= claimed.not_after:
             status = ReplyStatus.EXPIRED
         elif claimed.customer_id is not None and not claimed.is_about_consent:
-            is_over = claimed.channel in suppressed_on(uow, claimed.customer_id)
+            # who wants no marketing, by the provider's word, may well be answered
+            is_over = claimed.channel in uow.suppressions.own(claimed.customer_id)
             status = ReplyStatus.CANCELLED if is_over else None
         if status is None:
-            return False
+            waits = None if self._senders is None else self._senders.blocks_answers(uow, claimed.channel, now)
+            if waits is None or waits.until is None:
+                return False
+            waiting = replace(claimed, status=ReplyStatus.QUEUED, not_before=waits.until, reason=waits.reason.value)
+            return uow.replies.settle(claimed, waiting)
         return uow.replies.settle(claimed, replace(claimed, status=status, sealed=None))
 
     def _send(self, tenant_id: TenantId, claimed: Reply, present: Callable[[], datetime]) -> None:
+        began_at = present()
         attempt, at = self._attempt(tenant_id, claimed), present()
         after, provider_id = self._after(claimed, attempt, at), None
         if isinstance(attempt, Accepted) and attempt.provider_id is not None:
             provider_id = self._vault.blind_index("", attempt.provider_id)
         with self._store.writing(tenant_id) as uow:
+            if self._senders is not None:
+                self._senders.note_answer(uow, claimed.channel, attempt, began_at, at)
             uow.replies.settle(claimed, after, provider_index=provider_id)
             uow.commit()
 
@@ -194,6 +205,8 @@ class Replies:
 
     def _again_at(self, claimed: Reply, attempt: NotSent | Rejected, at: datetime) -> datetime | None:
         is_over = attempt.is_final if isinstance(attempt, NotSent) else attempt.error.retry not in _TRIED_AGAIN
+        if isinstance(attempt, Rejected) and attempt.error.retry is RetryClass.SENDER_STOP:
+            return at + TRIAL_EVERY
         if is_over or claimed.attempt >= _MOST_ATTEMPTS:
             return None
         after_s = attempt.retry_after_s if isinstance(attempt, NotSent) else attempt.error.retry_after_s

@@ -126,11 +126,13 @@ class Retention:
             "payment_events": lambda uow: uow.payments.prune_events(now - keep.provider_events, limit=_AT_ONCE),
             "other_sends": lambda uow: uow.sends.prune(other_sends, limit=_AT_ONCE),
             "decisions": lambda uow: uow.match_log.prune(now - keep.decisions, limit=_AT_ONCE),
-            "allowances": lambda uow: uow.allowances.prune(now - _COUNTED, limit=_AT_ONCE),
             "recipient_states": lambda uow: uow.senders.prune(now - _COUNTED, now, limit=_AT_ONCE),
             "consent_ledger": lambda uow: _purge_chains(uow, now),
         }
         pruned = {kind: self._prune(tenant_id, job) for kind, job in jobs.items()}
+        self._prune(
+            tenant_id, lambda uow: uow.allowances.prune(now - _COUNTED, limit=_AT_ONCE)
+        )  # nobody's in particular
         self._store.prune_quarantined(now - keep.provider_events)
         pruned["past_pings"] += self._forget_unconsented(tenant_id, now)
         self._note({kind: count for kind, count in pruned.items() if count}, tenant_id, now)

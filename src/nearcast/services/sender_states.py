@@ -11,15 +11,17 @@ from datetime import datetime
 from nearcast.domain.allowance import Allowance
 from nearcast.domain.channel_event import UNLIMITED, SenderChange
 from nearcast.domain.ids import CustomerId, MessageId
+from nearcast.domain.pair_wait import PairWait
 from nearcast.domain.reason import Reason
 from nearcast.domain.recipient_state import RecipientState
 from nearcast.domain.sender_state import DAY, Blocked, SenderState
-from nearcast.domain.sending import Accepted, Attempt, NotSent, ProviderError, Purpose, Rejected, RetryClass
+from nearcast.domain.sending import Accepted, Attempt, NotSent, ProviderError, Purpose, Rejected, RetryClass, Scope
 from nearcast.domain.template import MessageTemplate
 from nearcast.domain.template_fit import Filling, misfit
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.value import value
 from nearcast.services.channel_ports import Limits
+from nearcast.services.duty_ports import templates_of
 from nearcast.services.gone_addresses import forget_gone
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.sender_ports import Pair, Use
@@ -28,14 +30,16 @@ from nearcast.services.template_ports import TemplateKey
 NOBODY_IN_PARTICULAR = "default"
 """The sender of a channel that has one and no name for it."""
 
-_NOBODY = RecipientState()
+_READS_APART_S = 60.0
+_NOBODY, _NO_WAIT = RecipientState(), PairWait()
 _log = logging.getLogger(__name__)
 
 
 @value(kw_only=True)
 class Leaving:
     """What senders need to know of a message, or of a reply; `template` where it is sent as one of the provider's, and
-    then `filling` is what it brings for it.
+    then `filling` is what it brings for it. `person` is whom it goes to, by a name that says nothing and that is the
+    same for all who share the sender; without one only our own name for the customer is known.
     """
 
     message_id: MessageId
@@ -44,10 +48,15 @@ class Leaving:
     purpose: Purpose
     template: TemplateKey | None = None
     filling: Filling | None = None
+    person: str = ""
 
     @property
     def pair(self) -> Pair:
         return self.customer_id, self.channel
+
+    @property
+    def whom(self) -> str:
+        return self.person or self.customer_id
 
 
 @value(kw_only=True)
@@ -69,6 +78,10 @@ class SenderStates:
         """The account that a channel sends from."""
         return self.accounts.get(channel, NOBODY_IN_PARTICULAR)
 
+    def limits_of(self, channel: str) -> Limits | None:
+        """What its provider lets through."""
+        return self._limits.get(channel)
+
     def people_a_day(self, state: SenderState) -> int | None:
         """To how many people it may write in 24 hours: what the provider said last, else what is known of it."""
         if state.people_a_day is not None:
@@ -82,22 +95,15 @@ class SenderStates:
         """
         people = uow.senders.recipients({each.pair for each in leaving})
         templates = uow.templates.get({each.template for each in leaving if each.template is not None})
-        changed: dict[Pair, RecipientState] = {}
         blocked: dict[MessageId, Blocked] = {}
-        for channel in dict.fromkeys(each.channel for each in leaving):
+        for channel in sorted({each.channel for each in leaving}):  # held in one order by all who share them
             desk = _Desk(self, uow, channel, now, [each for each in leaving if each.channel == channel])
-            limits = self._limits.get(channel)
             for each in desk.leaving:
-                person = changed.get(each.pair) or people.get(each.pair, _NOBODY)
+                person = people.get(each.pair, _NOBODY)
                 found = _of_template(each, templates, now) or person.blocks(each.purpose, now) or desk.take(each)
                 if found is not None:
                     blocked[each.message_id] = found
-                    continue
-                after = person.leaving(now, None if limits is None else limits.pair_interval_s)
-                if after is not person:
-                    changed[each.pair] = after
             desk.close()
-        uow.senders.put_recipients(changed, now)
         return blocked
 
     def note(self, uow: UnitOfWork, tried: Sequence[Tried], now: datetime) -> None:
@@ -111,14 +117,18 @@ class SenderStates:
             if after != person:
                 changed[pair] = after
         uow.senders.put_recipients(changed, now)
-        for channel in dict.fromkeys(each.leaving.channel for each in tried):
-            self._note_sender(uow, channel, [each for each in tried if each.leaving.channel == channel], now)
+        for channel in sorted({each.leaving.channel for each in tried}):
+            theirs = [each for each in tried if each.leaving.channel == channel]
+            self._note_sender(uow, channel, theirs, now)
+            self._note_waits(uow, channel, theirs, now)
         for each in tried:
             match each.attempt:
                 case Rejected(error=ProviderError(retry=RetryClass.TEMPLATE_STOP) as error):
                     _stop_template(uow, each.leaving.template, error.code, each.began_at)
                 case _:
                     pass
+        for channel in sorted({each.leaving.channel for each in tried if _is_news_of_template(each.attempt)}):
+            uow.duties.hurry(templates_of(channel), now, apart_s=_READS_APART_S)
         forget_gone(uow, ((each.leaving.pair, each.attempt) for each in tried))
         missed = [each.leaving.message_id for each in tried if isinstance(each.attempt, Rejected | NotSent)]
         if missed:
@@ -130,6 +140,15 @@ class SenderStates:
         changed = {pair: person.heard_from() for pair, person in people.items()}
         uow.senders.put_recipients({pair: after for pair, after in changed.items() if after != people[pair]}, now)
 
+    def blocks_answers(self, uow: UnitOfWork, channel: str, now: datetime) -> Blocked | None:
+        """Whether an answer must wait, because nothing of the sender is taken."""
+        return uow.senders.get(channel, self.sender_of(channel)).blocks(now, Purpose.SERVICE)
+
+    def note_answer(self, uow: UnitOfWork, channel: str, attempt: Attempt, began_at: datetime, now: datetime) -> None:
+        """Learn from what came of an answer, as far as it is about the sender."""
+        answer = Leaving(message_id=MessageId(""), customer_id=CustomerId(""), channel=channel, purpose=Purpose.SERVICE)
+        self._note_sender(uow, channel, [Tried(leaving=answer, began_at=began_at, attempt=attempt)], now)
+
     def change(self, uow: UnitOfWork, channel: str, change: SenderChange, now: datetime) -> None:
         """Take over what the provider says of a sender of ours."""
         state = uow.senders.hold(channel, self.sender_of(channel))
@@ -137,7 +156,7 @@ class SenderStates:
         if change.unique_recipients_24h is not None:
             after = replace(after, people_a_day=change.unique_recipients_24h)
         if change.is_stopped:
-            after = after.stopped(change.what, now, now)
+            after = after.stopped(change.what, now, now, scope=change.scope)
         self._put(uow, state, after, now)
 
     def resume(self, uow: UnitOfWork, channel: str, sender: str, now: datetime) -> SenderState:
@@ -154,7 +173,8 @@ class SenderStates:
             own, per_s = found.get((channel, None)), limits.per_s
             if per_s is not None and (own is None or own.per_s > per_s):
                 found[channel, None] = Throttle(channel=channel, per_s=per_s)
-        slowed = {state.channel: state.rate(now) for state in uow.senders.all()}
+        ours = [state for state in uow.senders.all() if state.sender == self.sender_of(state.channel)]
+        slowed = {state.channel: state.rate(now) for state in ours}
         return tuple(
             replace(each, per_s=each.per_s * rate) if (rate := slowed.get(each.channel, 1.0)) < 1 else each
             for each in found.values()
@@ -168,16 +188,32 @@ class SenderStates:
         held = uow.senders.hold(channel, sender)
         self._put(uow, held, _after(held, tried, now), now)
 
+    def _note_waits(self, uow: UnitOfWork, channel: str, tried: Sequence[Tried], now: datetime) -> None:
+        """Who was written to too soon is left alone for longer, whoever wrote."""
+        told = [each for each in tried if _is_about_pace(each.attempt)]
+        if not told:
+            return
+        sender = self.sender_of(channel)
+        known = uow.allowances.waits(channel, sender, {each.leaving.whom for each in told})
+        after = dict(known)
+        for each in told:
+            wait = after.get(each.leaving.whom, _NO_WAIT)
+            is_taken = isinstance(each.attempt, Accepted)
+            after[each.leaving.whom] = wait.succeeded() if is_taken else wait.complained(now)
+        changed = {whom: wait for whom, wait in after.items() if wait != known.get(whom, _NO_WAIT)}
+        uow.allowances.wait(channel, sender, changed, now)
+
     def _put(self, uow: UnitOfWork, before: SenderState, after: SenderState, now: datetime) -> None:
         if after != before:
             uow.senders.put(after)
         if after.is_stopped and not before.is_stopped:
+            what = "no marketing" if after.scope is Scope.MARKETING else "nothing"
             _log.error(
-                "channel %s: its provider has stopped the sender (%s): nothing leaves", after.channel, after.code
+                "channel %s: its provider has stopped the sender (%s): %s leaves", after.channel, after.code, what
             )
         if before.is_stopped and not after.is_stopped:
             _log.warning("channel %s: the sender is not stopped any more", after.channel)
-            uow.senders.release(after.channel, [Reason.SENDER_STOPPED], now)
+            uow.senders.release(after.channel, [Reason.SENDER_STOPPED], now, of_all=True)
 
 
 class _Desk:
@@ -187,15 +223,19 @@ class _Desk:
         self, states: SenderStates, uow: UnitOfWork, channel: str, now: datetime, leaving: Sequence[Leaving]
     ) -> None:
         self._uow, self._now, self.leaving = uow, now, leaving
-        sender = states.sender_of(channel)
+        sender, limits = states.sender_of(channel), states.limits_of(channel)
+        self._pair_interval_s = None if limits is None else limits.pair_interval_s
         self._before = uow.senders.get(channel, sender)
-        if self._before.is_stopped or states.people_a_day(self._before) is not None:
+        is_shared_out = states.people_a_day(self._before) is not None or self._pair_interval_s is not None
+        if self._before.is_stopped or is_shared_out:
             self._before = uow.senders.hold(channel, sender)
         self._state, self._uses = self._before, list[Use]()
+        self._waits = uow.allowances.waits(channel, sender, {each.whom for each in leaving})
+        self._waiting: dict[str, PairWait] = {}
         self._allowance = self._read_allowance(states.people_a_day(self._before))
 
     def _read_allowance(self, limit: int | None) -> Allowance | None:
-        asked = {each.customer_id for each in self.leaving if each.purpose is not Purpose.SERVICE}
+        asked = {each.whom for each in self.leaving if each.purpose is not Purpose.SERVICE}
         if limit is None or not asked:
             return None
         account, since = (self._before.channel, self._before.sender), self._now - DAY
@@ -208,21 +248,27 @@ class _Desk:
 
     def take(self, leaving: Leaving) -> Blocked | None:
         """Let one more through, or say why not."""
-        blocked = self._state.blocks(self._now)
+        wait = self._waiting.get(leaving.whom) or self._waits.get(leaving.whom, _NO_WAIT)
+        blocked = wait.blocks(self._now) or self._state.blocks(self._now, leaving.purpose)
         if blocked is None and self._allowance is not None and leaving.purpose is not Purpose.SERVICE:
-            blocked = self._allowance.take(leaving.customer_id)
+            blocked = self._allowance.take(leaving.whom)
             if blocked is None:
-                use = Use(customer_id=leaving.customer_id, message_id=leaving.message_id, at=self._now)
+                use = Use(person=leaving.whom, message_id=leaving.message_id, at=self._now)
                 self._uses.append(use)
-        if blocked is None and self._state.is_stopped:
+        if blocked is not None:
+            return blocked
+        if self._state.stops(leaving.purpose):
             self._state = self._state.tried(self._now)
-        return blocked
+        if self._pair_interval_s is not None:
+            self._waiting[leaving.whom] = wait.leaving(self._now, self._pair_interval_s)
+        return None
 
     def close(self) -> None:
         """Write what was taken."""
         if self._state != self._before:
             self._uow.senders.put(self._state)
         self._uow.allowances.reserve(self._before.channel, self._before.sender, self._uses)
+        self._uow.allowances.wait(self._before.channel, self._before.sender, self._waiting, self._now)
 
 
 def _of_template(leaving: Leaving, templates: Mapping[TemplateKey, MessageTemplate], now: datetime) -> Blocked | None:
@@ -249,10 +295,6 @@ def _stop_template(uow: UnitOfWork, key: TemplateKey | None, code: str, began_at
 
 def _told(person: RecipientState, attempt: Attempt, now: datetime) -> RecipientState:
     match attempt:
-        case Accepted():
-            return person.succeeded()
-        case Rejected(error=ProviderError(retry=RetryClass.PAIR_WAIT)):
-            return person.complained(now)
         case Rejected(error=ProviderError(retry=RetryClass.USER_COOLDOWN) as error):
             return person.cooled(now, error.retry_after_s)
         case Rejected(error=ProviderError(retry=RetryClass.USER_UNREACHABLE)):
@@ -261,13 +303,25 @@ def _told(person: RecipientState, attempt: Attempt, now: datetime) -> RecipientS
             return person
 
 
+def _is_news_of_template(attempt: Attempt) -> bool:
+    return isinstance(attempt, Rejected) and attempt.error.is_news_of_template
+
+
+def _is_about_pace(attempt: Attempt) -> bool:
+    match attempt:
+        case Accepted() | Rejected(error=ProviderError(retry=RetryClass.PAIR_WAIT)):
+            return True
+        case _:
+            return False
+
+
 def _after(state: SenderState, tried: Iterable[Tried], now: datetime) -> SenderState:
     for each in tried:
         match each.attempt:
             case Accepted():
-                state = state.succeeded(each.began_at, now)
+                state = state.succeeded(each.began_at, now, each.leaving.purpose)
             case Rejected(error=ProviderError(retry=RetryClass.SENDER_STOP) as error):
-                state = state.stopped(error.code, each.began_at, now)
+                state = state.stopped(error.code, each.began_at, now, scope=error.scope)
             case Rejected(error=ProviderError(retry=RetryClass.THROTTLE)):
                 state = state.slowed(now)
             case _:

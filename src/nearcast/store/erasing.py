@@ -17,7 +17,7 @@ from nearcast.store.inbound_tables import channel_pause, contact_key, message_ev
 from nearcast.store.payment_tables import payment
 from nearcast.store.pings import Pings, door
 from nearcast.store.reservation_tables import reservation
-from nearcast.store.sender_tables import allowance_use, recipient_state
+from nearcast.store.sender_tables import recipient_state
 from nearcast.store.tables import (
     assignment,
     idempotency,
@@ -60,7 +60,6 @@ BLANK: Mapping[Table, Mapping[str, Any]] = {
     payment: {"description": ""},
     other_send: {},
     assignment: {},
-    allowance_use: {},
 }
 """Kept under the subject, with these columns emptied."""
 

@@ -12,6 +12,7 @@ from nearcast.domain.message import MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.domain.recipient_state import UNREACHABLE_WITHIN, RecipientState
 from nearcast.domain.sender_state import SenderState
+from nearcast.domain.sending import Scope
 from nearcast.services.sender_ports import Pair
 from nearcast.store.dialect import among, insert_new, upsert
 from nearcast.store.page import chunks
@@ -24,13 +25,13 @@ _RECIPIENT = [each.name for each in fields(RecipientState)]
 
 
 def stopped_by_channel() -> Select[str, int]:
-    """How many senders of all tenants are stopped, by channel."""
+    """How many senders are stopped, by channel."""
     c = sender_state.c
     return select(c.channel, func.count()).where(c.stopped_at.is_not(None)).group_by(c.channel).order_by(c.channel)
 
 
 class Senders:
-    """One tenant's senders."""
+    """The senders of this installation, and the people of one tenant that they write to."""
 
     def __init__(self, connection: Connection, tenant: TenantId) -> None:
         self._connection, self._tenant = connection, tenant
@@ -38,8 +39,8 @@ class Senders:
     def all(self) -> list[SenderState]:
         """Those of which anything is known, by channel and name."""
         c = sender_state.c
-        mine = select(sender_state).where(c.tenant_id == self._tenant).order_by(c.channel, c.sender)
-        return [_sender(row) for row in self._connection.execute(mine)]
+        known = select(sender_state).order_by(c.channel, c.sender)
+        return [_sender(row) for row in self._connection.execute(known)]
 
     def get(self, channel: str, sender: str) -> SenderState:
         """As it stands; one that nothing is known of stands well."""
@@ -47,19 +48,20 @@ class Senders:
 
     def hold(self, channel: str, sender: str) -> SenderState:
         """As `get`; nobody else holds it before the transaction ends."""
-        fresh = {"tenant_id": self._tenant, "channel": channel, "sender": sender, "factor": 1.0}
+        fresh = {"channel": channel, "sender": sender, "factor": 1.0}
         insert_new(self._connection, sender_state, fresh)  # a row that is not there cannot be waited for
         return self._read(channel, sender, hold=True)
 
     def _read(self, channel: str, sender: str, *, hold: bool) -> SenderState:
         c = sender_state.c
-        one = select(sender_state).where(c.tenant_id == self._tenant, c.channel == channel, c.sender == sender)
+        one = select(sender_state).where(c.channel == channel, c.sender == sender)
         row = self._connection.execute(one.with_for_update() if hold else one).one_or_none()
         return SenderState(channel=channel, sender=sender) if row is None else _sender(row)
 
     def put(self, state: SenderState) -> None:
         """Write how it stands."""
-        upsert(self._connection, sender_state, [{"tenant_id": self._tenant, **asdict(state)}])
+        scope = None if state.scope is None else state.scope.value
+        upsert(self._connection, sender_state, [{**asdict(state), "scope": scope}])
 
     def recipients(self, pairs: Collection[Pair]) -> dict[Pair, RecipientState]:
         """How these people stand; those of whom nothing is known are left out."""
@@ -93,21 +95,27 @@ class Senders:
     def prune(self, before: datetime, now: datetime, *, limit: int) -> int:
         """Forget what was last changed before an instant and says nothing at `now`, at most `limit`; how many."""
         c = recipient_state.c
-        ends = ((c.wait_until, now), (c.cooldown_until, now), (c.unreachable_at, now - UNREACHABLE_WITHIN))
+        ends = ((c.cooldown_until, now), (c.unreachable_at, now - UNREACHABLE_WITHIN))
         is_over = [or_(column.is_(None), column <= until) for column, until in ends]
         old = c.tenant_id == self._tenant, c.changed_at < before, c.given_up_at.is_(None), *is_over
         return delete_some(self._connection, recipient_state, *old, limit=limit)
 
-    def release(self, channel: str, reasons: Collection[Reason], now: datetime) -> int:
-        """Let what waits on a channel for one of these reasons be asked for again; how many messages."""
+    def release(self, channel: str, reasons: Collection[Reason], now: datetime, *, of_all: bool = False) -> int:
+        """Let what waits on a channel for one of these reasons be asked for again, `of_all` tenants or of this one; how
+        many messages.
+        """
         c = message.c
-        waiting = c.tenant_id == self._tenant, c.status == MessageStatus.QUEUED.value, c.channel == channel
-        held = update(message).where(*waiting, c.reason.in_([reason.value for reason in reasons]), c.not_before > now)
+        waiting = c.status == MessageStatus.QUEUED.value, c.channel == channel
+        mine = () if of_all else (c.tenant_id == self._tenant,)
+        held = update(message).where(
+            *mine, *waiting, c.reason.in_([reason.value for reason in reasons]), c.not_before > now
+        )
         return self._connection.execute(held.values(not_before=now)).rowcount
 
 
 def _sender(row: Row[Any]) -> SenderState:
-    return SenderState(**{name: getattr(row, name) for name in _SENDER})
+    said = {name: getattr(row, name) for name in _SENDER}
+    return SenderState(**{**said, "scope": None if row.scope is None else Scope(row.scope)})
 
 
 def _recipient(row: Row[Any]) -> RecipientState:

@@ -24,6 +24,7 @@ from nearcast.store.counters import Counters
 from nearcast.store.customers import Customers
 from nearcast.store.devices import Devices
 from nearcast.store.dialect import narrow
+from nearcast.store.duties import Duties
 from nearcast.store.erasing import Erasing
 from nearcast.store.events import Events
 from nearcast.store.heard import MessageEvents
@@ -93,6 +94,7 @@ class SqlUnitOfWork(Transaction):
     templates: Templates
     costs: Costs
     payments: Payments
+    duties: Duties
 
     def __init__(
         self,
@@ -173,4 +175,5 @@ _NOUNS: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     "templates": _plain(Templates),
     "costs": _plain(Costs),
     "payments": _plain(Payments),
+    "duties": lambda uow: Duties(uow.connection),
 }

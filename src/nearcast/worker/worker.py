@@ -25,6 +25,7 @@ _SHORTEST_S = 0.005
 _EVERYBODYS = (TenantId("all tenants"),)  # partitions are leased for all of them together
 _RESCUE_S = 15.0
 _EVENTS_S = 0.5
+_CARE_S = 2.0
 _RETENTION_S = 3600.0
 _RESERVATIONS_S = 15.0
 
@@ -77,6 +78,7 @@ class Worker:
             self._loops.append(self._loop("payments", self._payments, self._with_payments, poll_s=_EVENTS_S))
             self._loops.append(self._loop("events", self._events, self._with_events, poll_s=_EVENTS_S))
             arrived = application.inbox.arrived
+            self._loops.append(self._loop("care", self._care, lambda: _EVERYBODYS, poll_s=_CARE_S))
             self._loops.append(self._loop("heard", self._heard, self._with_heard, bell=arrived, poll_s=_POLL_S))
         if "scheduler" in roles:
             self._ticks = [
@@ -180,6 +182,10 @@ class Worker:
 
     def _reservations(self, tenant_id: TenantId, now: datetime) -> bool:
         self._application.reservations.expire(tenant_id, now)
+        return False
+
+    def _care(self, _everybodys: TenantId, now: datetime) -> bool:
+        self._application.provider_care.work(now, self._application.clock.now)
         return False
 
     def _retention(self, tenant_id: TenantId, now: datetime) -> bool:

@@ -1,5 +1,7 @@
 """What each code of the Graph API means."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,11 @@ TABLE: dict[R, str] = {
     R.RETRY: "1 2 131000 131016 133004 131057 2494100 134101",
     R.THROTTLE: "4 80007 130429",
     R.PAIR_WAIT: "131056",
-    R.SENDER_STOP: "131048 131064 134102 368 131031 131042 131037 131045 133010 33 133016 0 190 3 10 200 299 131005",
+    R.SENDER_STOP: "131048 131064 368 131031 131042 131037 131045 133010 33 133016 0 190 3 10 200 299 131005",
     R.USER_COOLDOWN: "131049 130472",
     R.USER_OPTOUT: "131050",
     R.USER_UNREACHABLE: "131026",
-    R.REPLAN: "131047 131062 137000 131063 134100 131055 130497",
+    R.REPLAN: "131047 131062 137000 131063 134102 134100 131055 130497",
     R.TEMPLATE_STOP: "132001 132007 132015 132016 132068 132069",
     R.BUG: "131021 131030 132000 132012 132005 132008 100 131008 131009 131051 135000 131052 131053 134011 2046 300",
 }
@@ -40,13 +42,33 @@ def test_a_code_has_its_class(retry: R, code: str) -> None:
         (131050, Scope.USER, None),
         (132000, Scope.TEMPLATE, None),
         (130497, Scope.MARKET, None),
-        (190, Scope.SENDER, None),
+        (190, Scope.TOKEN, None),
+        (131042, Scope.SENDER, None),
+        (131048, Scope.MARKETING, None),
+        (131064, Scope.MARKETING, None),
         (999_999, Scope.REQUEST, None),
     ],
 )
 def test_a_code_says_what_else_it_holds_for_and_how_long(code: int, scope: Scope, retry_after_s: float | None) -> None:
     error = provider_error({"code": code})
     assert (error.scope, error.retry_after_s) == (scope, retry_after_s)
+
+
+REFERENCE = Path(__file__).parents[4] / "shared" / "reference" / "messaging.md"
+_BY_THE_OTHER_WAY = {"134102": R.REPLAN}  # the reference leaves the route open: it is the one that takes all
+
+
+@pytest.mark.skipif(not REFERENCE.is_file(), reason="the reference in ../shared/reference is not here")
+def test_the_table_is_that_of_the_reference() -> None:
+    section = REFERENCE.read_text("utf-8").partition("## 10.")[2].partition("## 11.")[0]
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    said: dict[str, R] = {}
+    for codes, _, kind, *_ in (row for row in rows if len(row) >= 4 and row[0][:1].isdigit()):
+        word = re.match("[A-Z_]+", kind)
+        if word is not None and word[0].lower() in set(R):
+            said |= {code: R(word[0].lower()) for code in re.findall(r"\d+", codes)}
+    assert len(said) > 50
+    assert {code: provider_error({"code": int(code)}).retry for code in said} == said | _BY_THE_OTHER_WAY
 
 
 def test_details_tell_a_wrong_number_from_a_wrong_request() -> None:

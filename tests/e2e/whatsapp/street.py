@@ -238,7 +238,7 @@ def settings(fake: Fake, **said: Any) -> Settings:
     """Those that lead to the fake."""
     return Settings(
         whatsapp_base_url=said.pop("whatsapp_base_url", fake.url),
-        whatsapp_token=SecretStr(TOKEN),
+        whatsapp_token=None if "whatsapp_token_file" in said else SecretStr(TOKEN),
         whatsapp_phone_number_id=NUMBER_ID,
         whatsapp_business_account_id=ACCOUNT_ID,
         whatsapp_app_secrets=SecretStr(f"{SECRET},{OLD_SECRET}"),

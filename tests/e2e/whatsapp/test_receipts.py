@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from nearcast.services.access import Role
 from tests.e2e.whatsapp.fake import ANNA, BEN, Fake, hook
 from tests.e2e.whatsapp.street import Street
 
@@ -60,6 +61,8 @@ def test_who_stopped_at_the_provider_gets_no_offer_until_they_resume_there(stree
     fake.script("fail_later", code=131050, to=ANNA)
     street.enters("anna", "ben")
     assert street.reaches("anna", "failed")["error"] == {"code": "131050", "class": "user_optout"}
+    fake.person(ANNA, say="near me")
+    street.until(lambda: len(fake.bubbles(ANNA)) > 1 and fake.bubbles(ANNA)[-1]["from"] == "business", "an answer")
     street.enters("anna", "ben", shop=1)
     street.suppressed_as("anna", "suppressed_address")
     street.reaches("ben", "delivered")
@@ -114,6 +117,21 @@ def test_a_message_that_is_held_and_then_dropped_has_failed_and_is_not_sent_agai
     assert message["message_id"] == held["message_id"]
     street.settles()
     assert sum(fake.look("counts")["requests"].values()) == 1
+    owner = street.client(Role.OWNER)
+    assert owner.get("/v1/campaigns/cafe-offer").json()["state"] == "paused"
+    (entry,) = [each for each in street.done("GET", "/v1/audit")["items"] if each["action"] == "pause"]
+    assert (entry["actor"], entry["detail"]["why"], entry["detail"]["code"]) == (
+        "provider",
+        "held_message_dropped",
+        "132015",
+    )
+    street.person("ben", BEN)
+    street.enters("ben")
+    street.suppressed_as("ben", "campaign_inactive")
+    assert owner.post("/v1/campaigns/cafe-offer/activate").json()["state"] == "active"
+    street.person("cleo", "+4915111111111")
+    street.enters("cleo")
+    street.reaches("cleo", "delivered")
 
 
 def test_a_message_that_arrives_after_its_offer_is_late(street: Street, fake: Fake) -> None:

@@ -4,6 +4,7 @@ import logging
 import socket
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,34 @@ def test_a_token_that_is_refused_stops_the_sender_keeps_the_queue_and_is_told_on
     for name in ("c0", "c1", "c2", "c3"):
         street.reaches(name, "delivered")
     assert fake.bubbles("+4915100000004") == []
+
+
+def test_a_new_token_in_its_file_lets_go_on_what_the_old_one_stopped(
+    street_store: SqlStore, fake: Fake, tmp_path: Path
+) -> None:
+    """Nobody begins anything anew, and nobody says that the cause is gone."""
+    path = tmp_path / "token"
+    path.write_text("the-one-before")
+    with open_street(street_store, fake, whatsapp_token_file=path) as street:
+        street.shop("cafe")
+        street.shop("bar", offer={"text": "Now", "expires_after_s": 60})
+        people = {f"c{n}": f"+4915100000{n:03}" for n in range(4)}
+        for name, number in people.items():
+            street.person(name, number)
+        street.enters("c0")
+        street.until(lambda: bool(street.stopped_senders()), "the sender stands still")
+        assert street.stopped_senders()[0]["scope"] == "token"
+        street.enters("c1", "c2")
+        street.enters("c3", shop=1)
+        street.until(lambda: len(street.messages()) == 4, "all are queued")
+        street.passes(61)
+        street.reaches("c3", "expired")
+        path.write_text(TOKEN)
+        street.passes(120)
+        for name in ("c0", "c1", "c2"):
+            street.reaches(name, "delivered")
+        assert street.stopped_senders() == []
+        assert fake.bubbles(people["c3"]) == []
 
 
 def test_nobody_in_the_states_is_sent_marketing(street: Street, fake: Fake) -> None:

@@ -56,10 +56,12 @@ def test_all_that_a_template_asks_for_is_filled_and_a_tap_on_stop_ends_it(street
     street.enters("anna", shop=2)
     message = street.reaches("anna", "delivered")
     (body,) = [each["body"] for each in fake.look("bodies")]
-    parts = {each.get("sub_type", each["type"]): each["parameters"][0] for each in body["template"]["components"]}
-    code = parts["copy_code"]["coupon_code"]
-    assert (len(code), parts["url"]["text"]) == (15, code)
-    ends_at = datetime.fromtimestamp(parts["limited_time_offer"]["limited_time_offer"]["expiration_time_ms"] / 1e3, UTC)
+    filled = {each.get("sub_type", each["type"]): each["parameters"][0] for each in body["template"]["components"]}
+    code = filled["copy_code"]["coupon_code"]
+    assert (len(code), filled["url"]["text"]) == (15, code)
+    ends_at = datetime.fromtimestamp(
+        filled["limited_time_offer"]["limited_time_offer"]["expiration_time_ms"] / 1e3, UTC
+    )
     assert abs(ends_at - datetime.fromisoformat(message["expires_at"])) < timedelta(milliseconds=1)
     assert street.done("GET", f"/v1/vouchers/{code}")["message_id"] == message["message_id"]
     fake.person(ANNA, tap={"message": fake.bubbles(ANNA)[0]["id"], "button": 0})

@@ -67,6 +67,7 @@ def account_trouble(error: Mapping[str, Any], change: Change) -> SenderChange:
         sender=change.received_by,
         what=met.code,
         is_stopped=met.retry is RetryClass.SENDER_STOP,
+        scope=met.scope,
     )
 
 

@@ -29,13 +29,14 @@ _DAY_S = 86_400.0
 @value(kw_only=True)
 class Account:
     """A number at Meta, and what we prove ourselves with. `app_secrets` sign webhooks: the one in use and those that
-    were before it. `marketing_api` says that the number may use the Marketing Messages API.
+    were before it. `marketing_api` says that the number may use the Marketing Messages API. A `token`
+    that is renewed now and then is asked for.
     """
 
     base_url: str
     version: str
     phone_number_id: str
-    token: str = field(repr=False)
+    token: str | Callable[[], str] = field(repr=False)
     app_secrets: tuple[str, ...] = field(default=(), repr=False)
     verify_token: str = field(default="", repr=False)
     marketing_api: bool = False

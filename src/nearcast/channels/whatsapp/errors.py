@@ -31,6 +31,7 @@ class _Row:
     retry: RetryClass
     scope: Scope
     retry_after_s: float | None
+    is_news_of_template: bool = False
 
 
 _UNHEARD_OF = _Row(codes=frozenset(), details=(), retry=RetryClass.BUG, scope=Scope.REQUEST, retry_after_s=None)
@@ -51,6 +52,7 @@ def provider_error(error: Mapping[str, Any], *, retry_after_s: float | None = No
         retry=retry,
         scope=row.scope,
         retry_after_s=max((each for each in (after_s, retry_after_s) if each is not None), default=None),
+        is_news_of_template=row.is_news_of_template,
     )
 
 
@@ -85,6 +87,7 @@ def _table() -> tuple[_Row, ...]:
             retry=RetryClass(row["class"]),
             scope=Scope(row["scope"]),
             retry_after_s=row.get("retry_after_s"),
+            is_news_of_template=row.get("is_news_of_template", False),
         )
         for row in rows
     )

@@ -1,6 +1,6 @@
 """Requests to Meta's Graph API: one attempt each, and whether it got there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 import httpx
@@ -26,7 +26,12 @@ class Graph:
     """
 
     def __init__(
-        self, *, base_url: str, version: str, token: str, transport: httpx.BaseTransport | None = None
+        self,
+        *,
+        base_url: str,
+        version: str,
+        token: str | Callable[[], str],
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._provider = Provider(
             f"{base_url.rstrip('/')}/{version}",
