@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from nearcast.bootstrap import application
-from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.domain.payment import PaymentEvent, Told
+from nearcast.domain.ids import CustomerId, ShopId, TenantId
+from nearcast.domain.payment import Amount, PaymentEvent, Told
 from nearcast.services.inbound_ports import EventStatus, NewEvent
+from nearcast.services.payments import begin
 from nearcast.settings import Settings
 from tests.api.service import Service
 from tests.payments.fake_stripe import KEY, RETURN_URL, SECRET
@@ -41,6 +42,23 @@ def writes(service: Service, customer: str, channel: str = "whatsapp") -> None:
         uow.heard.insert([heard], now)
         uow.heard.close({index: customer_id})
         uow.commit()
+
+
+def owed(service: Service, customer: str = "ada", shop: str = "cafe") -> str:
+    """The reference of a payment that a shop asks somebody for."""
+    now = service.clock.now()
+    with service.store.writing(T1) as uow:
+        asked = begin(
+            uow,
+            shop_id=ShopId(shop),
+            customer_id=CustomerId(customer),
+            amount=Amount(1_250, "EUR"),
+            description="Deposit",
+            expires_at=now + timedelta(hours=1),
+            now=now,
+        )
+        uow.commit()
+    return asked.reference
 
 
 def paid(service: Service, reference: str) -> str:

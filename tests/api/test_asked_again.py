@@ -226,6 +226,9 @@ OTHERS = {
     "POST /v1/senders/{channel}/{sender}/resume": "keeps its answer as its neighbours do",
     "POST /v1/templates": "keeps its answer; the provider knows a template by its name",
     "POST /v1/templates/sync": "keeps its answer; reading twice changes nothing",
+    "POST /v1/payment-requests": "keeps its answer as its neighbours do",
+    "POST /v1/payment-requests/{reference}/cancel": "keeps its answer as its neighbours do",
+    "POST /v1/payment-requests/{reference}/refund": "keeps its answer as its neighbours do",
     "POST /v1/vouchers/{code}/redeem": "keeps its answer as its neighbours do",
     ERASURE: "see below",
 }

@@ -6,6 +6,7 @@ import pytest
 
 from nearcast.services.access import Role
 from tests.api.operations import Operation, operations
+from tests.api.payers import owed
 from tests.api.phones import handset
 from tests.api.promises import review, voucher
 from tests.api.provider import stopped, with_provider
@@ -37,6 +38,7 @@ MAY: dict[str, set[Role]] = {
     "conflicts": set(),
     "webhooks": set(),
     "vouchers": OWNERS,
+    "payment-requests": OWNERS,
     "reservations": OWNERS,
     "senders": set(),
     "templates": OWNERS,
@@ -143,6 +145,7 @@ def _names(service: Service) -> dict[str, str]:
         "webhook_id": webhook_id,
         "delivery_id": delivery["id"],
         "code": voucher(service),
+        "reference": owed(service),
     }
 
 
