@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from nearcast.store.sql_store import SqlStore
 from tests.e2e.whatsapp.fake import ANNA, Fake
 from tests.e2e.whatsapp.street import ShiftedClock, Street, open_street
-from tests.emptying import empty
 from tests.loopback import LOOPBACK
 from tests.payments.fake_stripe import KEY, OLD_SECRET, RETURN_URL, SECRET, FakeStripe, fake_stripe
 
@@ -59,8 +58,7 @@ class Counter:
 
 
 @pytest.fixture
-def counter(sqlite_store: SqlStore, fake: Fake) -> Iterator[Counter]:
-    empty(sqlite_store.engine)
+def counter(street_store: SqlStore, fake: Fake) -> Iterator[Counter]:
     with fake_stripe(ShiftedClock().now) as provider:
         said: dict[str, Any] = {
             "payments_base_url": provider.url,
@@ -68,7 +66,7 @@ def counter(sqlite_store: SqlStore, fake: Fake) -> Iterator[Counter]:
             "payments_webhook_secrets": SecretStr(f"{SECRET},{OLD_SECRET}"),
             "payments_return_url": RETURN_URL,
         }
-        with open_street(sqlite_store, fake, **said) as street:
+        with open_street(street_store, fake, **said) as street:
             provider.now = street.clock.now
             street.shop("cafe")
             street.person("anna", ANNA)
