@@ -126,3 +126,12 @@ def test_consents_that_change_by_themselves_are_found(store: SqlStore, tenant: T
         assert uow.consents.changing(later(99), later(100)) == [ANNA]
         assert uow.consents.changing(later(-1), later(1000)) == [ANNA, BOB]
         assert [uow.consents.next_change(later(s)) for s in (-1, 0, 50, 100)] == [NOON, later(50), later(100), None]
+
+
+def test_customers_are_found_whatever_their_ids_are_made_of(store: SqlStore, tenant: TenantId) -> None:
+    odd = ["", " ", "NULL", "null", "a,b", "{a}", '"', '\\"', "\\", "a\nb", "%s", "'", "ä", "🦉"]
+    ids = [CustomerId(each) for each in odd]
+    add_customers(store, tenant, *ids)
+    with store.writing(tenant) as uow:
+        assert uow.customers.lock(ids) == sorted(ids)
+        assert uow.customers.documents(ids).keys() == set(ids)

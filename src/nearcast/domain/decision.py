@@ -17,7 +17,7 @@ from nearcast.domain.experiment import Arm, Assignment, bucket, held_out_since
 from nearcast.domain.ids import CampaignId
 from nearcast.domain.policy import Holdout, Policy
 from nearcast.domain.reason import Reason
-from nearcast.domain.rules import RULES, address, findings_of, marketing_consent, suppression
+from nearcast.domain.rules import RULES, add_findings, address, marketing_consent, suppression
 from nearcast.domain.value import value
 
 _MAX_STEPS = 200
@@ -114,7 +114,9 @@ def decide(
 
 def judge(case: Case) -> Verdict:
     """One candidate before the rule book alone, without competitors and hold-out."""
-    findings = tuple([finding for rule in RULES for finding in findings_of(rule, case)])
+    findings: list[Finding] = []
+    for rule in RULES:
+        add_findings(findings, rule, case)
     against = [f for f in findings if f.reason is not None]
     refused = next((f for f in against if not f.holds), None)
     held = [f for f in against if f.holds]
@@ -126,7 +128,7 @@ def judge(case: Case) -> Verdict:
         offer=case.offer,
         outcome=outcome,
         reason=decisive.reason if decisive else None,
-        findings=findings,
+        findings=tuple(findings),
         expires_at=case.expires_at,
         timezone=zone.key,
         zone_source=source,

@@ -21,9 +21,12 @@ from nearcast.domain.reason import Reason
 Rule: TypeAlias = Callable[[Case], Iterator[Finding]]
 
 
-def findings_of(rule: Rule, case: Case) -> tuple[Finding, ...]:
-    """What a rule found; a rule that nobody set passes and saw nothing."""
-    return tuple(rule(case)) or _SAW_NOTHING[rule]
+def add_findings(findings: list[Finding], rule: Rule, case: Case) -> None:
+    """Add what a rule found; a rule that nobody set passes and saw nothing."""
+    before = len(findings)
+    findings.extend(rule(case))
+    if len(findings) == before:
+        findings.append(_SAW_NOTHING[rule])
 
 
 _LOCATION_REASONS = {ConsentStatus.LIVE: None, ConsentStatus.EXPIRED: Reason.CONSENT_LOCATION_EXPIRED}
@@ -288,4 +291,4 @@ RULES: tuple[Rule, ...] = (
     frequency_caps,
     budget,
 )
-_SAW_NOTHING = {rule: (Finding(rule.__name__, {}),) for rule in RULES}
+_SAW_NOTHING = {rule: Finding(rule.__name__, {}) for rule in RULES}

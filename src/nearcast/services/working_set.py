@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from nearcast.domain.consent import in_ledger_order
 from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CustomerId, DecisionId, MessageId
 from nearcast.domain.message import Message
@@ -69,7 +68,7 @@ class WorkingSet:
         """
         uow, world, ids = self._uow, self.world, sorted(set(customer_ids))
         world.customers = uow.customers.load(ids)
-        world.consents = {key: in_ledger_order(events) for key, events in uow.consents.of(ids).items()}
+        world.consents = uow.consents.of(ids)
         rules = (*world.tenant.policy.caps, *world.campaigns.caps)
         since = None if self._now is None else self._now - look_back(rules)
         sent = uow.outbox.of(ids) if since is None else uow.outbox.recent(ids, since)

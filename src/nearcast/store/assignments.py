@@ -38,7 +38,7 @@ class Assignments:
         c = assignment.c
         for ids in chunks(sorted(set(customer_ids))):
             mine = select(assignment).where(c.tenant_id == self._tenant, among(c.customer_id, ids))
-            for row in self._connection.execute(mine.order_by(c.at, c.experiment, c.arm)):
+            for row in self._connection.execute(mine.order_by(c.at, c.experiment, c.arm)).all():
                 each = Assignment(experiment=row.experiment, arm=row.arm, percent=row.percent, at=row.at)
                 found.setdefault(CustomerId(row.customer_id), []).append(each)
         return found

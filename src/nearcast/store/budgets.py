@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from nearcast.domain.campaign import Spent
 from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CampaignId, TenantId
-from nearcast.store.dialect import insert_into
+from nearcast.store.dialect import add_up
 from nearcast.store.tables import campaign_budget
 
 
@@ -75,12 +75,6 @@ class Budgets:
     def _add(self, changes: Mapping[CampaignId, int]) -> dict[CampaignId, int]:
         if not changes:
             return {}
-        statement = insert_into(self._connection, campaign_budget)
-        here, new = campaign_budget.c, statement.excluded
-        added = statement.on_conflict_do_update(
-            index_elements=["tenant_id", "campaign_id"],
-            set_={name: here[name] + new[name] for name in ("used", "booked", "booked_micros")},
-        ).returning(here.campaign_id, here.used)
         rows = [
             {
                 "tenant_id": self._tenant,
@@ -91,4 +85,6 @@ class Budgets:
             }
             for key, count in sorted(changes.items())
         ]
-        return {CampaignId(row.campaign_id): row.used for row in self._connection.execute(added, rows)}
+        here, added = campaign_budget.c, ("used", "booked", "booked_micros")
+        told = add_up(self._connection, campaign_budget, rows, added, here.campaign_id, here.used)
+        return {CampaignId(row.campaign_id): row.used for row in told}

@@ -22,6 +22,10 @@ from nearcast.store.page import chunks
 
 _CHAINED = ("seq", "position", "prev_hash", "row_hash")
 _EVERYTHING = "*"
+_EVENT = [
+    consent_event.c[name]
+    for name in ("event_id", "purpose", "action", "at", "channel", "sender", "valid_until", "recorded_at")
+]
 _ROWS_AT_ONCE = 1000
 _OF_CUSTOMER = (consent_event.c.tenant_id == customer.c.tenant_id) & (consent_event.c.subject == customer.c.subject)
 _WITH_OWNER = select(consent_event, customer.c.id.label("customer_id")).join_from(customer, consent_event, _OF_CUSTOMER)
@@ -88,9 +92,10 @@ class Consents:
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[ConsentEvent]]:
         """The events of customers in ledger order; those without any are left out."""
         found: dict[CustomerId, list[ConsentEvent]] = {}
+        events = self._lines.with_only_columns(customer.c.id.label("customer_id"), *_EVENT)
         for ids in chunks(sorted(set(customer_ids))):
-            mine = self._lines.where(among(customer.c.id, ids))
-            for row in self._connection.execute(mine.order_by(consent_event.c.seq)):
+            mine = events.where(among(customer.c.id, ids)).order_by(consent_event.c.seq)
+            for row in self._connection.execute(mine).all():
                 found.setdefault(CustomerId(row.customer_id), []).append(_event(row))
         return {customer_id: in_ledger_order(events) for customer_id, events in found.items()}
 

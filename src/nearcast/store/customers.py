@@ -93,7 +93,7 @@ class Customers:
         found: dict[CustomerId, Customer] = {}
         for chunk in chunks(ids):
             channels = _channels(self._connection, self._tenant, chunk)
-            for row in self._connection.execute(self._where(chunk).order_by(customer.c.id)):
+            for row in self._connection.execute(self._where(chunk).order_by(customer.c.id)).all():
                 key = CustomerId(row.id)
                 found[key] = _customer(key, row.doc, channels.get(key, _Channels()))
         return found

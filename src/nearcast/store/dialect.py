@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,11 +12,13 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Column,
     ColumnElement,
     Connection,
     Engine,
     Insert,
     LargeBinary,
+    Row,
     String,
     Table,
     Text,
@@ -132,13 +134,25 @@ def upsert(
 
 
 def _write(connection: Connection, statement: Insert, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(statement, _given(connection, table, rows))
+
+
+def _given(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows as the parameters of an `_insertion`."""
     if connection.dialect.name != "postgresql":
-        connection.execute(statement, list(rows))
-        return
+        return list(rows)
     types = ((name, table.c[name].type) for name in rows[0])
     spelling = [(name, kind.text) for name, kind in types if isinstance(kind, JsonText)]
     spelt = [{**row, **{name: text(row[name]) for name, text in spelling}} for row in rows] if spelling else rows
-    connection.execute(statement, {_ROWS: msgspec.json.encode(spelt).decode()})
+    return {_ROWS: msgspec.json.encode(spelt).decode()}
+
+
+def add_up(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], names: Iterable[str], *told: Column[Any]
+) -> list[Row[Any]]:
+    """As `upsert` of one or more rows, which adds up the columns of those names; what stands in `told` after it."""
+    statement = _upsertion(connection.dialect.name, table, tuple(rows[0]), frozenset(), frozenset(names))
+    return list(connection.execute(statement.returning(*told), _given(connection, table, rows)).all())
 
 
 @lru_cache(maxsize=256)
@@ -184,8 +198,7 @@ def insert_unseen(
         return set()
     statement = _insertion(connection.dialect.name, table, tuple(rows[0])).on_conflict_do_nothing()
     asked = statement.returning(table.c[column_name])
-    said: Any = {_ROWS: msgspec.json.encode(rows).decode()} if connection.dialect.name == "postgresql" else list(rows)
-    return set(connection.scalars(asked, said))
+    return set(connection.scalars(asked, _given(connection, table, rows)))
 
 
 def lock_names(connection: Connection, names: Iterable[str], *, shared: bool = False) -> None:
@@ -268,8 +281,15 @@ class _Listed(TypeDecorator[Any]):
             return dialect.type_descriptor(postgresql.ARRAY(BigInteger() if self.are_numbers else String()))
         return dialect.type_descriptor(String())
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return value if dialect.name == "postgresql" else json.dumps(value)
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        if dialect.name != "postgresql":
+            return json.dumps
+        return None if self.are_numbers else _array
+
+
+def _array(texts: Iterable[str]) -> str:
+    """Texts as PostgreSQL writes an array of them, each in quotes: the driver would take its time for each."""
+    return "{" + ",".join(['"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in texts]) + "}"
 
 
 class _Among(FunctionElement[bool]):

@@ -60,7 +60,7 @@ class Sends:
             mine = (c.tenant_id == self._tenant) & among(c.customer_id, ids)
             ranked = select(other_send, place).where(mine).subquery()
             counts = (ranked.c.at >= since) | (ranked.c.place == 1)
-            for row in self._connection.execute(select(ranked).where(counts).order_by(ranked.c.seq)):
+            for row in self._connection.execute(select(ranked).where(counts).order_by(ranked.c.seq)).all():
                 found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
         return found
 

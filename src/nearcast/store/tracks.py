@@ -28,7 +28,7 @@ class Tracks:
         found: dict[CustomerId, KeptTrack] = {}
         for ids in chunks(sorted(set(customer_ids))):
             mine = (track.c.tenant_id == self._tenant) & among(track.c.customer_id, ids)
-            for row in self._connection.execute(select(track).where(mine)):
+            for row in self._connection.execute(select(track).where(mine)).all():
                 key = CustomerId(row.customer_id)
                 found[key] = KeptTrack(
                     track=track_from_json(row.doc, self._tenant, key),

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -43,9 +44,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if dialect.name == "postgresql" else us
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return as_instant(value) if isinstance(value, int) else value.astimezone(UTC)
+        return _instant(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        return _instant  # by itself: the call round it would take longer
 
 
 class JsonText(TypeDecorator[Any]):
@@ -58,7 +60,10 @@ class JsonText(TypeDecorator[Any]):
         return self.text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else _parsed(value)
+        return _value(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
+        return _value
 
     def text(self, value: Any) -> str | None:
         """What is kept of a value."""
@@ -77,7 +82,15 @@ class PlainJson(JsonText):
             return _encode(value)
 
 
-def _parsed(text: str) -> Any:
+def _instant(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    return as_instant(value) if isinstance(value, int) else value.astimezone(UTC)
+
+
+def _value(text: str | None) -> Any:
+    if text is None:
+        return None
     try:
         return _decode(text)
     except msgspec.DecodeError:  # half a character, which JSON can spell and UTF-8 cannot
