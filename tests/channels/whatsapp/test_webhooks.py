@@ -81,6 +81,10 @@ def test_a_status_says_how_far_a_message_has_come() -> None:
     )
 
 
+def _form(name: str, **said: Any) -> dict[str, Any]:
+    return {"type": "nfm_reply", "nfm_reply": {"name": name, "body": "Sent", **said}}
+
+
 @pytest.mark.parametrize(
     ("said", "rank"), [("sent", Rank.SENT), ("delivered", Rank.DELIVERED), ("read", Rank.READ), ("played", Rank.READ)]
 )
@@ -212,12 +216,9 @@ def test_a_text() -> None:
             "Café",
             "r1",
         ),
-        (
-            message("interactive", interactive={"type": "nfm_reply", "nfm_reply": {"name": "flow", "body": "Sent"}}),
-            InboundKind.OTHER,
-            "Sent",
-            None,
-        ),
+        (message("interactive", interactive=_form("flow", response_json="{}")), InboundKind.FORM, "Sent", "{}"),
+        (message("interactive", interactive=_form("flow", response_json={"a": 1})), InboundKind.FORM, "Sent", None),
+        (message("interactive", interactive=_form("address_message")), InboundKind.OTHER, "Sent", None),
         (message("image", image={"id": "1", "caption": "Stop"}), InboundKind.OTHER, "Stop", None),
         (message("reaction", reaction={"message_id": WAMID, "emoji": "👍"}), InboundKind.OTHER, "👍", None),
         (
