@@ -22,6 +22,7 @@ from nearcast.store.customer_tables import consent_event, customer
 from nearcast.store.erasing import BLANK, GONE
 from nearcast.store.tables import match_log, message, ping_log
 from tests.api.people import LOCATION, NEARBY, NOTICE, known, refused_to_all_but_operators
+from tests.api.promises import reservation
 from tests.api.service import Service
 from tests.api.town import open_shop, rows_of, visit, work
 from tests.store.values import pings
@@ -87,6 +88,9 @@ def lived(service: Service) -> Any:
         assert told.status_code == 201, told.text
     pinged(service, "zaphod-4711-1")
     work(service)
+    slot = {"starts_at": "2026-06-05T17:00:00Z", "ends_at": "2026-06-05T19:00:00Z", "capacity": 1}
+    assert operator.put("/v1/shops/cafe/slots", json={"slots": [slot]}).status_code == 200
+    reservation(service, customer=ID)
     for _ in range(2):
         service.clock.step(minutes=5)
         pinged(service, f"out-{service.clock.at}", lat=LAT + 0.02)
@@ -131,7 +135,16 @@ def test_nothing_that_tells_who_they_were_is_left_anywhere(service: Service):
     operator = lived(service)
     before = {place.partition(".")[0] for place in told_of_them(service)}
     assert before >= {"customer", "contact", "suppression", "suppressed_address", "track", "visiting", "transition"}
-    assert before >= {"match_log", "message", "other_send", "ping_log", "ping_seen", "past_ping", "idempotency"}
+    assert before >= {
+        "match_log",
+        "message",
+        "other_send",
+        "ping_log",
+        "ping_seen",
+        "past_ping",
+        "idempotency",
+        "reservation",
+    }
     assert not {place for place in told_of_them(service) if place.startswith(("consent_event", "audit"))}
     rows = [(row["reason"], row["campaign_id"], row["outcome"]) for row in rows_of(operator)]
     receipt = operator.delete(f"/v1/customers/{ID}", headers={"Idempotency-Key": "go"})

@@ -13,7 +13,6 @@ from nearcast.services.auditing import edit_entry
 from nearcast.services.cursors import Cursors
 from nearcast.services.ports import Page, Store, UnitOfWork
 from nearcast.services.report import rfc3339
-from nearcast.services.scenario import placed
 from nearcast.services.shops import Shops
 
 
@@ -89,7 +88,10 @@ def _read(asker: Principal, shop_id: ShopId, said: Sequence[Mapping[str, Any]], 
         name = slot_id(asker.tenant_id, shop_id, starts_at)
         if name in found:
             raise InvalidInput("there is one before that begins at the same instant", place=f"{place}.starts_at")
-        found[name] = placed(place, lambda name=name, each=each: Slot(id=name, shop_id=shop_id, **each))  # type: ignore[misc]
+        try:
+            found[name] = Slot(id=name, shop_id=shop_id, **each)
+        except InvalidInput as error:
+            raise InvalidInput(error.message, place=f"{place}.{error.place}") from None
     return found
 
 
