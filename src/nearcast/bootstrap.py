@@ -227,7 +227,8 @@ def _post(
     adapters = providers.providers(settings, now, push_key)
     channel, states = providers.ways_out(settings, adapters), providers.sender_states(settings, adapters)
     codes, staff = VoucherCodes(vault.voucher_key, _public_url(settings)), Staff(store, Shops(store), vault)
-    taps = TapIds(vault.tap_key)
+    taps, through = TapIds(vault.tap_key), partial(way_out, channel)
+    booking = Booking([Deposits(terms, is_set_up=settings.payments_secret_key is not None)])
     room = providers.post_room(settings, adapters, vault, states, _public_url(settings), taps)
     parts = InboxParts(
         vault=vault,
@@ -238,15 +239,7 @@ def _post(
         adapters=adapters,
         senders=states,
         dice=secrets.SystemRandom().random,
-        handlers=chat_handlers(
-            staff,
-            Identities(vault, contacts),
-            terms,
-            RowTokens(secret),
-            taps,
-            Booking([Deposits(terms, is_set_up=settings.payments_secret_key is not None)]),
-            partial(way_out, channel),
-        ),
+        handlers=chat_handlers(staff, Identities(vault, contacts), terms, RowTokens(secret), taps, booking, through),
         questions=[OpenReservation()],
     )
     inbox, directory = providers.inbox(settings, store, whole, parts), providers.template_directory(settings)
