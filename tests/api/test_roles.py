@@ -8,7 +8,7 @@ from nearcast.services.access import Role
 from tests.api.operations import Operation, operations
 from tests.api.payers import owed
 from tests.api.phones import handset
-from tests.api.promises import review, voucher
+from tests.api.promises import reservation, review, voucher
 from tests.api.provider import stopped, with_provider
 from tests.api.service import Service
 from tests.api.test_senders import ASKED
@@ -146,7 +146,16 @@ def _names(service: Service) -> dict[str, str]:
         "delivery_id": delivery["id"],
         "code": voucher(service),
         "reference": owed(service),
+        "slot_id": _slot(service),
     }
+
+
+def _slot(service: Service) -> str:
+    said = {"starts_at": "2026-06-05T17:00:00Z", "ends_at": "2026-06-05T19:00:00Z", "capacity": 1}
+    kept = service.client().put("/v1/shops/cafe/slots", json={"slots": [said]}).json()["items"]
+    reservation(service)
+    slot_id: str = kept[0]["slot_id"]
+    return slot_id
 
 
 def _check_nothing_is_there(client: Any, asked: list[Operation], names: dict[str, str]) -> None:
