@@ -1,7 +1,10 @@
 .DEFAULT_GOAL := help
 UNIT := unit
 # tests of one file stay together: they share what takes long to make
-BESIDE := -n auto --maxprocesses 4 --dist loadfile
+BY_FILE := --dist loadfile --no-loadscope-reorder
+BESIDE := -n auto --maxprocesses 4 $(BY_FILE)
+# many of all the tests wait for programs: one more at a time than there are cores keeps these busy
+ALL_BESIDE := -n $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores + 1 : 4))) $(BY_FILE)
 
 # tests start hundreds of programs: none shall translate all of this anew, whatever the machine is set to
 export PYTHONDONTWRITEBYTECODE :=
@@ -17,7 +20,7 @@ run: setup-run ## Set up, then run a sample city with you in it
 test: setup-dev ## Set up, then run every test, with PostGIS and a browser where they can be had
 	@bash .ci/postgres install || echo "PostGIS cannot be installed here: tests that need it are skipped"
 	@bash .ci/chromium install || echo "Chromium cannot be installed here: tests that need it are skipped"
-	.venv/bin/python -m pytest $(BESIDE)
+	.venv/bin/python -m pytest $(ALL_BESIDE)
 
 check: setup-dev ## Format, lint, types, imports, unit and property tests
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint $(UNIT)

@@ -1,5 +1,6 @@
 """What holds for the whole run: where a service is missing, tests skip; where CI runs them, that is a failure."""
 
+import gc
 import os
 import shutil
 import signal
@@ -18,6 +19,12 @@ settings.load_profile("nearcast")
 
 WANT_OF_SERVICE = "needs a service: "
 WHOLE_THINGS = ("store", "sim", "live", "worker", "api")  # databases and cities: right, but not within a minute
+LONG_ONES = (
+    "e2e",
+    "console",
+    "worker",
+    "bench",
+)  # programs and browsers: first, or one of them is waited for at the end
 _wanting: list[str] = []
 _figures: list[str] = []
 
@@ -40,12 +47,23 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in WHOLE_THINGS:
+        if _folder(item) in WHOLE_THINGS:
             item.add_marker(pytest.mark.e2e)
+    items.sort(key=lambda item: _folder(item) not in LONG_ONES)
     if "soak" not in config.option.markexpr:
         long_ones = {item for item in items if item.get_closest_marker("soak")}
         config.hook.pytest_deselected(items=list(long_ones))
         items[:] = [item for item in items if item not in long_ones]
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays to the end: nobody need ask again and again whether it is garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -32,6 +32,7 @@ from nearcast.store.tables import secret
 from tests.emptying import empty
 from tests.loopback import LOOPBACK
 
+SETTINGS = Settings()
 NOON = datetime(2026, 6, 2, 10, 0, tzinfo=UTC)
 """A Tuesday noon in Berlin."""
 
@@ -70,7 +71,7 @@ class Service:
         """Empty tables, and nothing of them remembered."""
         empty(self.store.engine, but=[secret])
         self.clock.at = at
-        self.server.state.application = application(Settings(), self.store, clock=self.clock, is_narrow=True)
+        self.server.state.application = application(SETTINGS, self.store, clock=self.clock, is_narrow=True)
 
     def key(self, role: Role, tenant: str = "t1", shops: list[str] | None = None) -> str:
         """A new key of a tenant, which is made where it is new."""
@@ -105,7 +106,7 @@ def serving_sqlite(folder: Path) -> Iterator[Service]:
 def serving(store: SqlStore) -> Iterator[Service]:
     """A service on a store that has its schema."""
     clock = SteppedClock()
-    app = application(Settings(), store, clock=clock, is_narrow=True)
+    app = application(SETTINGS, store, clock=clock, is_narrow=True)
     pages = [checkin_pages(), onboarding_pages(), opt_out_pages(), voucher_pages(), till_pages()]
     server = create_app(app, pages=pages)
     with running(server) as url:
