@@ -78,6 +78,7 @@ from nearcast.services.retention import Retention
 from nearcast.services.row_tokens import RowTokens
 from nearcast.services.scenario import placed
 from nearcast.services.sealed_names import reseal_names
+from nearcast.services.sealed_passing import reseal_passing
 from nearcast.services.sealed_texts import reseal_texts, seal_texts
 from nearcast.services.sender_states import SenderStates
 from nearcast.services.senders import Senders
@@ -351,6 +352,7 @@ def reseal() -> int:
         reseal_texts(store)
         reseal_staff(store, vault)
         reseal_names(store, vault)
+        reseal_passing(store, vault)
         reseal_index_key(store, said.data_keys, now)
     return count
 

@@ -55,15 +55,16 @@ def account_of(event: ChannelEvent) -> str | None:
 
 def sealed_event(seals: Seals, tenant_id: TenantId, event_index: str, event: ChannelEvent) -> str:
     """All that an event says, as it is kept."""
-    return seals.seal_text(msgspec.json.encode(event).decode(), of=_of(tenant_id, event_index))
+    return seals.seal_text(msgspec.json.encode(event).decode(), of=of_event(tenant_id, event_index))
 
 
 def opened_event(seals: Seals, tenant_id: TenantId, kept: KeptEvent) -> ChannelEvent:
     """What an event said. CannotOpen where our keys are others."""
-    text = seals.open_text(kept.sealed or "", of=_of(tenant_id, kept.event_index))
+    text = seals.open_text(kept.sealed or "", of=of_event(tenant_id, kept.event_index))
     found: ChannelEvent = msgspec.json.decode(text, type=KINDS[kept.kind])
     return found
 
 
-def _of(tenant_id: TenantId, event_index: str) -> str:
+def of_event(tenant_id: str, event_index: str) -> str:
+    """What an event is sealed as."""
     return f"{len(tenant_id)}:{tenant_id}|event|{event_index}"

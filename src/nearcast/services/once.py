@@ -119,7 +119,12 @@ class Once:
 
 
 def _of(request: Request) -> str:
-    return f"answer {request.asker.tenant_id} {_key(request)}"
+    return of_answer(request.asker.tenant_id, _key(request))
+
+
+def of_answer(tenant_id: str, key: str) -> str:
+    """What an answer is sealed as."""
+    return f"answer {tenant_id} {key}"
 
 
 def _key(request: Request) -> str:

@@ -29,7 +29,7 @@ from nearcast.services.key_ports import ApiKey, Keys
 from nearcast.services.ledger_ports import Confirmations, Consents
 from nearcast.services.payment_ports import FindsPayments, Paying
 from nearcast.services.reservation_ports import Reserving
-from nearcast.services.secret_ports import Sealing, Secrets
+from nearcast.services.secret_ports import SealedRows, Sealing, Secrets
 from nearcast.services.sender_ports import SendingKept
 from nearcast.services.staff_ports import Staffing
 from nearcast.services.voucher_ports import FindsVouchers, Vouching
@@ -378,7 +378,7 @@ class UnitOfWork(Telling, SendingKept, Vouching, Staffing, Reserving, Paying, Pr
     ) -> None: ...
 
 
-class Store(Secrets, Watched, FindsVouchers, FindsPayments, Protocol):
+class Store(Secrets, SealedRows, Watched, FindsVouchers, FindsPayments, Protocol):
     """Where everything is kept. `reading` sees one snapshot and must not write."""
 
     def writing(self, tenant_id: TenantId) -> UnitOfWork: ...

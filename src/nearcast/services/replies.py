@@ -110,7 +110,7 @@ class Replies:
             not_before=now,
             not_after=said_at + _WINDOW,
         )
-        sealed = self._vault.seal_text(json.dumps(doc), of=_of(tenant_id, made.id))
+        sealed = self._vault.seal_text(json.dumps(doc), of=of_reply(tenant_id, made.id))
         return uow.replies.insert(replace(made, sealed=sealed))
 
     def answer(
@@ -214,7 +214,9 @@ class Replies:
         return backed_off if after_s is None else max(backed_off, at + timedelta(seconds=after_s))
 
     def _outbound(self, tenant_id: TenantId, claimed: Reply) -> Outbound:
-        doc: dict[str, Any] = json.loads(self._vault.open_text(claimed.sealed or "", of=_of(tenant_id, claimed.id)))
+        doc: dict[str, Any] = json.loads(
+            self._vault.open_text(claimed.sealed or "", of=of_reply(tenant_id, claimed.id))
+        )
         return Outbound(
             id=MessageId(claimed.id),
             tenant_id=tenant_id,
@@ -228,5 +230,6 @@ class Replies:
         )
 
 
-def _of(tenant_id: TenantId, reply_id: str) -> str:
+def of_reply(tenant_id: str, reply_id: str) -> str:
+    """What a reply is sealed as."""
     return f"{len(tenant_id)}:{tenant_id}|reply|{reply_id}"

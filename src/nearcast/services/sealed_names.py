@@ -19,7 +19,7 @@ def sealed_as(kind: str) -> str:
 
 def reseal_names(store: Store, vault: Vault) -> int:
     """Seal with the first key what providers call customers, and what waits for a review, in portions; how many.
-    Broken off, it goes on where it stood. What else came in is gone before a key is.
+    Broken off, it goes on where it stood.
     """
     return sum(_reseal(store, vault, tenant_id) for tenant_id in store.tenants())
 

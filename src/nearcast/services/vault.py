@@ -40,11 +40,16 @@ class Seals:
         self._ciphers = {_key_id(key): AESGCM(_derived(key, b"sealing")) for key in reversed(keys)}
         self.key_id = _key_id(keys[0])
 
+    @property
+    def prefix(self) -> str:
+        """What all begins with that is sealed with the first key."""
+        return f"{_FORM}.{self.key_id}."
+
     def seal_text(self, text: str, *, of: str) -> str:
         """A text as it is kept, tied to what it is `of`: `1.KEY.TEXT`, the key by its id, the text in base64."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         hidden = self._ciphers[self.key_id].encrypt(nonce, text.encode(), of.encode())
-        return f"{_FORM}.{self.key_id}.{urlsafe_b64encode(nonce + hidden).decode()}"
+        return f"{self.prefix}{urlsafe_b64encode(nonce + hidden).decode()}"
 
     def open_text(self, sealed: str, *, of: str) -> str:
         """The text; CannotOpen where it is of something else."""

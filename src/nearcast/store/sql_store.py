@@ -1,5 +1,6 @@
 """The store as a whole: units of work, and the little that is asked before the tenant is known."""
 
+from collections.abc import Iterable
 from copy import copy
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from nearcast.services.device_ports import Device
 from nearcast.services.figures import Figures
 from nearcast.services.key_ports import ApiKey
 from nearcast.services.ports import StoreInfo
-from nearcast.services.secret_ports import Sealing
+from nearcast.services.secret_ports import SealedRow, Sealing
 from nearcast.services.waiting import Waiting
 from nearcast.store.customer_tables import contact
 from nearcast.store.devices import find_device
@@ -31,6 +32,7 @@ from nearcast.store.partitions import end_share, keep_share
 from nearcast.store.payments import tenant_of_payment, with_payments_due
 from nearcast.store.pings import waiting_by_partition
 from nearcast.store.replies import with_replies_due
+from nearcast.store.sealed_rows import reseal, sealed_otherwise
 from nearcast.store.senders import stopped_by_channel
 from nearcast.store.tables import geofence_revision, log_position, message, secret, tenant
 from nearcast.store.transaction import Transaction
@@ -123,6 +125,17 @@ class SqlStore:
             gone = transaction.connection.execute(old).rowcount
             transaction.commit()
         return gone
+
+    def sealed_otherwise(self, kind: str, prefix: str, *, after: tuple[str, str], limit: int) -> list[SealedRow]:
+        """As `sealed_rows`."""
+        with Transaction(self.engine, read_only=True) as transaction:
+            return sealed_otherwise(transaction.connection, kind, prefix, after=after, limit=limit)
+
+    def reseal_rows(self, kind: str, rows: Iterable[tuple[SealedRow, str]]) -> None:
+        """As `sealed_rows`."""
+        with Transaction(self.engine) as transaction:
+            reseal(transaction.connection, kind, rows)
+            transaction.commit()
 
     def _tenants(self, ids: Select[str]) -> list[TenantId]:
         with Transaction(self.engine, read_only=True) as transaction:
