@@ -35,6 +35,18 @@ def test_every_message_leaves_once():
     assert found["statements"] < found["messages"] * 2  # type: ignore[operator]
 
 
+def test_messages_leave_over_http_no_faster_than_a_throttle_lets_them():
+    said = ("--queued", "180", "--messages", "180", "--log-rows", "0", "--answer-ms", "80", "--per-s", "60")
+    found = measured("dispatch", *said, "--against", "fake-whatsapp")
+    assert 0 < found["most_in_a_second"] <= 60  # type: ignore[operator]
+    assert (found["against"], found["per_s"], found["answer_ms"]) == ("fake-whatsapp", 60, 80)
+
+
+def test_messages_leave_through_channels_that_there_are():
+    nearcast("bench", "dispatch", "--against", "pigeons").refuses("--against", "'pigeons' is neither recorder nor")
+    nearcast("bench", "dispatch", "--per-s", "9").refuses("--per-s", "only a fake counts")
+
+
 @pytest.mark.soak
 def test_every_question_is_answered_with_its_plans():
     found = measured("plans", "--customers", "100", "--queued", "100", "--log-rows", "3000")

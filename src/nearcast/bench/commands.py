@@ -92,6 +92,8 @@ def dispatch(
     log_rows: Annotated[int, typer.Option(min=0, max=100_000_000, help="Decisions of the year before.")] = 1_000_000,
     answer_ms: Annotated[float, typer.Option(min=0, max=60_000, help="How long the channel takes over each.")] = 0,
     at_once: Annotated[int | None, typer.Option(min=1, max=256, help="How many are under way.")] = None,
+    against: Annotated[str, typer.Option(help="recorder, or fake-whatsapp over HTTP.")] = "recorder",
+    per_s: Annotated[float | None, typer.Option(min=0.1, help="A throttle; against fake-whatsapp.")] = None,
     url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
 ) -> None:
     """Messages through one dispatcher on PostGIS and a channel that answers at once, or after a while.
@@ -109,6 +111,8 @@ def dispatch(
         log_rows=log_rows,
         url=url,
         answer_ms=answer_ms,
+        against=against,
+        per_s=per_s,
         at_once=at_once or (128 if answer_ms else 1),
         say=_say,
     )

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,6 +104,17 @@ def _done(command: Sequence[str]) -> None:
             lines = said.read().strip().splitlines() or ["without a word"]
             program = next(Path(word).name for word in command if word.startswith("/"))
             raise InvalidInput(f"{program} failed: {lines[-1]}", place="--peers")
+
+
+@contextmanager
+def fake_whatsapp(*, answer_ms: float) -> Iterator[str]:
+    """Run a WhatsApp of our own without limits, whose answers take so long; its URL."""
+    port = free_port()
+    free = ("pair_interval_s=0", "recipients_24h=null", "window_s=null", "sent_ms=null", "delivered_ms=null")
+    command = [sys.executable, "-m", "nearcast", "fake-whatsapp", "--port", str(port), "--per-s", "1000000"]
+    command += ["--answer-ms", str(answer_ms), *(word for each in free for word in ("--set", each))]
+    with _running(command, port):
+        yield f"http://{_LOOPBACK}:{port}"
 
 
 @contextmanager

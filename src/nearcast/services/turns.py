@@ -15,6 +15,7 @@ Present: TypeAlias = Callable[[], datetime]
 """Tells the present instant."""
 
 AHEAD = timedelta(seconds=0.1)
+_AT_MOST_AHEAD = timedelta(seconds=0.25)  # marks do not hold for long
 _LATE = timedelta(seconds=0.03)
 _ON_THE_WAY = timedelta(seconds=0.02)  # until it is where it is counted
 _AT_FIRST = timedelta(seconds=0.05)
@@ -41,9 +42,9 @@ class Turns:
         self._takes = max(took, (self._takes + took) / 2)
 
     def between(self, now: datetime) -> tuple[datetime, datetime]:
-        """The first and the last turn for what is claimed now."""
+        """The first and the last turn for what is claimed now: enough for as long as the next take to be marked."""
         first = now + self.lead
-        return first, first + self._ahead
+        return first, first + min(max(self._ahead, self.lead), _AT_MOST_AHEAD)
 
     def kept_by(self, throttles: Iterable[Throttle]) -> tuple[Throttle, ...]:
         """Throttles whose turns keep the given ones, however late a message is that is let through."""
