@@ -115,7 +115,7 @@ def _wanted(
                 "application/json": {"example": {"items": [_EXAMPLE], "next_cursor": "4711"}},
                 "text/csv": {"example": ",".join(COLUMNS) + "\r\n"},
                 "application/geo+json": {"example": _FEATURES},
-                "application/vnd.apache.parquet": {},
+                "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
             },
         }
     },
