@@ -42,6 +42,19 @@ def test_who_does_not_wait_any_more_is_no_trouble_for_the_others():
     assert asyncio.run(heard()) == "found"
 
 
+def test_who_waits_later_hears_too():
+    async def heard() -> list[int]:
+        letters, loop = Letters(), asyncio.get_running_loop()
+        found = []
+        for n in range(3):
+            waiter: asyncio.Future[int] = loop.create_future()
+            letters.send(waiter, n)
+            found.append(await asyncio.wait_for(waiter, 5))
+        return found
+
+    assert asyncio.run(heard()) == [0, 1, 2]
+
+
 def test_a_loop_that_has_ended_is_told_nothing():
     letters, loop = Letters(), asyncio.new_event_loop()
     waiter: asyncio.Future[str] = loop.create_future()
