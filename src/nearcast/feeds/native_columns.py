@@ -77,7 +77,7 @@ def _batch(raw: bytes, pings: list[_Ping], received_at_us: int) -> PingBatch:
 
 def _one(raw: bytes, ping: _Ping, received_at_us: int) -> PingBatch:
     """As `_batch`: columns of one are dear, and most requests that come often bring one."""
-    said = [ping.accuracy_m, ping.speed_mps, ping.ping_id, ping.device_id]
+    said: list[Any] = [ping.accuracy_m, ping.speed_mps, ping.ping_id, ping.device_id]
     accuracy_m, speed_mps, ping_id, device_id = [None if value is UNSET else value for value in said]
     texts = 1 + (ping_id is not None) + (device_id is not None) + isinstance(ping.recorded_at, datetime)
     if raw.count(b'"') != 2 * (len(_Ping.__struct_fields__) - said.count(UNSET) + texts):
