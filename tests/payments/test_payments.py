@@ -1,7 +1,10 @@
 """A payment by link from the till to the chat and back, on both databases, with a provider that misbehaves."""
 
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -121,6 +124,30 @@ def test_a_provider_that_gives_no_answer_is_asked_again_for_the_same_link(desk: 
     assert len(desk.fake.sessions) == len(desk.said()) == 1
     keys = [key for method, path, key in desk.fake.asked if path == "/v1/checkout/sessions"]
     assert keys == [f"{reference}-link"] * 3
+
+
+def test_workers_beside_each_other_make_one_link_and_hear_of_one_payment(desk: Desk) -> None:
+    references = [desk.ask() for _ in range(3)]
+    all_at_once(*[lambda: desk.paying.work.work_some(T1, desk.now, lambda: desk.now)] * 4)
+    desk.works()
+    asked = [key for _, path, key in desk.fake.asked if path == "/v1/checkout/sessions"]
+    assert sorted(asked) == sorted(f"{reference}-link" for reference in references)
+    session = next(iter(desk.fake.sessions.values()))
+    desk.fake.pay(session)
+    told = [desk.fake.event(kind, session) for kind in (PAID, PAID, "payment_intent.succeeded")]
+    headers = [desk.fake.signed(raw, at=desk.now) for raw in told]
+    all_at_once(
+        *(partial(desk.paying.events.take, head, raw, desk.now) for head, raw in zip(headers, told, strict=True))
+    )
+    desk.works()
+    assert sum("received" in body for body in desk.said()) == 1
+
+
+def all_at_once(*works: Callable[[], object]) -> None:
+    """Each in a thread of its own; none of them may fail."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(each) for each in works]:
+            done.result()
 
 
 def test_a_provider_that_never_answers_leaves_no_payment_open(desk: Desk) -> None:
