@@ -6,7 +6,7 @@ import pytest
 
 from nearcast.domain.ids import TenantId
 from nearcast.store.migrate import upgrade
-from nearcast.store.sender_tables import allowance_use, pair_wait, sender_state, shared_duty
+from nearcast.store.sender_tables import allowance_use, pair_wait, provider_throttle, sender_state, shared_duty
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import new_tenant
 
@@ -33,7 +33,7 @@ def store(store_url: str) -> Iterator[SqlStore]:
 def tenant(store: SqlStore) -> TenantId:
     """A tenant that has nothing yet, and what all tenants share as nobody has touched it."""
     with store.engine.begin() as connection:
-        for table in (sender_state, allowance_use, pair_wait, shared_duty):
+        for table in (sender_state, allowance_use, pair_wait, provider_throttle, shared_duty):
             connection.execute(table.delete())
     return new_tenant(store)
 

@@ -195,11 +195,12 @@ def test_no_throttle_is_faster_than_the_provider(store: SqlStore, tenant: Tenant
     states = SenderStates({}, {WHATSAPP: Limits(body=1024, per_s=80), "sms": Limits(body=160)})
     fast, slow = Throttle(channel=WHATSAPP, per_s=500, burst=50), Throttle(channel=WHATSAPP, per_s=5)
     of_one = Throttle(channel=WHATSAPP, sender="t1", per_s=500)
+    providers = Throttle(channel=WHATSAPP, per_s=80, is_providers=True)
     with store.reading(tenant) as uow:
-        assert states.throttles(uow, (), NOON) == (Throttle(channel=WHATSAPP, per_s=80),)
-        assert states.throttles(uow, (fast,), NOON) == (Throttle(channel=WHATSAPP, per_s=80),)
-        assert states.throttles(uow, (slow,), NOON) == (slow,)
-        assert set(states.throttles(uow, (of_one,), NOON)) == {of_one, Throttle(channel=WHATSAPP, per_s=80)}
+        assert states.throttles(uow, (), NOON) == (providers,)
+        assert states.throttles(uow, (fast,), NOON) == (providers,)
+        assert states.throttles(uow, (slow,), NOON) == (slow, providers)
+        assert set(states.throttles(uow, (of_one,), NOON)) == {of_one, providers}
 
 
 def test_what_says_nothing_any_more_is_forgotten(store: SqlStore, tenant: TenantId) -> None:

@@ -9,13 +9,14 @@ from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.domain.reason import Reason
 from nearcast.domain.sender_state import DAY
 from nearcast.domain.sending import ProviderError, Purpose, Rejected, RetryClass, Scope
+from nearcast.domain.throttle import Throttle
 from nearcast.services.channel_ports import Limits
 from nearcast.services.sender_states import Leaving, SenderStates, Tried
 from nearcast.store.sender_tables import allowance_use, pair_wait, sender_state
 from nearcast.store.sql_store import SqlStore
-from tests.store.values import NOON, later, message
+from tests.store.values import NOON, later, message, new_tenant
 
-WHATSAPP, OTHER = "whatsapp", TenantId("other")
+WHATSAPP = "whatsapp"
 
 
 def states(people: int | None = None, pair_interval_s: float | None = None) -> SenderStates:
@@ -36,8 +37,7 @@ def to(person: str, number: int = 0, purpose: Purpose = Purpose.MARKETING) -> Le
 
 @pytest.fixture
 def both(store: SqlStore, tenant: TenantId) -> tuple[TenantId, TenantId]:
-    store.add_tenant(OTHER, NOON)
-    return tenant, OTHER
+    return tenant, new_tenant(store)
 
 
 def held(store: SqlStore, senders: SenderStates, tenant: TenantId, *who: Leaving, at_s: float = 0) -> dict[str, Reason]:
@@ -78,6 +78,20 @@ def test_two_tenants_do_not_write_to_one_person_at_once(store: SqlStore, both: t
     assert held(store, senders, one, to("anna")) == {}
     assert held(store, senders, other, to("anna"), to("ben"), at_s=5) == {"m-anna-0": Reason.PAIR_WAIT}
     assert held(store, senders, other, to("anna"), at_s=6) == {}
+
+
+def test_two_tenants_together_are_no_faster_than_their_provider(
+    store: SqlStore, both: tuple[TenantId, TenantId]
+) -> None:
+    providers = Throttle(channel=WHATSAPP, per_s=1, burst=3, is_providers=True)
+    taken = []
+    for tenant in both:
+        with store.writing(tenant) as uow:
+            uow.outbox.insert([message(n, channel=WHATSAPP, customer_id=CustomerId(f"c{n}")) for n in range(2)])
+            claimed = uow.outbox.claim_due(NOON, owner="a", lease_s=60, limit=9, throttles=[providers])
+            taken.append(len(claimed))
+            uow.commit()
+    assert taken == [2, 1]
 
 
 def test_a_stop_is_everybodys_and_so_is_its_end(store: SqlStore, both: tuple[TenantId, TenantId]) -> None:

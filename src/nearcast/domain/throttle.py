@@ -15,13 +15,15 @@ from nearcast.domain.errors import InvalidInput
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
     """`burst` messages at once, and from then on `per_s` a second: in any n seconds, their end excluded, at most
-    n · per_s + burst - 1. Without a `sender` all senders of the channel share it.
+    n · per_s + burst - 1. Without a `sender` all senders of the channel share it, and where it `is_providers` those of
+    all tenants do.
     """
 
     channel: str
     sender: str | None = None
     per_s: float
     burst: int = 1
+    is_providers: bool = False
 
     def __post_init__(self) -> None:
         if not (self.per_s > 0 and math.isfinite(self.per_s)):

@@ -7,6 +7,9 @@ from typing import Protocol
 class Duties(Protocol):
     """Everybody's, by name."""
 
+    def is_due(self, name: str, now: datetime) -> bool:
+        """Whether somebody may take it, as far as can be told without waiting for anybody."""
+
     def begin(self, name: str, now: datetime, until: datetime) -> bool:
         """Take a piece of work that is due, which it is at first, until somebody else may; False where it is not."""
 

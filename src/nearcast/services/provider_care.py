@@ -114,6 +114,9 @@ class ProviderCare:
 
     def _begun(self, somebody: TenantId, name: str, now: datetime) -> int | None:
         """How often a piece of work has failed that is ours now; None where it is not."""
+        with self._store.reading(somebody) as uow:
+            if not uow.duties.is_due(name, now):
+                return None
         with self._store.writing(somebody) as uow:
             if not uow.duties.begin(name, now, now + _LEASE):
                 return None

@@ -169,15 +169,19 @@ class SenderStates:
     def throttles(self, uow: UnitOfWork, throttles: Iterable[Throttle], now: datetime) -> tuple[Throttle, ...]:
         """Throttles as they hold at `now`: no faster than providers allow, and slower where they complained."""
         found = {(each.channel, each.sender): each for each in throttles}
+        providers: list[Throttle] = []
         for channel, limits in self._limits.items():
-            own, per_s = found.get((channel, None)), limits.per_s
-            if per_s is not None and (own is None or own.per_s > per_s):
-                found[channel, None] = Throttle(channel=channel, per_s=per_s)
+            if limits.per_s is None:
+                continue
+            own = found.get((channel, None))
+            if own is not None and own.per_s >= limits.per_s:  # it holds nothing back that the provider would not
+                del found[channel, None]
+            providers.append(Throttle(channel=channel, per_s=limits.per_s, is_providers=True))
         ours = [state for state in uow.senders.all() if state.sender == self.sender_of(state.channel)]
         slowed = {state.channel: state.rate(now) for state in ours}
         return tuple(
             replace(each, per_s=each.per_s * rate) if (rate := slowed.get(each.channel, 1.0)) < 1 else each
-            for each in found.values()
+            for each in (*found.values(), *providers)
         )
 
     def _note_sender(self, uow: UnitOfWork, channel: str, tried: Sequence[Tried], now: datetime) -> None:

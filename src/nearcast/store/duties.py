@@ -14,6 +14,11 @@ class Duties:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def is_due(self, name: str, now: datetime) -> bool:
+        """Whether somebody may take it, as far as can be told without waiting for anybody."""
+        due_at = self._connection.scalar(select(shared_duty.c.due_at).where(shared_duty.c.name == name))
+        return due_at is None or due_at <= now
+
     def begin(self, name: str, now: datetime, until: datetime) -> bool:
         """Take a piece of work that is due, which it is at first, until somebody else may; False where it is not."""
         if insert_new(self._connection, shared_duty, {"name": name, "due_at": until, "began_at": now, "failures": 0}):

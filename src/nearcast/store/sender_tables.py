@@ -48,6 +48,12 @@ pair_wait = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Index(None, "changed_at"),
 )
+provider_throttle = Table(
+    "provider_throttle",
+    metadata,
+    *(Column(name, Id, primary_key=True) for name in ("channel", "sender")),
+    Column("full_until", UtcDateTime, nullable=False),
+)
 shared_duty = Table(
     "shared_duty",
     metadata,

@@ -1,13 +1,17 @@
-"""How full throttles are: one row each, which all processes that send go through."""
+"""How full throttles are: one row each, which all processes that send go through.
+
+Those of a provider are everybody's who sends there: their rows belong to no tenant.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.domain.throttle import Quota, Throttle
 from nearcast.store.dialect import insert_into, upsert
+from nearcast.store.sender_tables import provider_throttle
 from nearcast.store.tables import throttle
 
 _EVERYBODY = ""
@@ -21,16 +25,17 @@ def hold_quota(
     """
     if not throttles:
         return Quota((), first, {}, last)
-    rows = [{**_key(tenant, one), "full_until": first} for one in sorted(throttles, key=_order)]
-    # a row that is not there cannot be waited for
-    connection.execute(insert_into(connection, throttle).on_conflict_do_nothing(), rows)
+    for table, some in _by_table(throttles):
+        rows = [{**_key(tenant, one), "full_until": first} for one in some]
+        # a row that is not there cannot be waited for
+        connection.execute(insert_into(connection, table).on_conflict_do_nothing(), rows)
     return Quota(throttles, first, _full_until(connection, tenant, throttles, hold=True), last)
 
 
 def keep_quota(connection: Connection, tenant: TenantId, quota: Quota) -> None:
     """Write what was taken."""
-    taken = sorted(quota.taken.items(), key=lambda item: _order(item[0]))
-    upsert(connection, throttle, [{**_key(tenant, one), "full_until": until} for one, until in taken])
+    for table, some in _by_table(quota.taken):
+        upsert(connection, table, [{**_key(tenant, one), "full_until": quota.taken[one]} for one in some])
 
 
 def free_at(connection: Connection, tenant: TenantId, throttles: Sequence[Throttle], now: datetime) -> datetime | None:
@@ -43,10 +48,26 @@ def free_at(connection: Connection, tenant: TenantId, throttles: Sequence[Thrott
 def _full_until(
     connection: Connection, tenant: TenantId, throttles: Sequence[Throttle], *, hold: bool = False
 ) -> dict[Throttle, datetime]:
-    found = select(throttle).where(throttle.c.tenant_id == tenant).order_by(throttle.c.channel, throttle.c.sender)
-    rows = connection.execute(found.with_for_update() if hold else found).all()
-    known = {(row.channel, row.sender): row.full_until for row in rows}
-    return {one: known[_order(one)] for one in throttles if _order(one) in known}
+    """Held in one order by all: a tenant's own before those that it shares."""
+    found: dict[Throttle, datetime] = {}
+    for table, some in _by_table(throttles):
+        c = table.c
+        mine = [c.tenant_id == tenant] if table is throttle else []
+        rows = select(table).where(*mine).order_by(c.channel, c.sender)
+        known = {
+            (row.channel, row.sender): row.full_until
+            for row in connection.execute(rows.with_for_update() if hold else rows)
+        }
+        found |= {one: known[_order(one)] for one in some if _order(one) in known}
+    return found
+
+
+def _by_table(throttles: Sequence[Throttle] | dict[Throttle, datetime]) -> list[tuple[Table, list[Throttle]]]:
+    parts = [(throttle, False), (provider_throttle, True)]
+    found = [
+        (table, sorted((one for one in throttles if one.is_providers is shared), key=_order)) for table, shared in parts
+    ]
+    return [(table, some) for table, some in found if some]
 
 
 def _order(one: Throttle) -> tuple[str, str]:
@@ -55,4 +76,5 @@ def _order(one: Throttle) -> tuple[str, str]:
 
 def _key(tenant: TenantId, one: Throttle) -> dict[str, str]:
     channel, sender = _order(one)
-    return {"tenant_id": tenant, "channel": channel, "sender": sender}
+    here = {"channel": channel, "sender": sender}
+    return here if one.is_providers else {"tenant_id": tenant, **here}
