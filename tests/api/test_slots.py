@@ -42,6 +42,15 @@ def test_an_owner_writes_slots_changes_them_and_takes_them_out(service: Service)
     assert sorted(each["action"] for each in trail) == ["changed", "created", "created", "deleted"]
 
 
+def test_a_shop_stays_while_it_has_slots(sqlite_service: Service):
+    operator = sqlite_service.client()
+    operator.post("/v1/shops", json={"id": "cafe", "name": "Café"})
+    put(operator, EVENING)
+    assert operator.delete("/v1/shops/cafe").json()["code"] == "in_use"
+    sqlite_service.clock.step(days=4)
+    assert operator.delete("/v1/shops/cafe").status_code == 204
+
+
 def test_what_customers_have_is_not_taken_from_them(service: Service):
     open_shop(service)
     owner = service.client(Role.OWNER, shops=["cafe"])

@@ -29,8 +29,8 @@ class Keep:
     when they were delivered or given up, events of providers with all that they brought, and what was answered, from
     when they came, and those of them that are about a message which nobody knows less long; opt-out reviews from when
     they were decided. Transitions from when they were, decisions from when they were made, messages and their texts
-    from queueing, vouchers from when they ran out, what others sent from sending, whose a payment was from when that
-    came to its end.
+    from queueing, vouchers from when they ran out, slots with their reservations from when they ended, what others sent
+    from sending, whose a payment was from when that came to its end.
     """
 
     pings: timedelta = timedelta(hours=24)

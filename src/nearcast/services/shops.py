@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from nearcast.domain.errors import InUse
+from nearcast.domain.ids import ShopId
 from nearcast.services.access import Principal
 from nearcast.services.ports import Catalogue, Documents, Revision, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
@@ -41,15 +43,17 @@ class Shops(Register):
         return written
 
     def delete(self, asker: Principal, key: str, now: datetime, *, expected: int | None = None) -> None:
-        """Take a shop out; InUse while campaigns or geofences belong to it."""
-        self.remove(asker, key, now, expected=expected, may_go=_nobody_needs)
+        """Take a shop out; InUse while campaigns or geofences belong to it, or slots that are not over."""
+        self.remove(asker, key, now, expected=expected, may_go=partial(_nobody_needs, now=now))
 
 
-def _nobody_needs(uow: UnitOfWork, shop: Revision) -> None:
+def _nobody_needs(uow: UnitOfWork, shop: Revision, *, now: datetime) -> None:
     for plural, documents in (("campaigns", uow.catalogue.campaigns), ("geofences", uow.catalogue.geofences)):
         using = [each.id for each in documents.all() if shop_of_document(each.doc) == shop.id]
         if using:
             raise InUse(f"shop {shop.id!r} has {plural}: {', '.join(using[:5])}")
+    if uow.slots.page(ShopId(shop.id), since=now, until=None, cursor=None, limit=1).items:
+        raise InUse(f"shop {shop.id!r} has slots that are not over")
 
 
 def shop_of_document(doc: Mapping[str, Any]) -> str | None:
