@@ -10,7 +10,7 @@ from sqlalchemy import select
 from nearcast.services.access import Role
 from nearcast.store.payment_tables import payment
 from tests.api.operations import operations
-from tests.api.payers import paid, with_payments, writes
+from tests.api.payers import owed, paid, with_payments, writes
 from tests.api.people import known
 from tests.api.service import Service
 from tests.api.town import open_shop
@@ -155,3 +155,18 @@ def test_what_the_provider_sends_as_it_is_shown_is_taken_and_nothing_else(sqlite
         assert (taken.status_code, taken.json()) == said.answer
         assert provider.post(HOOK, content=raw, headers={**good, header: "t=1,v1=00"}).status_code == 401
         assert provider.post(HOOK, content=b"x" * (1 << 21), headers=good).status_code == 413
+
+
+def test_what_the_provider_tells_reaches_whose_payment_it_is(service: Service):
+    opened(service)
+    reference = owed(service, "anna")
+    about = {"client_reference_id": reference, "payment_status": "paid", "amount_total": 1250, "currency": "eur"}
+    created = int(service.clock.now().timestamp())
+    said = {"id": "evt_1", "type": "checkout.session.completed", "created": created, "data": {"object": about}}
+    raw = json.dumps(said).encode()
+    headers = signature(raw, secret=SECRET, at=service.clock.now())
+    with httpx.Client(base_url=service.url, **LOOPBACK) as provider:
+        answers = [provider.post(HOOK, content=raw, headers=headers).status_code for _ in range(2)]
+    assert answers == [200, 200]
+    found = service.client().get(f"{PATH}/{reference}").json()
+    assert (found["state"], found["paid_at"]) == ("paid", "2026-06-02T10:00:00Z")
