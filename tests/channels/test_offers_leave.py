@@ -169,6 +169,11 @@ def telegram(service: Service, known: str = "x", **said: Any) -> int:
     return tells(service, "telegram", json.dumps({"update_id": next(_NUMBERS), **said}).encode(), **token)
 
 
+def hook(service: Service, update: dict[str, Any], known: str = "x") -> httpx.Response:
+    headers = {"X-Telegram-Bot-Api-Secret-Token": known}
+    return httpx.post(f"{service.url}/v1/webhooks/telegram", json=update, headers=headers, **LOOPBACK)
+
+
 def written(service: Service, text: str) -> dict[str, Any]:
     chat, at = {"id": int(CHAT), "type": "private"}, int(service.clock.now().timestamp())
     return {"message_id": next(_NUMBERS), "date": at, "chat": chat, "text": text}
@@ -255,6 +260,20 @@ def test_a_chat_begins_on_the_page_and_ends_with_a_word(service: Service, way: W
     before = len(way.came())
     come(service)
     assert len(way.came()) == before
+
+
+@pytest.mark.parametrize("way", ["telegram"], indirect=True)
+def test_a_tap_is_told_at_once_that_it_was_heard_and_a_second_time_too(service: Service, way: Way):
+    operator = agree(service, way)
+    tap = {"id": "4382", "from": {"id": int(CHAT)}, "message": written(service, "offer"), "data": "nc1:stop"}
+    heard = {"method": "answerCallbackQuery", "callback_query_id": "4382"}
+    body = {"update_id": 9, "callback_query": tap}
+    for _ in range(2):
+        answer = hook(service, body)
+        assert (answer.status_code, answer.json()) == (200, heard)
+    assert hook(service, body, known="wrong").status_code == 401
+    assert stands(operator, "telegram") == "withdrawn"
+    assert hook(service, {"update_id": 10, "message": written(service, "hello")}).json() == {}
 
 
 @pytest.mark.parametrize("way", ["webpush"], indirect=True)

@@ -116,8 +116,8 @@ def _taker(channel: str | None) -> Callable[[Request], Coroutine[Any, Any, JSONR
         raw = await read_body(request, _MOST_BYTES)
         headers, now = dict(request.headers), application.clock.now()
         told_of = channel or request.path_params["channel"]
-        await run_in_threadpool(application.inbox.webhooks.take, told_of, headers, raw, now)
-        return JSONResponse({})
+        answer = await run_in_threadpool(application.inbox.webhooks.take, told_of, headers, raw, now)
+        return JSONResponse(answer)
 
     return take
 

@@ -129,6 +129,14 @@ def repeatable_s(channel: object, message: Message) -> float:
 
 
 @runtime_checkable
+class Acknowledging(Protocol):
+    """A provider that reads something in the answer to its webhook."""
+
+    def acknowledgement(self, events: Sequence[ChannelEvent]) -> Mapping[str, str]:
+        """The answer to what reported these events, once they are kept."""
+
+
+@runtime_checkable
 class Closable(Protocol):
     """A channel that keeps connections open."""
 

@@ -15,7 +15,7 @@ from nearcast.domain.errors import InvalidInput, NotAllowed, NotFound
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.sending import RetryClass, tagged_message
 from nearcast.services.accounts import Accounts
-from nearcast.services.channel_ports import Adapter
+from nearcast.services.channel_ports import Acknowledging, Adapter
 from nearcast.services.conversation import Heard
 from nearcast.services.event_words import account_of, kind_of, sealed_event, what_of
 from nearcast.services.figures import Figure
@@ -66,9 +66,9 @@ class ProviderWebhooks:
             raise WrongToken("the verify token is another one")
         return said["hub.challenge"]
 
-    def take(self, channel: str, headers: Mapping[str, str], raw: bytes, now: datetime) -> None:
-        """Keep what a provider tells, and do what cannot wait. NotFound for a channel that is not set up,
-        BadSignature for bytes that its provider has not signed: of these nothing is kept.
+    def take(self, channel: str, headers: Mapping[str, str], raw: bytes, now: datetime) -> Mapping[str, str]:
+        """Keep what a provider tells, and do what cannot wait; what it is answered. NotFound for a channel that is not
+        set up, BadSignature for bytes that its provider has not signed: of these nothing is kept.
         """
         adapter = self._adapters.get(channel)
         if adapter is None:
@@ -85,6 +85,7 @@ class ProviderWebhooks:
         if strangers:
             self._quarantine(channel, raw, sha256, now)
         self._arrived()
+        return adapter.acknowledgement(events) if isinstance(adapter, Acknowledging) else {}
 
     def _shared_out(
         self, channel: str, tenants: Sequence[TenantId], events: Sequence[ChannelEvent]

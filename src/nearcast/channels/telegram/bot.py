@@ -11,7 +11,7 @@ from typing import Any
 from nearcast.channels.attempts import Answered, refused_by_ourselves
 from nearcast.channels.contents import as_text
 from nearcast.channels.provider_http import Provider
-from nearcast.channels.telegram.updates import events
+from nearcast.channels.telegram.updates import events, tapped
 from nearcast.domain.channel_event import ChannelEvent, Unparsed
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.sending import (
@@ -98,6 +98,13 @@ class Telegram:
         if not isinstance(update, dict):
             return [Unparsed(key=f"u:{sha256(raw).hexdigest()[:32]}", what="body", received_by=self._bot.id)]
         return events(update, self._bot.id, self._now())
+
+    def acknowledgement(self, events: Sequence[ChannelEvent]) -> Mapping[str, str]:
+        """A tap's button waits until it is told that it was heard, which the answer itself can tell; what comes of that
+        nobody hears: https://core.telegram.org/bots/api#making-requests-when-getting-updates
+        """
+        taps = (tap for each in events if (tap := tapped(each)) is not None)
+        return next(({"method": "answerCallbackQuery", "callback_query_id": tap} for tap in taps), {})
 
     def probe(self) -> ChannelHealth:
         """Whether Telegram knows the bot."""

@@ -14,6 +14,7 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.position import Position
 from nearcast.domain.sending import LearntKey
 
+_TAP = "c:"
 _WANTS = {"kicked": False, "member": True}
 
 
@@ -74,6 +75,13 @@ def events(update: Mapping[str, Any], bot_id: str, now: datetime) -> Sequence[Ch
     return [Unparsed(key=f"u:{bot_id}:{update.get('update_id')}", what=kinds or "update", received_by=bot_id)]
 
 
+def tapped(event: ChannelEvent) -> str | None:
+    """Telegram's id of a tap; None for everything else."""
+    if not isinstance(event, Inbound) or event.kind is not InboundKind.BUTTON:
+        return None
+    return (event.provider_id or "").removeprefix(_TAP)
+
+
 def _event(said: _Update, bot_id: str, now: datetime) -> ChannelEvent | None:
     if said.message is not None and said.message.chat.type == "private":
         return _written(said.message, bot_id)
@@ -86,7 +94,7 @@ def _event(said: _Update, bot_id: str, now: datetime) -> ChannelEvent | None:
             kind=InboundKind.BUTTON,
             sender_keys=_keys(about.chat),
             received_by=bot_id,
-            provider_id=f"c:{tap.id}",
+            provider_id=f"{_TAP}{tap.id}",
             payload=tap.data,
             in_reply_to=_id(about),
         )
