@@ -67,11 +67,11 @@ class Service:
         found: Application = self.server.state.application
         return found
 
-    def begin_anew(self, at: datetime = NOON) -> None:
+    def begin_anew(self, at: datetime = NOON, settings: Settings = SETTINGS) -> None:
         """Empty tables, and nothing of them remembered."""
         empty(self.store.engine, but=[secret])
         self.clock.at = at
-        self.server.state.application = application(SETTINGS, self.store, clock=self.clock, is_narrow=True)
+        self.server.state.application = application(settings, self.store, clock=self.clock, is_narrow=True)
 
     def key(self, role: Role, tenant: str = "t1", shops: list[str] | None = None) -> str:
         """A new key of a tenant, which is made where it is new."""

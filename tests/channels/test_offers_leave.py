@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Role
+from nearcast.settings import read_settings
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from tests.api.phones import handset
@@ -103,7 +104,7 @@ def service(_service: Service, way: Way, monkeypatch: pytest.MonkeyPatch) -> Ser
     settings = {"PUBLIC_URL": _service.url, "WEBHOOK_NETWORKS": "any", **way.settings}
     for name, value in settings.items():
         monkeypatch.setenv(f"NEARCAST_{name}", value)
-    _service.begin_anew()
+    _service.begin_anew(settings=read_settings())
     open_shop(_service, channel=way.channel, offer={"text": "Coffee for Ada"})
     return _service
 
