@@ -27,6 +27,9 @@ def test_every_customer_is_decided_in_every_round():
     assert counts["decisions"] == sum(counts["outcomes"].values()) == 80
     assert counts["outcomes"]["send"] > 0
     assert counts["share_of_bare"] == pytest.approx(counts["decisions_per_s"] / counts["bare_per_s"], rel=0.1)
+    bounds = counts["bounds"]
+    assert bounds["worker_us"] > bounds["bare_worker_us"] > 0, "the statements alone are the least of a worker's time"
+    assert bounds["decisions_per_s"] < bounds["bare_per_s"]
 
 
 def test_every_message_leaves_once():
