@@ -33,19 +33,15 @@ from nearcast.services.campaigns import Campaigns
 from nearcast.services.channel_ports import Adapter, WaysOut, way_out
 from nearcast.services.chat import chat_handlers
 from nearcast.services.compliance import Compliance
-from nearcast.services.confirmations import Confirmations
 from nearcast.services.conflicts import Conflicts
-from nearcast.services.consents import Consents
 from nearcast.services.contacts import Contacts
 from nearcast.services.courier import Courier
 from nearcast.services.cursors import Cursors
-from nearcast.services.customers import Customers
+from nearcast.services.customer_cases import customer_cases
 from nearcast.services.deposits import Deposits
 from nearcast.services.devices import Devices
 from nearcast.services.doctor import Check, examine
 from nearcast.services.engines import Engines
-from nearcast.services.erasure import Erasure
-from nearcast.services.evidence import Evidence
 from nearcast.services.explain_live import Explanations
 from nearcast.services.exporting import Exporting
 from nearcast.services.fences import Fences
@@ -54,24 +50,19 @@ from nearcast.services.identities import Identities
 from nearcast.services.importing import Importing
 from nearcast.services.inbox import Inbox, InboxParts
 from nearcast.services.intake import Intake
-from nearcast.services.ledger_proof import LedgerProof
 from nearcast.services.live import Live
 from nearcast.services.match_log import Decisions
 from nearcast.services.messages import Messages
-from nearcast.services.onboarding import Onboarding
 from nearcast.services.once import Once
-from nearcast.services.opt_outs import OptOuts
 from nearcast.services.outbound import PostRoom
 from nearcast.services.own_channels import OwnChannels
 from nearcast.services.partitions import Partitions
 from nearcast.services.patience import Patience
-from nearcast.services.personal_data import PersonalData
 from nearcast.services.phones import Phones
 from nearcast.services.ports import Clock
 from nearcast.services.pseudonyms import Pseudonyms
 from nearcast.services.quiet_hours import read_platform
 from nearcast.services.region_push import RegionPush
-from nearcast.services.reminders import Reminders
 from nearcast.services.reservation_chat import OpenReservation
 from nearcast.services.reservations import Booking, Reservations
 from nearcast.services.retention import Retention
@@ -276,20 +267,11 @@ def application(
         campaigns=Campaigns(store),
         trials=Trials(store, Campaigns(store), post.staff, terms, post.inbox.replies, post.codes),
         conflicts=Conflicts(engines),
-        customers=Customers(store, terms, contacts),
-        personal_data=PersonalData(store, contacts, vault),
-        erasure=Erasure(store, terms),
-        consents=Consents(store, terms),
-        confirmations=Confirmations(store, terms),
+        **customer_cases(store, terms, contacts, vault),
         devices=Devices(store),
-        onboarding=Onboarding(store, terms, vault, contacts),
         own_channels=OwnChannels(public_key(post.push_key), settings.telegram_bot_name, subscription_address),
-        opt_outs=OptOuts(store, terms, vault),
         patience=Patience(),
         phones=Phones(store, intake, RegionPush(engines), PHONE_FEEDS),
-        ledger_proof=LedgerProof(store),
-        evidence=Evidence(store),
-        reminders=Reminders(store),
         intake=intake,
         importing=_importing(store, engines, contacts),
         exporting=Exporting(store, write_geofences=write_fence_file, write_pings=write_pings),
