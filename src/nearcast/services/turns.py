@@ -19,6 +19,7 @@ _AT_MOST_AHEAD = timedelta(seconds=0.25)  # marks do not hold for long
 _LATE = timedelta(seconds=0.03)
 _ON_THE_WAY = timedelta(seconds=0.02)  # until it is where it is counted
 _AT_FIRST = timedelta(seconds=0.05)
+_LONGEST = timedelta(seconds=10)
 _NO_TIME = timedelta()
 
 
@@ -38,7 +39,9 @@ class Turns:
         return 2 * self._takes
 
     def learn(self, took: timedelta) -> None:
-        """A transaction took so long."""
+        """A transaction took so long. Longer than any takes is a clock that was set: it says nothing of the next one."""
+        if took > _LONGEST:
+            return
         self._takes = max(took, (self._takes + took) / 2)
 
     def between(self, now: datetime) -> tuple[datetime, datetime]:
