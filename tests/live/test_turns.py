@@ -21,6 +21,7 @@ from nearcast.services.dispatcher import Dispatcher
 from nearcast.services.live import Live
 from nearcast.services.outbound import Outlet, PostRoom
 from nearcast.services.steps import Steps
+from nearcast.services.turns import Turns
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import ENTER, NOON, Heard, arrive, later, names, open_corner
 from tests.store.values import at_once
@@ -179,3 +180,10 @@ def test_several_at_once_leave_no_faster_than_they_may(street: SqlStore) -> None
 
     at_once([lambda live=live: work(live) for live in lives])  # type: ignore[misc]
     assert (len(door.left_at), door.most_in_a_second <= 8) == (PEOPLE, True)
+
+
+def test_a_clock_that_is_set_forward_puts_no_turn_off() -> None:
+    turns = Turns()
+    before = turns.lead
+    turns.learn(timedelta(minutes=2))
+    assert turns.lead == before

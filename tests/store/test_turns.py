@@ -56,10 +56,3 @@ def test_who_gives_up_is_passed_over(turns: Turns) -> None:
     turns.hand_on()
     assert turns.take(AT_ONCE_S)
     assert not turns.take(AT_ONCE_S)
-
-
-def test_a_clock_that_is_set_forward_puts_no_turn_off() -> None:
-    turns = Turns()
-    before = turns.lead
-    turns.learn(timedelta(minutes=2))
-    assert turns.lead == before

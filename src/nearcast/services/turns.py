@@ -39,7 +39,7 @@ class Turns:
         return 2 * self._takes
 
     def learn(self, took: timedelta) -> None:
-        """A transaction took so long. Longer than any takes is a clock that was set: it says nothing of the next one."""
+        """A transaction took so long. Longer than any takes is a clock that was set, which says nothing of the next."""
         if took > _LONGEST:
             return
         self._takes = max(took, (self._takes + took) / 2)
