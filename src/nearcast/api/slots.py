@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from nearcast.api.nameless import Nameless
 from nearcast.api.pages import Cursor, InstantInQuery, Limit, answered, example, listed, shows
 from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.domain.reservation import MOST_PLACES
@@ -30,16 +31,10 @@ class SlotShape(Shape):
     capacity: Annotated[int, Field(ge=1, le=MOST_PLACES)]
 
 
-class SlotsShape(Shape):
+class SlotsShape(Nameless):
     """Slots of a shop."""
 
     slots: Annotated[list[SlotShape], Field(min_length=1, max_length=500)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_name(cls, value: object) -> object:
-        """A document that is put bears the name of its address."""
-        return {k: v for k, v in value.items() if k != "id"} if isinstance(value, dict) else value
 
 
 @router.get(

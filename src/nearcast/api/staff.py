@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from nearcast.api.nameless import Nameless
 from nearcast.api.pages import answered, example, shows
 from nearcast.api.route import App, Asker, KeyedRoute, open_to, shown_once
 from nearcast.services.access import Role
@@ -26,16 +27,10 @@ class MemberShape(Shape):
     address: Annotated[ShortText, Field(description="A number in E.164, with +, where the channel has numbers.")]
 
 
-class StaffShape(Shape):
+class StaffShape(Nameless):
     """All staff of a shop."""
 
     staff: Annotated[list[MemberShape], Field(max_length=50)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_name(cls, value: object) -> object:
-        """A document that is put bears the name of its address."""
-        return {k: v for k, v in value.items() if k != "id"} if isinstance(value, dict) else value
 
 
 @router.get(
