@@ -4,6 +4,7 @@ What a customer's next fix must be like to change nothing is a `Rest`. Here are 
 other, so that a batch of pings is held against them at once; and the pings that passed, until somebody asks for them.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
@@ -21,6 +22,8 @@ from nearcast.services.instants import US_PER_S, as_instant, as_us
 _Column = TypeVar("_Column", Ints, Floats)
 _ALWAYS = np.iinfo(np.int64).max
 _RESTLESS = -1  # the key of no set of geofences
+OUTSIDE, NOWHERE = 0, -2
+"""Numbers of sets of geofences: the empty one, and none that anybody rests in."""
 _MOST_M_PER_DEGREE = 111_700.0  # of latitude at the poles; of longitude it is less everywhere
 _BLOCKS = 12  # more are joined: a customer's fixes are looked for in each
 
@@ -54,6 +57,14 @@ class _Block:
 
     def take(self, rows: Ints | Bools) -> "_Block":
         return _Block(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Which of some pings change nothing, and these."""
+
+    is_calm: Bools
+    block: _Block
 
 
 @dataclass(slots=True, eq=False)
@@ -125,6 +136,11 @@ class CalmPings:
         self._rests.is_known[customer] = False
         self._rests.taken_until[customer] = self.visible_until
 
+    def doubt(self, customer: int) -> None:
+        """How the customer rests is unknown; what waits goes on waiting."""
+        self.grow(customer + 1)
+        self._rests.is_known[customer] = False
+
     def forget_rests(self) -> None:
         """Something has changed for everybody."""
         self._rests.is_known[:] = False
@@ -136,6 +152,14 @@ class CalmPings:
         sets = np.zeros(len(pings.customer), dtype=np.int64)
         for place, geofence_ids in inside.items():
             sets[place] = self._number_of(geofence_ids)
+        judged = self.judge(pings, sets)
+        self.keep(judged)
+        return judged.is_calm
+
+    def judge(self, pings: Coming, sets: Ints) -> Judged:
+        """As `sift`, but nothing waits yet: what was found is to be kept, or forgotten. `sets` are numbers of the sets
+        of geofences that the pings are inside, `OUTSIDE` of none, `NOWHERE` for a ping that must be looked at.
+        """
         order = np.argsort(pings.customer, kind="stable")
         found = _Block(
             customer=pings.customer[order],
@@ -148,10 +172,9 @@ class CalmPings:
             device_id=pings.device_id[order],
         )
         is_calm = self._change_nothing(found, pings.received_us[order])
-        self._keep(found.take(is_calm))
         as_given = np.empty(len(order), dtype=np.bool_)
         as_given[order] = is_calm
-        return as_given
+        return Judged(as_given, found.take(is_calm))
 
     def _change_nothing(self, found: _Block, received_us: Ints) -> Bools:
         """For pings by customer: a visit that ends by itself at `until` has ended for all that come in later."""
@@ -174,7 +197,9 @@ class CalmPings:
         calm: Bools = misfits == misfits[first] - ~fits[first]
         return calm
 
-    def _keep(self, block: _Block) -> None:
+    def keep(self, judged: Judged) -> None:
+        """What changes nothing waits from now on."""
+        block = judged.block
         if not len(block.customer):
             return
         if len(self._blocks) == _BLOCKS:
@@ -188,20 +213,52 @@ class CalmPings:
 
     def take(self, customer: int) -> list[Fix]:
         """The customer's visible fixes that waited; they do not wait any more."""
+        found = self.seen(customer)
         rests = self._rests
-        if customer >= len(rests.waits) or not rests.waits[customer]:
-            return []
-        found, taken_until, rests.waits[customer] = [], rests.taken_until[customer], False
-        for block in self._blocks:
-            row, size = int(block.customer.searchsorted(customer)), len(block.customer)
-            while row < size and block.customer[row] == customer:
-                if block.number[row] >= self.visible_until:
-                    rests.waits[customer] = True
-                elif block.number[row] >= taken_until:
-                    found.append(self._fix(block, row))
-                row += 1
-        rests.taken_until[customer] = self.visible_until
+        if customer < len(rests.waits) and rests.waits[customer]:
+            rests.waits[customer] = any(self._is_to_come(block, customer) for block in self._blocks)
+            rests.taken_until[customer] = self.visible_until
         return found
+
+    def seen(self, customer: int, judged: Judged | None = None) -> list[Fix]:
+        """The customer's visible fixes that wait, and after these those judged to change nothing; they go on waiting.
+        Of those that no later ping can come before, the last is enough.
+        """
+        rests, rows = self._rests, list[tuple[_Block, int]]()
+        if customer < len(rests.waits) and rests.waits[customer]:
+            taken_until = rests.taken_until[customer]
+            for block in self._blocks:
+                for row in _rows_of(block, customer):
+                    if taken_until <= block.number[row] < self.visible_until:
+                        rows.append((block, row))
+        if judged is not None:
+            rows += ((judged.block, row) for row in _rows_of(judged.block, customer))
+        if not rows:
+            return []
+        at_us = [int(block.recorded_us[row]) for block, row in rows]
+        gone = bisect_left(at_us, at_us[-1] - self._lateness_us)
+        return [self._fix(block, row) for block, row in rows[max(0, gone - 1) :]]
+
+    def _is_to_come(self, block: _Block, customer: int) -> bool:
+        return any(block.number[row] >= self.visible_until for row in _rows_of(block, customer))
+
+    def void(self, customers: Ints, *, forget: bool = False) -> None:
+        """What waits of these customers is void; with `forget`, how they rest unknown, too."""
+        customers = customers[customers < len(self._rests.waits)]
+        self._rests.taken_until[customers] = self.visible_until
+        self._rests.waits[customers] = False
+        if forget:
+            self._rests.is_known[customers] = False
+
+    def rests_outside(self, customers: Ints) -> Bools:
+        """Which of these customers are known to rest outside every geofence."""
+        rests = self._rests
+        found: Bools = rests.is_known[customers] & (rests.inside[customers] == OUTSIDE)
+        return found
+
+    def waits(self, customer: int) -> bool:
+        """Whether something of this customer waits or is still to come."""
+        return bool(self._rests.waits[customer])
 
     def waiting(self) -> list[int]:
         """The customers of whom something waits or is still to come."""
@@ -231,3 +288,8 @@ class CalmPings:
         block = block.take(np.argsort(block.customer, kind="stable"))
         is_recent = block.recorded_us >= self._rests.after_us[block.customer] - self._lateness_us
         return block.take(is_recent | np.append(is_recent[1:], True))
+
+
+def _rows_of(block: _Block, customer: int) -> range:
+    first, after = block.customer.searchsorted((customer, customer + 1)).tolist()
+    return range(first, after)

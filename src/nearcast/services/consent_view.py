@@ -37,15 +37,17 @@ class ConsentView:
         self._since_us: Ints = np.zeros(_ROOM_AT_FIRST, dtype=np.int64)
         self._known_until_us: Ints = np.zeros(_ROOM_AT_FIRST, dtype=np.int64)
 
-    def refresh(self, uow: UnitOfWork) -> None:
-        """Forget whoever has said something since the last time."""
+    def refresh(self, uow: UnitOfWork) -> list[CustomerId]:
+        """Forget whoever has said something since the last time; who of those that were known."""
         changes = uow.consents.changes_since(self._mark)
         if changes.subjects is None:
+            forgotten = list(self._rows)
             self._forget_all()
         else:
-            for subject in changes.subjects & self._names.keys():
-                self._free.append(self._rows.pop(self._names.pop(subject)))
+            forgotten = [self._names.pop(subject) for subject in changes.subjects & self._names.keys()]
+            self._free += [self._rows.pop(name) for name in forgotten]
         self._mark = changes.mark
+        return [CustomerId(name) for name in forgotten]
 
     def live_since_us(self, uow: UnitOfWork, customer_ids: Texts, asked_us: Ints) -> Ints:
         """Since when the customers of n pings may be located when asked at those instants, `NEVER` for who may not."""

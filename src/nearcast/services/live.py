@@ -3,29 +3,21 @@
 `now` is handed in by whoever drives it: a worker's clock, or a test that steps through a scenario.
 """
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, TenantId
-from nearcast.geo.batch import Ints
 from nearcast.geo.validate import geofence_from_feature
 from nearcast.services.answering import Keep, nobody_asks_again
-from nearcast.services.batches import take_batch
 from nearcast.services.catalogue import NO_PLATFORM, CatalogueCache
 from nearcast.services.channel_ports import WayOut, WaysOut
-from nearcast.services.consent_view import ConsentView
+from nearcast.services.consuming import PINGS_AT_ONCE, Consumer
 from nearcast.services.delivery import cancel_for_geofence
 from nearcast.services.dispatcher import Dispatcher
 from nearcast.services.engine import apply_consent, end_visits
-from nearcast.services.figures import Span
-from nearcast.services.ingest import Arrivals, Door, ping_keys
-from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.outbound import NO_ROOM, Outlet, PostRoom
 from nearcast.services.ports import Store, UnitOfWork
@@ -37,12 +29,9 @@ from nearcast.services.voucher_codes import WITHOUT_KEY, VoucherCodes
 from nearcast.services.working_set import WorkingSet
 from nearcast.services.world import World
 
-_PINGS_AT_FIRST, _PINGS_AT_ONCE, _FEWEST_PINGS = 200, 1_000, 25
-_STEP_S = 0.25  # for so long whoever withdraws a consent waits for a step
 _VISITS_AT_ONCE = 500
 _LOOK_BACK = timedelta(days=7)  # longer than workers stand still together
 _OVERLAP = timedelta(seconds=15)  # longer than a commit takes, and than clocks differ
-_TURNS = 16
 Check: TypeAlias = Callable[[UnitOfWork], None]
 """Raises where an edit may not be, in the transaction that would make it."""
 
@@ -70,22 +59,19 @@ class Live:
         room: PostRoom = NO_ROOM,
         owner: str = "worker",
         lease_s: float = 60.0,
-        pings_at_once: int = _PINGS_AT_ONCE,
+        pings_at_once: int = PINGS_AT_ONCE,
         platform: Mapping[str, Any] = NO_PLATFORM,
         codes: VoucherCodes = WITHOUT_KEY,
         dice: Callable[[], float] = lambda: 1.0,
         monotonic_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.store, self.tenant_id = store, tenant_id
-        self._pings_at_once, self._pace = pings_at_once, min(_PINGS_AT_FIRST, pings_at_once)
-        self._monotonic_s = monotonic_s
         self._steps = Steps(store, tenant_id, platform, codes)
         outlet = Outlet(tenant_id, channel, room)
         self._dispatcher = Dispatcher(self._steps, outlet, owner=owner, lease_s=lease_s, dice=dice)
         self._scheduler = Scheduler(self._steps)
-        self._turn = zlib.crc32(owner.encode()) % _TURNS
+        self._consumer = Consumer(self._steps, owner, pings_at_once=pings_at_once, monotonic_s=monotonic_s)
         self._consents_until: datetime | None = None
-        self._agreed = ConsentView()
 
     @property
     def catalogue(self) -> CatalogueCache:
@@ -110,68 +96,7 @@ class Live:
         """
         if held is not None and not held:
             return 0
-        with self._steps.reading() as uow:
-            waiting = uow.pings.waiting()
-        if held is not None:
-            waiting = {partition: count for partition, count in waiting.items() if partition in held}
-        if not waiting:
-            return 0
-        wanted, found = [], 0
-        for partition in sorted(waiting, key=lambda number: (number - self._turn) % _TURNS):
-            if found < self._pace:
-                wanted.append(partition)
-                found += waiting[partition]
-        self._turn = (wanted[-1] + 1) % _TURNS
-        begun_s = self._monotonic_s()
-        taken = self._work_slice(wanted, held, now)
-        took_s = self._monotonic_s() - begun_s
-        self._keep_pace(len(taken), took_s)
-        self._tell(taken, as_us(now) + int(took_s * US_PER_S), now)
-        return len(taken)
-
-    def _tell(self, received_at_us: Ints, done_at_us: int, now: datetime) -> None:
-        """How long pings have waited to be decided, and what they were decided with."""
-        waited_us = np.maximum(done_at_us - received_at_us, 0)  # a server may have a clock that runs ahead
-        waited_s, times = np.unique(waited_us / US_PER_S, return_counts=True)
-        figures = self.store.figures
-        figures.took_each(Span.DECIDED, zip(waited_s.tolist(), times.tolist(), strict=True))
-        figures.keep_index(self.tenant_id, self.catalogue.indexed, self.catalogue.revision, now)
-
-    def _keep_pace(self, done: int, took_s: float) -> None:
-        """As many pings at once as a short step takes: it holds their customers."""
-        if took_s > _STEP_S:
-            self._pace = min(self._pings_at_once, max(_FEWEST_PINGS, int(done * _STEP_S / took_s)))
-        elif done >= self._pace:
-            self._pace = min(2 * self._pace, self._pings_at_once)
-
-    def _work_slice(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> Ints:
-        """When the pings that were decided had come in, in microseconds since 1970; none where none was."""
-        none: Ints = np.empty(0, np.int64)
-
-        def work(uow: UnitOfWork, known: Known) -> Ints:
-            tokens = uow.pings.borrow(partitions) if held is None else {key: held[key] for key in partitions}
-            taken = uow.pings.read(tokens, limit=self._pace)
-            if not len(taken.batch):
-                return none
-            uow.catalogue.hold_geofences()
-            heard = {CustomerId(key) for key in taken.batch.customer_id}
-            working = WorkingSet(uow, self.catalogue, heard, now, known, is_calm=True)
-            self._agreed.refresh(uow)  # behind the locks: nobody heard here withdraws any more before this commits
-
-            def live_since(arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
-                return self._agreed.live_since_us(uow, arrivals.batch.customer_id[rows], asked_us)
-
-            named = ping_keys(taken.batch)
-            door = Door(working.world, live_since, seen=uow.pings.seen(named))
-            take_batch(working.world, door, taken.batch, now, working.stir)
-            uow.pings.remember((key for key in named if key[0] in working.held), now)
-            working.save()
-            if not uow.pings.move(taken.moves, tokens):
-                return none  # another worker has consumed them, or may: nothing of this is kept
-            uow.commit()
-            return taken.batch.received_at_us
-
-        return self._steps.decide(work)
+        return self._consumer.work_some(now, held)
 
     def next_due(self, now: datetime) -> datetime | None:
         """When work is due next, if nothing more is heard; consents that changed by `now` have been dealt with."""

@@ -16,7 +16,6 @@ from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.throttle import Throttle
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind
-from nearcast.geo.batch import PingBatch
 from nearcast.services.audit_ports import AuditTrail
 from nearcast.services.budgets import Budgets
 from nearcast.services.contact_ports import Contacts, Suppressions
@@ -28,6 +27,7 @@ from nearcast.services.history_ports import PastPings
 from nearcast.services.key_ports import ApiKey, Keys
 from nearcast.services.ledger_ports import Confirmations, Consents
 from nearcast.services.payment_ports import FindsPayments, Paying
+from nearcast.services.ping_ports import Pings
 from nearcast.services.reservation_ports import Reserving
 from nearcast.services.secret_ports import SealedRows, Sealing, Secrets
 from nearcast.services.sender_ports import SendingKept
@@ -55,11 +55,14 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptTrack:
-    """A track with what is known beside it. `ends_at` is when its open visits end if no ping comes; None for never."""
+    """A track with what is known beside it. `ends_at` is when its open visits end if no ping comes; None for never. All
+    of the customer's pings up to number `upto` of their partition are in it.
+    """
 
     track: Track
     last_zone: ZoneInfo | None = None
     ends_at: datetime | None = None
+    upto: int = 0
 
 
 class RunStatus(StrEnum):
@@ -91,14 +94,6 @@ class Revision:
     at: datetime
     is_deleted: bool = False
     state: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PingSlice:
-    """Pings of some partitions, in order within each; `moves` are the positions before and after them by partition."""
-
-    moves: Mapping[int, tuple[int, int]]
-    batch: PingBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,21 +276,6 @@ class Outbox(Protocol):
     def next_due(self) -> datetime | None: ...
     def prune_texts(self, before: datetime, *, limit: int) -> int: ...
     def reseal(self, *, after: int, limit: int, is_bare: bool) -> tuple[int, int]: ...
-
-
-class Pings(Protocol):
-    def admit(self) -> None: ...
-    def append(self, batch: PingBatch) -> None: ...
-    def waiting(self) -> dict[int, int]: ...
-    def waiting_since(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, datetime]: ...
-    def borrow(self, partitions: Iterable[int]) -> dict[int, int]: ...
-    def read(self, partitions: Iterable[int], *, limit: int) -> PingSlice: ...
-    def move(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int]) -> bool: ...
-    def seen(self, pings: Iterable[tuple[CustomerId, str | None, str]]) -> set[tuple[CustomerId, str | None, str]]: ...
-    def remember(self, pings: Iterable[tuple[CustomerId, str | None, str]], at: datetime) -> None: ...
-    def of(self, customer_id: CustomerId) -> list[dict[str, Any]]: ...
-    def prune(self, before: datetime, *, limit: int) -> int: ...
-    def prune_seen(self, before: datetime, *, limit: int) -> int: ...
 
 
 class Runs(Protocol):

@@ -1,8 +1,9 @@
 """Some customers of a tenant as a world: loaded and locked in one unit of work, and saved in it with what changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from nearcast.domain.errors import Overtaken
@@ -24,7 +25,8 @@ from nearcast.services.world import World
 class WorkingSet:
     """The customers of one transaction. `world` is worked on until `save`. With `now`, the instant at which decisions
     are made, what was sent is loaded as far back as any rule looks from there; without, all of it. With `is_calm`
-    nothing but tracks is loaded before `stir` says whose.
+    nothing but tracks is loaded before `stir` says whose. `reached` says until where in the ping log tracks are written
+    with this; without it they are until where they were.
 
     Customers are locked in id order, so that two transactions never wait for each other; `held` are those that exist.
     """
@@ -38,8 +40,9 @@ class WorkingSet:
         known: Known = NOTHING,
         *,
         is_calm: bool = False,
+        reached: Mapping[CustomerId, int] = MappingProxyType({}),
     ) -> None:
-        self._uow, self._known, self._now = uow, known, now
+        self._uow, self._known, self._now, self._reached = uow, known, now, dict(reached)
         self.customer_ids = sorted(set(customer_ids))
         self.held = frozenset(uow.customers.lock(self.customer_ids))
         self.world = rules.world(uow.catalogue)
@@ -55,6 +58,7 @@ class WorkingSet:
         uow, ids = self._uow, self.customer_ids
         for key, kept in uow.tracks.load(ids).items():
             world.tracks[key] = self._tracks[key] = kept.track
+            self._reached.setdefault(key, kept.upto)
             if kept.last_zone is not None:
                 world.last_zones[key] = kept.last_zone
         # neither of them holds this set, which holds the world: both would outlive the step until they are collected
@@ -129,6 +133,7 @@ class WorkingSet:
                 track=world.tracks[key],
                 last_zone=world.last_zones.get(key),
                 ends_at=visits_end_at(world, key),
+                upto=self._reached.get(key, 0),
             )
             for key in customer_ids
         )

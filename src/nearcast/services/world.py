@@ -45,7 +45,7 @@ class Tenant:
 @dataclass(slots=True)
 class CampaignBook:
     """Campaigns, found by what triggers them, and what is asked of all of them, worked out once: `caps`, `limits` of
-    budgets, and whether any is part of an experiment or a fall-back.
+    budgets, and whether any is part of an experiment, a fall-back or due by itself.
     """
 
     by_id: dict[CampaignId, Campaign]
@@ -54,6 +54,7 @@ class CampaignBook:
     has_money: bool = field(init=False)
     has_experiments: bool = field(init=False)
     has_fallbacks: bool = field(init=False)
+    has_schedules: bool = field(init=False)
     _by_fence: dict[tuple[Trigger, GeofenceId], list[CampaignId]] = field(default_factory=dict)
     _by_shop: dict[tuple[Trigger, ShopId], list[CampaignId]] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class CampaignBook:
         self.has_money = any(one.budget_money is not None for one in every)
         self.has_experiments = any(one.holdout or one.split for one in every)
         self.has_fallbacks = any(one.is_fallback for one in every)
+        self.has_schedules = any(one.trigger is Trigger.SCHEDULE for one in every)
         for campaign in every:
             if campaign.geofence_ids is None:
                 self._by_shop.setdefault((campaign.trigger, campaign.shop_id), []).append(campaign.id)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.services.instants import as_instant, as_us
-from nearcast.services.ports import PingSlice
+from nearcast.services.ping_ports import LogPosition, PingSlice
 from nearcast.store.dialect import free_names, has_in_it, its_now, lock_names, upsert
 from nearcast.store.page import chunks
 from nearcast.store.partitions import leased, tokens_of
@@ -102,45 +102,80 @@ class Pings:
         named = {f"pings {self._tenant} {number}": number for number in partitions if number not in taken}
         return tokens_of(self._connection, dict.fromkeys(named[name] for name in free_names(self._connection, named)))
 
-    def read(self, partitions: Iterable[int], *, limit: int) -> PingSlice:
-        """The next pings of partitions after their positions, in order within each; at most `limit` of all."""
-        here, after = log_position.c, log_position.c.position
+    def read(self, partitions: Iterable[int], *, limit: int, again: bool = False) -> PingSlice:
+        """The next pings of partitions after their positions, in order within each; at most `limit` of all. With
+        `again` those before their positions of which not everything is written down.
+        """
+        here = log_position.c
+        after, until = (here.settled, here.position) if again else (here.position, here.head)
         waiting = (
-            select(ping_log, after.label("after"))
+            select(ping_log, after.label("after"), until.label("until"))
             .join(log_position, (here.tenant_id == _here.tenant_id) & (here.partition == _here.partition))
             .where(here.tenant_id == self._tenant, here.partition.in_(list(partitions)))
             # no database sorts, and no row is read, more than it must
-            .where(_here.seq > after, _here.seq - _here.pings < after + limit)
+            .where(_here.seq > after, _here.seq - _here.pings < after + limit, _here.seq - _here.pings < until)
             .order_by(here.partition, _here.seq)  # by the small table's column: SQLite begins with that one
             .limit(limit)
         )
         moves: dict[int, tuple[int, int]] = {}
         found: list[PingBatch] = []
+        seqs, numbers = list[Ints](), list[Ints]()
         left = limit
         for row in self._connection.execute(waiting):
             if not left:
                 break
             begun_at, reached = moves.get(row.partition, (row.after, row.after))
             first = reached - (row.seq - row.pings)  # those before were read with the position in the midst of a row
-            some = unpack(row.block).take(np.arange(first, min(row.pings, first + left)))
+            last = min(row.pings, first + left, row.until - (row.seq - row.pings))
+            some = unpack(row.block).take(np.arange(first, last))
             moves[row.partition] = (begun_at, reached + len(some))
             found.append(some)
+            seqs.append(np.arange(reached + 1, reached + 1 + len(some)))
+            numbers.append(np.full(len(some), row.partition))
             left -= len(some)
-        return PingSlice(moves=moves, batch=joined(found))
+        return PingSlice(moves=moves, batch=joined(found), seq=_one(seqs), partition=_one(numbers))
 
-    def move(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int]) -> bool:
+    def move(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int], *, is_settled: bool = True) -> bool:
         """Move positions on from the one to the other, in the transaction of their pings' effects. False where one is
         not where it was, or a partition's token is another one: somebody else has consumed these pings or has taken
         them over, and nothing may be committed. Nobody takes them over between this and the commit.
+
+        Unless it `is_settled`, some of the effects are still to be written down, and `settle` says when they are.
         """
+        here = log_position.c
+        if is_settled:
+            return self._moved(moves, tokens, here.position, ("position", "settled"), here.settled == here.position)
+        return self._moved(moves, tokens, here.position, ("position",))
+
+    def settle(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int]) -> bool:
+        """All effects of the pings between are written down, in this transaction at the latest. False as `move`."""
+        here = log_position.c
+        return self._moved(moves, tokens, here.settled, ("settled",))
+
+    def _moved(
+        self,
+        moves: Mapping[int, tuple[int, int]],
+        tokens: Mapping[int, int],
+        begun_at: ColumnElement[int],
+        columns: Iterable[str],
+        *only: ColumnElement[bool],
+    ) -> bool:
         if tokens_of(self._connection, moves, hold=True) != {partition: tokens[partition] for partition in moves}:
             return False
         for partition, (after, until) in sorted(moves.items()):
             here = log_position.c.tenant_id == self._tenant, log_position.c.partition == partition
-            moved = update(log_position).where(*here, log_position.c.position == after).values(position=until)
+            moved = update(log_position).where(*here, begun_at == after, *only).values(dict.fromkeys(columns, until))
             if self._connection.execute(moved).rowcount != 1:
                 return False
         return True
+
+    def positions(self) -> dict[int, LogPosition]:
+        """How far each partition has been consumed, and how many pings it has."""
+        mine = select(log_position).where(log_position.c.tenant_id == self._tenant).order_by(log_position.c.partition)
+        return {
+            row.partition: LogPosition(settled=row.settled, position=row.position, head=row.head)
+            for row in self._connection.execute(mine)
+        }
 
     def waiting(self) -> dict[int, int]:
         """How many pings are to be consumed, by partition; those that have none are left out."""
@@ -195,14 +230,14 @@ class Pings:
         return (*mine, has_in_it(self._connection, _here.block, customer_id.encode()))
 
     def prune(self, before: datetime, *, limit: int) -> int:
-        """Delete rows from the beginning of the log all of whose pings are consumed, and the last of them received
+        """Delete rows from the beginning of the log all of whose pings are settled, and the last of them received
         before an instant: as many as it takes for `limit` pings. How many pings.
         """
         positions = select(log_position).where(log_position.c.tenant_id == self._tenant)
         pruned = 0
         for at in self._connection.execute(positions.order_by(log_position.c.partition)).all():
             here = _here.tenant_id == self._tenant, _here.partition == at.partition
-            first_ones = select(_here.seq, _here.pings, _here.received_at_us).where(*here, _here.seq <= at.position)
+            first_ones = select(_here.seq, _here.pings, _here.received_at_us).where(*here, _here.seq <= at.settled)
             last = None
             for row in self._connection.execute(first_ones.order_by(_here.seq).limit(limit)).all():
                 if pruned >= limit or row.received_at_us >= as_us(before):
@@ -244,10 +279,10 @@ class Pings:
         last ping before them arrived.
         """
         rows = [
-            {"tenant_id": self._tenant, "partition": partition, "head": count, "position": 0}
+            {"tenant_id": self._tenant, "partition": partition, "head": count, "position": 0, "settled": 0}
             for partition, count in sorted(counts.items())
         ]
-        upsert(self._connection, log_position, rows, keep=["position"], add_up=["head"])
+        upsert(self._connection, log_position, rows, keep=["position", "settled"], add_up=["head"])
         heads: dict[int, int] = {}
         arrived_us: Ints = np.full(PARTITIONS, np.iinfo(np.int64).min)
         for partition, head, last_us in self._connection.execute(_HEADS, {"tenant": self._tenant}):
@@ -255,6 +290,10 @@ class Pings:
             if last_us is not None:
                 arrived_us[partition] = last_us
         return heads, arrived_us
+
+
+def _one(columns: list[Ints]) -> Ints:
+    return np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
 
 
 def _shown(batch: PingBatch) -> list[dict[str, Any]]:

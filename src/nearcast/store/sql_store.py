@@ -82,9 +82,9 @@ class SqlStore:
         return self._tenants(select(tenant.c.id))
 
     def tenants_with_pings(self) -> list[TenantId]:
-        """Tenants whose ping log has something to consume, by id."""
+        """Tenants whose ping log has something to consume or to settle, by id."""
         here = log_position.c
-        return self._tenants(select(here.tenant_id).where(here.head > here.position))
+        return self._tenants(select(here.tenant_id).where(here.head > here.settled))
 
     def tenants_with_messages(self, due_by: datetime) -> list[TenantId]:
         """Tenants with a queued message that may go by that instant, by id."""

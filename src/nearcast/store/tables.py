@@ -83,6 +83,7 @@ track = Table(
     Column("newest_at", UtcDateTime),
     Column("ends_at", UtcDateTime),
     Column("last_zone", String),
+    Column("upto", BigInteger, nullable=False, server_default="0"),
     Index(None, "tenant_id", "newest_at"),
     Index(None, "tenant_id", "ends_at"),
 )
@@ -290,6 +291,7 @@ log_position = Table(
     Column("partition", SmallInteger, primary_key=True, autoincrement=False),
     Column("head", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False),
 )
 partition_lease = Table(
     "partition_lease",

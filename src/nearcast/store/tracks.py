@@ -34,6 +34,7 @@ class Tracks:
                     track=track_from_json(row.doc, self._tenant, key),
                     last_zone=zone(row.last_zone) if row.last_zone else None,
                     ends_at=row.ends_at,
+                    upto=row.upto,
                 )
         return found
 
@@ -48,6 +49,7 @@ class Tracks:
                 "newest_at": item.track.newest.at if item.track.newest else None,
                 "ends_at": item.ends_at,
                 "last_zone": item.last_zone.key if item.last_zone else None,
+                "upto": item.upto,
             }
             for key, item in sorted(kept.items())
         ]
