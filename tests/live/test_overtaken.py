@@ -24,7 +24,7 @@ def test_an_opportunity_that_was_decided_before_gives_no_second_row(store: SqlSt
     live.work_pings(NOON)
     before = sorted(verdicts(store, tenant), key=str)
     with store.engine.begin() as connection:
-        connection.execute(update(log_position).values(position=0))
+        connection.execute(update(log_position).values(position=0, settled=0))
         connection.execute(delete(track))
         connection.execute(delete(match_log).where(match_log.c.customer_id == customers[0]))
     assert live.work_pings(later(60)) == 3

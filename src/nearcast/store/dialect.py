@@ -245,6 +245,11 @@ def product(connection: Connection) -> str:
     return f"SQLite {connection.scalar(text('SELECT sqlite_version()'))}, journal {mode}"
 
 
+def spoken(connection: Connection) -> str:
+    """The name of the database's dialect, for what is made once for each."""
+    return connection.dialect.name
+
+
 def horizon(dialect: str) -> tuple[ColumnElement[int], ColumnElement[int]]:
     """Up to which number every transaction that writes has ended for whoever asks for this, and the number that the
     next one to begin will have; on SQLite there is one at a time.

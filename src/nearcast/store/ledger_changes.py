@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 from nearcast.domain.ids import TenantId
 from nearcast.services.ledger_ports import LedgerChanges, LedgerMark
 from nearcast.store.customer_tables import consent_event
-from nearcast.store.dialect import horizon
+from nearcast.store.dialect import horizon, spoken
 
 _BETWEEN = " "  # stands in no subject
 _line = consent_event.c
@@ -22,7 +22,7 @@ def changes_since(connection: Connection, tenant: TenantId, mark: LedgerMark | N
     purged, its number and those after it may have been given to others.
     """
     if mark is None or mark.read is None:
-        begun, to_begin = horizon(connection.dialect.name)
+        begun, to_begin = horizon(spoken(connection))
         last = select(_line.seq).where(_line.tenant_id == tenant).order_by(_line.seq.desc()).limit(1)
         ongoing, next_one, newest = connection.execute(select(begun, to_begin, last.scalar_subquery())).one()
         if mark is not None and ongoing < mark.writers_until:
@@ -30,7 +30,7 @@ def changes_since(connection: Connection, tenant: TenantId, mark: LedgerMark | N
         read = None if mark is None else mark.seen
         return LedgerChanges(None, _mark(connection, tenant, read, newest or 0, next_one))
     said = {"tenant": tenant, "read": mark.read, "seen": mark.seen}
-    ongoing, next_one, newest, subjects, last = connection.execute(_since(connection.dialect.name), said).one()
+    ongoing, next_one, newest, subjects, last = connection.execute(_since(spoken(connection)), said).one()
     if last != mark.last:
         return changes_since(connection, tenant, None)
     if ongoing >= mark.writers_until:
