@@ -150,11 +150,12 @@ def test_roles_part_the_work(office: Office) -> None:
     tenant = open_corner(office.store, ENTER, customers=names(1))
     office.walk_in(tenant, *names(1))
     scheduler = office.worker("scheduler")
-    assert set(scheduler.status()) == {"dispatch", "due", "rescue", "retention"}
+    assert set(scheduler.status()) == {"dispatch", "due", "rescue", "reservations", "retention"}
     office.clock.at = later(1)
     eventually(lambda: all(scheduler.status()[loop].last_success_at == later(1) for loop in ("due", "dispatch")))
     assert office.heard.messages == []
-    assert set(office.worker("worker").status()) == {"dispatch", "pings", "partitions", "events", "heard"}
+    roles = {"care", "dispatch", "events", "heard", "partitions", "payments", "pings"}
+    assert set(office.worker("worker").status()) == roles
     eventually(lambda: office.heard.customers == names(1))
 
 
