@@ -20,6 +20,7 @@ _LATE = timedelta(seconds=0.03)
 _ON_THE_WAY = timedelta(seconds=0.02)  # until it is where it is counted
 _AT_FIRST = timedelta(seconds=0.05)
 _LONGEST = timedelta(seconds=10)
+_LONGEST_REST = timedelta(seconds=1)
 _NO_TIME = timedelta()
 
 
@@ -59,7 +60,9 @@ def at_its_turn(begins_at: datetime | None, present: Present, rest: Callable[[fl
     if begins_at is None:
         return present()
     wait = begins_at - present()
+    if wait > _LONGEST_REST:  # a clock was put back
+        return None
     if wait > _NO_TIME:
         rest(wait.total_seconds())
-    now = present()
-    return now if begins_at <= now <= begins_at + _LATE else None
+    now = max(begins_at, present())  # who has rested for so long has waited, though a clock was put back
+    return now if now <= begins_at + _LATE else None
