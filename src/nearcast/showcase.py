@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -80,13 +81,14 @@ def _demo(said: Settings, store: SqlStore, speed: float, port: int | None, say: 
     since = seed(store, city, contacts, speed=speed)
     clock = PacedClock(since, speed)
     fake, leads_there = _whatsapp(phones, f"{url}/v1/webhooks/whatsapp", clock)
-    made = application(said.model_copy(update=leads_there), store, clock=clock)
+    made = replace(application(said.model_copy(update=leads_there), store, clock=clock), is_fast=speed > 1)
     shown = Demo(
         city,
         store,
         clock=clock,
         accept=made.intake.accept,
         engines=made.new_engines("demo"),
+        replies=made.inbox.replies,
         since=since,
         speed=speed,
         phone_url=f"{phones_url}/phone/{city.numbers[city.you].removeprefix('+')}",

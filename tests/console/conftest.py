@@ -44,8 +44,8 @@ def stepped(city: DemoCity, tmp_path: Path) -> Iterator[SteppedDemo]:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Running]:
-    """`nearcast demo` as somebody starts it; needs @pytest.mark.enable_socket."""
-    with running("demo", "--port", "0", folder=tmp_path) as process:
+    """`nearcast demo` as somebody starts it, who is told of nothing but trouble; needs @pytest.mark.enable_socket."""
+    with running("demo", "--port", "0", folder=tmp_path, log_level="warning") as process:
         yield process
         assert process.err == ""
 

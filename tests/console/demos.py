@@ -26,8 +26,9 @@ from nearcast.services.demo.seed import seed
 from nearcast.services.engines import Engines
 from nearcast.services.intake import Intake
 from nearcast.services.live import Live
+from nearcast.services.replies import Replies
 from nearcast.store.sql_store import SqlStore
-from tests.sealing import CONTACTS
+from tests.sealing import CONTACTS, VAULT
 
 SPEED = 60.0
 
@@ -49,6 +50,8 @@ class SteppedDemo:
     store: SqlStore
     clock: SteppedClock
     live: Live
+    replies: Replies
+    said: Recorder
 
     def step(self, **by: float) -> None:
         """Let that much time pass, in steps of a minute."""
@@ -91,8 +94,12 @@ def stepped_demo(city: DemoCity, folder: Path, *, days: int = 0) -> Iterator[Ste
         clock = SteppedClock(seed(store, city, CONTACTS, speed=SPEED) + timedelta(days=days))
         engines = Engines(lambda tenant_id: Live(store, tenant_id, Recorder()))
         accept = Intake(store, lambda: None).accept
-        demo = Demo(city, store, clock=clock, accept=accept, engines=engines, since=clock.at, speed=SPEED)
-        yield SteppedDemo(demo, city, store, clock, Live(store, TENANT, Recorder()))
+        said = Recorder()
+        replies = Replies(store, VAULT, lambda channel: said, dice=lambda: 0.5)
+        demo = Demo(
+            city, store, clock=clock, accept=accept, engines=engines, replies=replies, since=clock.at, speed=SPEED
+        )
+        yield SteppedDemo(demo, city, store, clock, Live(store, TENANT, Recorder()), replies, said)
 
 
 @contextmanager

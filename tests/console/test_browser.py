@@ -65,18 +65,23 @@ def test_people_move_verdicts_come_and_you_get_a_message_until_you_say_stop(
     expect(offers).to_contain_text(["The third scoop is free until"], timeout=PATIENCE_MS)
     page.screenshot(path=tmp_path / "message.png")
 
-    page.get_by_role("button", name="Stop").click()
-    says(page, "You said stop")
-    expect(page.get_by_role("button", name="Stopped")).to_be_disabled()
-
+    phone.page.get_by_role("button", name="Stop").click()
+    bubbles = phone.page.locator("#bubbles li")
+    heard = ["The third scoop is free until", "STOP", "You will get no more offers"]
+    expect(bubbles).to_contain_text(heard, timeout=PATIENCE_MS)
     drag_to(page, "toy-box-near")
     says(page, "No offer is running here")
     drag_to(page, OFFER)
     says(page, "your number is suppressed")
     expect(page.locator("#bubble")).to_contain_text("your number is suppressed")
     page.screenshot(path=tmp_path / "stopped.png")
+
+    page.get_by_role("button", name="Stop").click()
+    says(page, "You said stop")
+    expect(page.get_by_role("button", name="Stopped")).to_be_disabled()
     phone.page.reload()
-    expect(offers).to_contain_text(["The third scoop is free until"], timeout=PATIENCE_MS)
+    expect(bubbles).to_contain_text(heard, timeout=PATIENCE_MS)
+    expect(bubbles).to_have_count(len(heard))
 
     assert watched.errors == phone.errors == []
     assert watched.hosts == phone.hosts == {"127.0.0.1"}

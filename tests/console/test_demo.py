@@ -95,6 +95,16 @@ def test_after_stop_you_read_that_your_number_is_suppressed(stepped: SteppedDemo
     }
 
 
+def test_the_first_stop_is_confirmed_on_whatsapp_and_no_other(stepped: SteppedDemo) -> None:
+    for _ in range(2):
+        stepped.demo.stop_you()
+        stepped.replies.send_some(TENANT, stepped.clock.at, stepped.clock.now)
+        stepped.clock.at += timedelta(seconds=1)
+    (confirmation,) = stepped.said.sent
+    assert "no more offers" in confirmation.content.body
+    assert (confirmation.channel, confirmation.to.address) == ("whatsapp", stepped.city.numbers[stepped.city.you])
+
+
 def test_stop_withdraws_marketing_and_leaves_location(stepped: SteppedDemo) -> None:
     you = stepped.city.you
     stepped.demo.stop_you()
@@ -286,7 +296,16 @@ def test_people_outlive_an_outage_and_the_log_tells_of_it_once_and_of_no_place(
     stepped.clock.at += timedelta(minutes=1)
     engines = Engines(_no_engine)  # type: ignore[arg-type]
     still = replace(stepped.city, events=())
-    demo = Demo(still, stepped.store, clock=stepped.clock, accept=accept, engines=engines, since=START, speed=60)
+    demo = Demo(
+        still,
+        stepped.store,
+        clock=stepped.clock,
+        accept=accept,
+        engines=engines,
+        replies=stepped.replies,
+        since=START,
+        speed=60,
+    )
     demo.start()
     assert went_on.wait(10)
     demo.stop()

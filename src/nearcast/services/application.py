@@ -63,10 +63,12 @@ class Application:
 
     `new_engines` makes engines that no other thread waits for, for whoever bears that name among all processes on the
     database. `pings_arrived` is set when pings have come in here. `worker_status` tells of the loops that this process
-    runs. `connected` may keep connections open until the end.
+    runs. `connected` may keep connections open until the end. Where time `is_fast`, messages have no
+    turns of their own: these are moments of real time.
     """
 
     clock: Clock
+    is_fast: bool = False
     contacts: Contacts
     access: Access
     audit: Audit

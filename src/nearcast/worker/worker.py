@@ -155,7 +155,7 @@ class Worker:
         return step
 
     def _dispatch(self, live: Live, now: datetime) -> bool:
-        taken = live.dispatch_some(now, self._application.clock.now)
+        taken = live.dispatch_some(now, None if self._application.is_fast else self._application.clock.now)
         if not taken and live.resumes_at is not None:
             self._dispatching.ring_in(
                 max(_SHORTEST_S, (live.resumes_at - self._application.clock.now()).total_seconds())

@@ -70,6 +70,7 @@ byId("say").addEventListener("submit", async (event) => {
   if (text && (await act({ say: text }))) byId("text").value = "";
 });
 byId("pin").addEventListener("click", () => sendPin(null));
+byId("stop").addEventListener("click", () => act({ say: "STOP" }));
 byId("wants").addEventListener("change", (event) => act({ prefer: event.target.checked }));
 look();
 setInterval(look, POLL_MS);

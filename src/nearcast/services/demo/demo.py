@@ -14,6 +14,7 @@ from nearcast.services.demo.watch import Watch
 from nearcast.services.demo.you import You
 from nearcast.services.engines import Engines
 from nearcast.services.ports import Clock, Store
+from nearcast.services.replies import Replies
 from nearcast.services.report import rfc3339
 from nearcast.sim.plane import lon_lats
 
@@ -35,6 +36,7 @@ class Demo:
         clock: Clock,
         accept: Accept,
         engines: Engines,
+        replies: Replies,
         since: datetime,
         speed: float,
         phone_url: str | None = None,
@@ -42,7 +44,7 @@ class Demo:
         self._phone_url = phone_url
         self._city, self._store, self._clock, self._speed = city, store, clock, speed
         self._people = People(city, accept=accept, engines=engines, since=since)
-        self._you = You(city, store, accept=accept, engines=engines)
+        self._you = You(city, store, accept=accept, engines=engines, replies=replies)
         self._offers = Offers()
         self._watch = Watch(city.you, self._last_seen)
         self._reading = Lock()

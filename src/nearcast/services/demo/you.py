@@ -13,6 +13,7 @@ from nearcast.domain.ids import CustomerId
 from nearcast.domain.message import Message
 from nearcast.domain.position import Position
 from nearcast.domain.reason import Reason
+from nearcast.domain.sending import Recipient, Text
 from nearcast.domain.track import Track
 from nearcast.domain.visit import BEGINNING
 from nearcast.geo.batch import PingBatch
@@ -24,21 +25,24 @@ from nearcast.services.engines import Engines
 from nearcast.services.instants import as_us
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ports import MatchLogFilter, Store, UnitOfWork
+from nearcast.services.replies import Replies
+from nearcast.services.reply_words import ReplyWords
 from nearcast.services.suppressing import suppress, suppressed_on
 from nearcast.services.telling import sentence
 from nearcast.services.working_set import WorkingSet
 
 _PHONE_EVERY = timedelta(minutes=1)
 _ACCURACY_M = 8.0
+_WHATSAPP = "whatsapp"
 _OUTCOMES = ("send", "defer", "holdout", "suppress")
 
 
 class You:
     """One customer, shared by all who look at the page. A phone that lies still tells its place every minute."""
 
-    def __init__(self, city: DemoCity, store: Store, *, accept: Accept, engines: Engines) -> None:
-        self.id, self._channels = city.you, city.channels
-        self._store, self._accept, self._engines = store, accept, engines
+    def __init__(self, city: DemoCity, store: Store, *, accept: Accept, engines: Engines, replies: Replies) -> None:
+        self.id, self._channels, self._number = city.you, city.channels, city.numbers[city.you]
+        self._store, self._accept, self._engines, self._replies = store, accept, engines, replies
         self._lock = Lock()
         self._at, self._dropped_at, self._told_at = city.home, BEGINNING, BEGINNING
         self._stopped_at = BEGINNING
@@ -64,12 +68,19 @@ class You:
             self._tell(now)
 
     def stop(self, now: datetime) -> None:
-        """No more offers, on any channel: as an opt-out by one word. Where you are may still be told."""
+        """No more offers, on any channel: as an opt-out by one word, which your WhatsApp confirms once. Where you are
+        may still be told.
+        """
         with self._lock, self._engines.of(TENANT) as live, self._store.writing(TENANT) as uow:
             working = WorkingSet(uow, live.catalogue, [self.id])
-            for channel in self._channels:
-                suppress(uow, working, self.id, channel, now, reason="stop")
+            ended = {
+                channel
+                for channel in self._channels
+                if suppress(uow, working, self.id, channel, now, reason="stop") is not None
+            }
             working.save()
+            if _WHATSAPP in ended:
+                self._confirm(uow, now)
             uow.commit()
             self._stopped_at = now
         with self._engines.of(TENANT) as live:
@@ -81,6 +92,21 @@ class You:
                 at=now,
             )
             live.take_consent(LedgerLine(event=withdrawn, recorded_at=now, source="the demo's page"), now)
+
+    def _confirm(self, uow: UnitOfWork, now: datetime) -> None:
+        self._replies.reply(
+            uow,
+            tenant_id=TENANT,
+            channel=_WHATSAPP,
+            to=Recipient(address=self._number),
+            content=Text(body=ReplyWords(uow, TENANT, [self.id])["stopped"]),
+            in_reply_to=None,
+            said_at=now,
+            now=now,
+            customer_id=self.id,
+            is_about_consent=True,
+            name=f"stop of {self.id} at {as_us(now)}",
+        )
 
     def shown(self, uow: UnitOfWork, offers: Offers, now: datetime) -> dict[str, Any]:
         """Your place, the geofences you are in, your last message, and what came of your last move."""
