@@ -97,7 +97,7 @@ class ChatStart:
             agreed_anew(uow, customer_id, CHAT, now)
             language = language_of((uow.customers.get(customer_id) or {}).get("language"))
             theirs = replace(heard, customers=(customer_id,))
-            self._replies.answer(uow, theirs, Text(body=_WORDS[language]), now, is_about_consent=True)
+            self._replies.answer(uow, theirs, Text(body=_WORDS[language]), now, is_asked_for=True)
         return True
 
     def _device(self, uow: UnitOfWork, said: Inbound, now: datetime) -> Device | None:

@@ -190,7 +190,7 @@ class Reply:
     channel: str
     customer_id: CustomerId | None
     sealed: str | None
-    is_about_consent: bool
+    is_asked_for: bool
     status: ReplyStatus
     created_at: datetime
     not_before: datetime

@@ -120,4 +120,4 @@ class OptIns:
             self._answer(uow, heard, Text(body=words["kept"]), now)
 
     def _answer(self, uow: UnitOfWork, heard: Heard, content: Text, now: datetime) -> None:
-        self._replies.answer(uow, heard, content, now, is_about_consent=True)
+        self._replies.answer(uow, heard, content, now, is_asked_for=True)

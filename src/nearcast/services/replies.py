@@ -1,7 +1,6 @@
 """Answers to people who wrote: queued beside the offers, sent once, never counted against anybody's caps.
 
-Whoever wants nothing more on a channel gets nothing there but what is about just that: the one confirmation, and what
-they ask of it themselves.
+Whoever wants nothing more on a channel gets nothing there but what they ask for themselves, as the one confirmation.
 """
 
 import hashlib
@@ -84,12 +83,13 @@ class Replies:
         now: datetime,
         customer_id: CustomerId | None = None,
         sender: str | None = None,
-        is_about_consent: bool = False,
+        is_asked_for: bool = False,
         name: str = "",
     ) -> bool:
         """Queue an answer to what somebody said at `said_at`, with the provider's id of that as `in_reply_to`. It goes
-        out within 24 hours of then, or not at all. False where an answer of that `name`, by default the id of what it
-        answers, was queued before: there is one of each. `sender` is our number that they wrote to.
+        out within 24 hours of then, or not at all, and only what `is_asked_for` where they want no offers. False where
+        an answer of that `name`, by default the id of what it answers, was queued before: there is one of each.
+        `sender` is our number that they wrote to.
         """
         key = hashlib.sha256(json.dumps([tenant_id, channel, name or f"to {in_reply_to}"]).encode()).hexdigest()
         doc = {
@@ -104,7 +104,7 @@ class Replies:
             channel=channel,
             customer_id=customer_id,
             sealed=None,
-            is_about_consent=is_about_consent,
+            is_asked_for=is_asked_for,
             status=ReplyStatus.QUEUED,
             created_at=now,
             not_before=now,
@@ -120,7 +120,7 @@ class Replies:
         content: Content,
         now: datetime,
         *,
-        is_about_consent: bool = False,
+        is_asked_for: bool = False,
         beside: str = "",
     ) -> bool:
         """As `reply`, to what was heard. `beside` says what it is about where more than one answer goes out."""
@@ -136,7 +136,7 @@ class Replies:
             now=now,
             customer_id=heard.customers[0] if heard.customers else None,
             sender=inbound.received_by,
-            is_about_consent=is_about_consent,
+            is_asked_for=is_asked_for,
             name=f"{beside} to {inbound.provider_id}" if beside else "",
         )
 
@@ -156,7 +156,7 @@ class Replies:
         status: ReplyStatus | None = None
         if now >= claimed.not_after:
             status = ReplyStatus.EXPIRED
-        elif claimed.customer_id is not None and not claimed.is_about_consent:
+        elif claimed.customer_id is not None and not claimed.is_asked_for:
             # who wants no marketing, by the provider's word, may well be answered
             is_over = claimed.channel in uow.suppressions.own(claimed.customer_id)
             status = ReplyStatus.CANCELLED if is_over else None

@@ -262,5 +262,4 @@ class ReservationChat:
         return ReservationWords(uow, world, heard.customers, spoken=spoken)
 
     def _answer(self, uow: UnitOfWork, heard: Heard, content: Content, now: datetime, *, name: str = "") -> None:
-        # they ask for this themselves, so that it goes to whoever wants no offers as well
-        self._replies.answer(uow, heard, content, now, is_about_consent=True, beside=name)
+        self._replies.answer(uow, heard, content, now, is_asked_for=True, beside=name)

@@ -132,7 +132,7 @@ class Stops:
         self._answer(uow, heard, Text(body=words["asked"], buttons=buttons), now)
 
     def _answer(self, uow: UnitOfWork, heard: Heard, content: Text, now: datetime) -> None:
-        self._replies.answer(uow, heard, content, now, is_about_consent=True)
+        self._replies.answer(uow, heard, content, now, is_asked_for=True)
 
 
 def _marketing(events: Iterable[ConsentEvent]) -> list[str]:

@@ -101,7 +101,7 @@ reply = Table(
     Column("channel", String, nullable=False),
     Column("customer_id", Id),
     Column("sealed", Text),
-    Column("is_about_consent", Boolean, nullable=False),
+    Column("is_asked_for", Boolean, nullable=False),
     Column("status", String, nullable=False),
     Column("reason", String),
     Column("created_at", UtcDateTime, nullable=False),

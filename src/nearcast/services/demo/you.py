@@ -104,7 +104,7 @@ class You:
             said_at=now,
             now=now,
             customer_id=self.id,
-            is_about_consent=True,
+            is_asked_for=True,
             name=f"stop of {self.id} at {as_us(now)}",
         )
 
