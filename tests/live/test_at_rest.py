@@ -22,6 +22,7 @@ from nearcast.services.ports import KeptTrack
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import (
     ENTER,
+    FENCE,
     INSIDE_DEG,
     NOON,
     OUTSIDE_DEG,
@@ -166,6 +167,22 @@ def test_pings_stay_in_the_log_until_they_are_written_down(store: SqlStore, corn
         assert uow.pings.prune(later(3600), limit=100) == len(CUSTOMERS)
 
 
+def test_a_visit_goes_on_while_pings_inside_are_only_remembered(store: SqlStore) -> None:
+    tenant = open_corner(store, ENTER, customers=CUSTOMERS, settings={"presence": {"profile": "raw", "gap_s": 300}})
+    worker, scheduler = Worker(store, tenant, ALL), Live(store, tenant, Heard())
+    for seconds in (0, 10, 295):
+        arrive(store, tenant, CUSTOMERS, later(seconds), INSIDE_DEG)
+        worker.live.work_some_pings(later(seconds), ALL)  # its clock stands still: nothing is written down
+    assert newest_written(store, tenant) == NOON
+    scheduler.end_due(later(310))
+    assert [visit.exit for visit in tracks(store, tenant)[CUSTOMERS[0]].track.visits] == [None]
+    worker.work(later(320))
+    worker.work(later(320))
+    scheduler.end_due(later(595))
+    (visit,) = tracks(store, tenant)[CUSTOMERS[0]].track.visits
+    assert (visit.exit or visit.enter).at == later(295)
+
+
 def test_a_worker_without_leases_begins_with_what_was_left(store: SqlStore, corner: TenantId) -> None:
     worker = Worker(store, corner, ALL)
     worker.work(NOON)
@@ -181,7 +198,7 @@ def test_a_worker_without_leases_begins_with_what_was_left(store: SqlStore, corn
 
 
 STEP = st.tuples(
-    st.sampled_from(["pings", "pings", "pings", "pings", "death", "withdrawal", "consent", "rival"]),
+    st.sampled_from(["pings", "pings", "pings", "pings", "death", "withdrawal", "consent", "rival", "edit"]),
     st.lists(
         st.tuples(
             st.integers(0, 2),
@@ -191,7 +208,7 @@ STEP = st.tuples(
         min_size=1,
         max_size=5,
     ),
-    st.sampled_from([1, 4, 20, 70]),
+    st.sampled_from([1, 4, 20, 70, 450]),
 )
 
 
@@ -205,6 +222,10 @@ def play(store: SqlStore, tenant: TenantId, story: Sequence[Any], held: Mapping[
     for what, pings, wait_s in story:
         at_s += wait_s
         now = later(at_s)
+        if what == "edit":
+            radius_m = 40 + 30 * pings[0][0]
+            worker.live.put_geofence({**FENCE, "properties": {**FENCE["properties"], "radius_m": radius_m}}, now)
+            continue
         if what in ("withdrawal", "consent"):
             action = ConsentAction.WITHDRAWN if what == "withdrawal" else ConsentAction.GRANTED
             say(store, tenant, CUSTOMERS[pings[0][0]], action, now)
@@ -219,13 +240,17 @@ def play(store: SqlStore, tenant: TenantId, story: Sequence[Any], held: Mapping[
     return worker
 
 
-STORY = {"story": st.lists(STEP, min_size=4, max_size=14), "profile": st.sampled_from(["raw", "robust"])}
+STORY = {
+    "story": st.lists(STEP, min_size=4, max_size=14),
+    "profile": st.sampled_from(["raw", "robust"]),
+    "gap_s": st.sampled_from([60, 400]),
+}
 
 
-def the_same_comes_of(store: SqlStore, story: list[Any], profile: str) -> None:
+def the_same_comes_of(store: SqlStore, story: list[Any], profile: str, gap_s: int) -> None:
     found = []
     for held in (None, ALL):
-        rules = {"presence": {"profile": profile, "gap_s": 60}}
+        rules = {"presence": {"profile": profile, "gap_s": gap_s}}
         tenant = open_corner(store, ENTER, customers=CUSTOMERS, tenant=f"t{next(_numbers)}", settings=rules)
         worker = play(store, tenant, story, held)
         worker.restart()
@@ -238,12 +263,12 @@ def the_same_comes_of(store: SqlStore, story: list[Any], profile: str) -> None:
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(**STORY)
-def test_the_same_comes_of_every_story(store: SqlStore, story: list[Any], profile: str) -> None:
-    the_same_comes_of(store, story, profile)
+def test_the_same_comes_of_every_story(store: SqlStore, story: list[Any], profile: str, gap_s: int) -> None:
+    the_same_comes_of(store, story, profile, gap_s)
 
 
 @pytest.mark.soak
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(**STORY)
-def test_the_same_comes_of_many_stories(store: SqlStore, story: list[Any], profile: str) -> None:
-    the_same_comes_of(store, story, profile)
+def test_the_same_comes_of_many_stories(store: SqlStore, story: list[Any], profile: str, gap_s: int) -> None:
+    the_same_comes_of(store, story, profile, gap_s)

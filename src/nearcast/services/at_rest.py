@@ -1,11 +1,11 @@
-"""Customers outside every geofence with nothing under way, as the worker that has their partitions remembers them.
+"""Customers who stay outside every geofence, or inside the same, as the worker that has their partitions knows them.
 
 Their pings change nothing but their tracks. A worker keeps these in memory and writes a track only now and then: until
 where all of a partition is written down stands beside its position, and whoever takes the partition over reads what
-comes after that once more (`services.settling`).
+comes after that once more (`services.settling`). Nobody's visit ends by silence before what was heard is written down.
 
-Edits of geofences end nobody's rest here: who was outside before a geofence was drawn is taken with all that is known
-of them as soon as they are seen inside.
+Edits of geofences do not end the rest of those outside: who was there before a geofence was drawn is taken with all
+that is known of them as soon as they are seen inside.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +17,7 @@ from nearcast.domain.ids import CustomerId
 from nearcast.domain.ping import Fix
 from nearcast.domain.rest import rest_of
 from nearcast.domain.track import Track
-from nearcast.domain.visit import PresenceRules
+from nearcast.domain.visit import BEGINNING, PresenceRules
 from nearcast.geo.batch import Ints, PingBatch
 from nearcast.geo.geodesy import Bools
 from nearcast.services.calm import NOWHERE, OUTSIDE, CalmPings, Coming, Judged
@@ -27,6 +27,7 @@ from nearcast.services.roster import Roster
 
 _NOBODYS = -1
 _ROUND_S, _SOON_S = 15.0, 1.0
+_LONG_SILENCE_S = 300.0
 _MOST_WAITING = 500_000
 
 
@@ -54,6 +55,15 @@ class AtRest:
         self._round: list[int] = []
         self._round_until: dict[int, Reached] | None = None
         self._round_ended_s = 0.0
+        self._revision = -1
+        # a visit that ends soon by silence must not wait for what was heard to be written down
+        self._keeps_visits = rules.gap_s is None or rules.gap_s >= _LONG_SILENCE_S
+
+    def read(self, revision: int) -> None:
+        """The catalogue that holds now: a geofence that somebody is inside may be another one."""
+        if revision != self._revision:
+            self._calm.doubt_visits()
+            self._revision = revision
 
     def reached(self, partition: int) -> Reached | None:
         """None for a partition of which nothing is remembered."""
@@ -80,11 +90,12 @@ class AtRest:
         calm = self._calm
         number = self._roster.numbers_of(batch.customer_id)
         calm.grow(len(self._roster))
-        rows: Ints = np.flatnonzero(calm.rests_outside(number))
+        rows: Ints = np.flatnonzero(calm.rests(number))
         rows = rows[np.lexsort((batch.recorded_at_us[rows], batch.received_at_us[rows]))]
         at_us = taken_us(batch, rows)
         sets = np.full(len(rows), OUTSIDE)
-        sets[list(geofences.inside(batch.lat_deg[rows], batch.lon_deg[rows], at_us))] = NOWHERE
+        for place, geofence_ids in geofences.inside(batch.lat_deg[rows], batch.lon_deg[rows], at_us).items():
+            sets[place] = calm.number_of(geofence_ids)
         sets[~may[rows] | is_said(batch.ping_id[rows])] = NOWHERE
         coming = Coming(
             customer=number[rows],
@@ -123,8 +134,9 @@ class AtRest:
             self._partition = np.concatenate([self._partition, room])
         self._partition[number] = partition
         rest = None if track is None else rest_of(track, ground=ground, rules=self.rules)
-        is_outside = rest is not None and not rest.inside and track is not None and track.stance.last is not None
-        self._calm.note(number, rest if is_outside else None)
+        if rest is not None and (rest.after == BEGINNING or (rest.inside and not self._keeps_visits)):
+            rest = None
+        self._calm.note(number, rest)
 
     def doubt(self, customer_ids: Iterable[CustomerId]) -> None:
         """They have said something of their consent: their next pings are looked at."""

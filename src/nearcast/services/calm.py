@@ -124,7 +124,7 @@ class CalmPings:
         if rest is None:
             rests.inside[customer] = _RESTLESS
             return
-        rests.inside[customer] = self._number_of(rest.inside)
+        rests.inside[customer] = self.number_of(rest.inside)
         rests.after_us[customer] = as_us(rest.after)
         rests.until_us[customer] = _ALWAYS if rest.until is None else as_us(rest.until)
         at = rest.position
@@ -151,7 +151,7 @@ class CalmPings:
         """
         sets = np.zeros(len(pings.customer), dtype=np.int64)
         for place, geofence_ids in inside.items():
-            sets[place] = self._number_of(geofence_ids)
+            sets[place] = self.number_of(geofence_ids)
         judged = self.judge(pings, sets)
         self.keep(judged)
         return judged.is_calm
@@ -250,11 +250,15 @@ class CalmPings:
         if forget:
             self._rests.is_known[customers] = False
 
-    def rests_outside(self, customers: Ints) -> Bools:
-        """Which of these customers are known to rest outside every geofence."""
+    def rests(self, customers: Ints) -> Bools:
+        """Which of these customers are known to rest."""
         rests = self._rests
-        found: Bools = rests.is_known[customers] & (rests.inside[customers] == OUTSIDE)
+        found: Bools = rests.is_known[customers] & (rests.inside[customers] != _RESTLESS)
         return found
+
+    def doubt_visits(self) -> None:
+        """How those rest who are inside geofences is unknown; what waits goes on waiting."""
+        self._rests.is_known &= self._rests.inside == OUTSIDE
 
     def waits(self, customer: int) -> bool:
         """Whether something of this customer waits or is still to come."""
@@ -274,7 +278,8 @@ class CalmPings:
             device_id=block.device_id[row],
         )
 
-    def _number_of(self, geofence_ids: frozenset[GeofenceId]) -> int:
+    def number_of(self, geofence_ids: frozenset[GeofenceId]) -> int:
+        """The number of a set of geofences."""
         number = self._set_of.setdefault(geofence_ids, len(self._sets))
         if number == len(self._sets):
             self._sets.append(geofence_ids)

@@ -29,7 +29,7 @@ from nearcast.services.world import World
 
 PINGS_AT_ONCE = 10_000
 _PINGS_AT_FIRST, _FEWEST_PINGS = 200, 25
-_STEP_S = 0.25  # for so long whoever withdraws a consent waits for a step
+_STEP_S = 0.1  # for so long whoever withdraws a consent waits for a step
 _TURNS = 16
 _NONE: Ints = np.empty(0, np.int64)
 
@@ -130,6 +130,7 @@ class Consumer:
 
     def _judge(self, uow: UnitOfWork, at_rest: AtRest, taken: PingSlice, now: datetime) -> Judged:
         at_rest.doubt(self._agreed.refresh(uow))
+        at_rest.read(self._steps.catalogue.revision)
         world, batch = self._steps.catalogue.world(uow.catalogue), taken.batch
         # a clock that was set back must not make consents unknown that were there when the pings came in
         asked_us = np.full(len(batch), max(as_us(now), int(batch.received_at_us.max())))

@@ -11,6 +11,7 @@ from nearcast.domain.track import stay
 from nearcast.geo.zones import zone_of
 from nearcast.services.at_rest import AtRest
 from nearcast.services.consent_view import ConsentView
+from nearcast.services.engine import visits_end_at
 from nearcast.services.ingest import faults_of, fix_of, is_said
 from nearcast.services.instants import as_us
 from nearcast.services.ping_ports import PingSlice
@@ -23,13 +24,13 @@ _PINGS_AT_ONCE = 5_000
 
 def recall(world: World, customer_id: CustomerId, fixes: Sequence[Fix], since_us: int) -> bool:
     """Take fixes into a customer's track that change nothing else, of a time since when they may be located; whether
-    there were any.
+    there were any. Where a visit was ended since, those that were inside are left out.
     """
-    newest = world.track(customer_id).newest
-    after_us = since_us if newest is None else max(since_us, as_us(newest.at) + 1)
-    fresh = [fix for fix in fixes if as_us(fix.at) >= after_us]
+    track = world.track(customer_id)
+    after_us = since_us if track.newest is None else max(since_us, as_us(track.newest.at) + 1)
+    here = {visit.geofence_id for visit in track.open_visits}
+    fresh = [fix for fix in fixes if as_us(fix.at) >= after_us and fix.inside == here]
     if fresh:
-        track = world.track(customer_id)
         world.tracks[customer_id] = stay(track, fresh, ground=world.geofences, rules=world.tenant.presence)
         zone = next(filter(None, (zone_of(fix.position) for fix in reversed(fresh))), None)
         if zone is not None:
@@ -71,12 +72,15 @@ def _forgotten(
     batch, found, uptos = again.batch, dict[CustomerId, list[Fix]](), dict[CustomerId, int]()
     known = {key: kept.upto for key, kept in uow.tracks.load(customer_ids).items()}
     held = frozenset(customer_ids)
+    inside = world.geofences.inside(
+        batch.lat_deg, batch.lon_deg, np.minimum(batch.recorded_at_us, batch.received_at_us)
+    )
     is_bare = ~is_said(faults_of(batch, world.tenant.policy.ping_rules)) & ~is_said(batch.ping_id)
     by_arrival = np.lexsort((batch.recorded_at_us, batch.received_at_us))
     for row in by_arrival[is_bare[by_arrival]].tolist():
         key, seq = CustomerId(batch.customer_id[row]), int(again.seq[row])
         if key in held and seq > known.get(key, 0):
-            found.setdefault(key, []).append(fix_of(batch, row, frozenset()))
+            found.setdefault(key, []).append(fix_of(batch, row, inside.get(row, frozenset())))
             uptos[key] = max(seq, uptos.get(key, 0))
     return {key: _one_way(fixes) for key, fixes in found.items()}, uptos
 
@@ -108,5 +112,11 @@ def _write(
     since_us = agreed.live_since_us(uow, np.array(names, dtype=object), np.full(len(names), as_us(now))).tolist()
     changed = [key for key, since in zip(names, since_us, strict=True) if recall(world, key, found[key], since)]
     uow.tracks.save(
-        KeptTrack(track=world.tracks[key], last_zone=world.last_zones.get(key), upto=uptos[key]) for key in changed
+        KeptTrack(
+            track=world.tracks[key],
+            last_zone=world.last_zones.get(key),
+            ends_at=visits_end_at(world, key),
+            upto=uptos[key],
+        )
+        for key in changed
     )

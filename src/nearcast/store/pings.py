@@ -184,17 +184,17 @@ class Pings:
         return {row.partition: row.left for row in self._connection.execute(mine.order_by(log_position.c.partition))}
 
     def waiting_since(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, datetime]:
-        """When the first of the pings arrived that wait in a customer's partition, before which all of theirs are
-        consumed; those of partitions in which none waits are left out.
+        """When the first of the pings arrived that wait in a customer's partition, before which all that any gave is
+        written down; those of partitions in which none waits are left out.
         """
         here = log_position.c
         first = (_here.tenant_id == here.tenant_id) & (_here.partition == here.partition)
-        first &= (_here.seq > here.position) & (_here.seq - _here.pings <= here.position)
-        since = select(here.partition, here.position, _here.seq, _here.pings, _here.block).join(ping_log, first)
+        first &= (_here.seq > here.settled) & (_here.seq - _here.pings <= here.settled)
+        since = select(here.partition, here.settled, _here.seq, _here.pings, _here.block).join(ping_log, first)
         at_stake = {partition_of(key) for key in customer_ids}
         mine = since.where(here.tenant_id == self._tenant, here.partition.in_(sorted(at_stake)))
         arrived = {
-            row.partition: as_instant(int(unpack(row.block).received_at_us[row.position - (row.seq - row.pings)]))
+            row.partition: as_instant(int(unpack(row.block).received_at_us[row.settled - (row.seq - row.pings)]))
             for row in self._connection.execute(mine)
         }
         return {key: arrived[at] for key in customer_ids if (at := partition_of(key)) in arrived}
