@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nearcast.channels.whatsapp.webhook import events_of
-from nearcast.domain.channel_event import ChannelEvent
+from nearcast.domain.channel_event import ChannelEvent, Unparsed
+from nearcast.domain.sending import LearntKey
 
 Json = dict[str, Any]
 
@@ -85,3 +86,13 @@ def body(*entries: Json) -> bytes:
 def read(raw: bytes) -> ChannelEvent:
     (event,) = events_of(raw, NOW)
     return event
+
+
+WA_ID = LearntKey(kind="wa_id", key="4915112345678")
+BSUID = LearntKey(kind="bsuid", key="DE.134")
+
+
+def unread(raw: bytes) -> str:
+    event = read(raw)
+    assert isinstance(event, Unparsed)
+    return event.what
