@@ -19,6 +19,7 @@ Step: TypeAlias = Callable[[TenantId, datetime], bool]
 """A bounded piece of work for one tenant at an instant; whether there may be more of it."""
 
 _STORE = "the store"
+_EAGER_S, _EAGER_POLL_S = 2.0, 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +40,8 @@ class LoopStatus:
 
 
 class Loop:
-    """Calls `step` for each of `tenants` when `bell` rings, and every `poll_s` seconds if that is given.
+    """Calls `step` for each of `tenants` when `bell` rings, and every `poll_s` seconds if that is given; more often for
+    a while after there was work, which hardly ever comes alone.
 
     A tenant whose step fails waits a while and the others go on; without a store all wait. The trouble of one that is
     not among `tenants` any more is over: there is nothing to do for it.
@@ -64,6 +66,7 @@ class Loop:
         self._first: TenantId | None = None
         self._last_success_at: datetime | None = None
         self._ring_at_s = math.inf
+        self._eager_until_s = -math.inf
         self._round_began_s: float | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"nearcast {name}", daemon=True)
@@ -102,10 +105,18 @@ class Loop:
             self._round_began_s = monotonic()
             is_more = not self._stopping.is_set() and self._round()
             self._round_began_s = None
-            if not self._stopping.is_set() and not is_more:
-                in_s = max(0.0, self._ring_at_s - monotonic()) if self._ring_at_s < math.inf else None
-                waits = [wait_s for wait_s in (self._poll_s, self._troubles.wait_s(), in_s) if wait_s is not None]
-                self._bell.wait(min(waits, default=None))
+            if is_more:
+                self._eager_until_s = monotonic() + _EAGER_S
+            elif not self._stopping.is_set():
+                self._bell.wait(self._wait_s(monotonic()))
+
+    def _wait_s(self, now_s: float) -> float | None:
+        """For how long nothing is to be done, if no bell rings; None for ever."""
+        poll_s = self._poll_s
+        if poll_s is not None and now_s < self._eager_until_s:
+            poll_s = min(poll_s, _EAGER_POLL_S)
+        in_s = max(0.0, self._ring_at_s - now_s) if self._ring_at_s < math.inf else None
+        return min((wait_s for wait_s in (poll_s, self._troubles.wait_s(), in_s) if wait_s is not None), default=None)
 
     def _round(self) -> bool:
         """Once round all tenants; whether there may be more to do at once."""
