@@ -130,7 +130,7 @@ class AtRest:
         number = self._roster.number_of(customer_id)
         self._calm.forget(number)
         if number >= len(self._partition):
-            room = np.full(2 * number + 1_024 - len(self._partition), _NOBODYS)
+            room = np.full(2 * number + 64 - len(self._partition), _NOBODYS)
             self._partition = np.concatenate([self._partition, room])
         self._partition[number] = partition
         rest = None if track is None else rest_of(track, ground=ground, rules=self.rules)

@@ -110,7 +110,7 @@ class CalmPings:
     def grow(self, size: int) -> None:
         """Make room for customers with numbers below `size`."""
         if size > len(self._rests.inside):
-            self._rests.grow(max(1_024, 2 * size))
+            self._rests.grow(max(64, 2 * size))
 
     def unknown(self, customers: Ints) -> list[int]:
         """Those of the customers whose rest is to be noted first."""
