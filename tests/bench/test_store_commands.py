@@ -66,7 +66,7 @@ def test_numbers_of_workers_are_numbers():
 
 
 def test_pings_are_accepted_decided_and_answered_one_at_a_time():
-    said = ("--customers", "50", "--fences", "60", "--pings", "1000", "--on", "sqlite")
+    said = ("--customers", "50", "--fences", "60", "--pings", "1000", "--on", "sqlite", "--workers", "2")
     found = measured("ingest", *said)
     counts: dict[str, Any] = found["sqlite"]  # type: ignore[assignment]
     assert counts["refused_requests"] == 0

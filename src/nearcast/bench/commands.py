@@ -149,6 +149,7 @@ def ingest(
     on: Annotated[str, typer.Option(help="sqlite and postgis, with a comma between.")] = "sqlite,postgis",
     url: Annotated[str | None, typer.Option(help="The URL of a PostgreSQL where databases may be made.")] = None,
     form: Annotated[str, typer.Option("--format", help="json, ndjson or arrow: what the requests say.")] = "json",
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Processes that decide.")] = 1,
 ) -> None:
     """Pings over HTTP, from the request to the outbox, on SQLite and PostGIS.
 
@@ -157,7 +158,7 @@ def ingest(
     from nearcast.bench.ingest import bench_ingest
     from nearcast.services.report import as_json
 
-    said = {"customers": customers, "fences": fences, "pings": pings, "seed": seed}
+    said = {"customers": customers, "fences": fences, "pings": pings, "seed": seed, "workers": workers}
     print(as_json(bench_ingest(**said, on=on.split(","), url=url, form=form, say=_say)))
 
 

@@ -62,10 +62,12 @@ def bench_ingest(
     on: Sequence[str],
     url: str | None = None,
     form: str = "json",
+    workers: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """`pings` of customers on their ways, sent over HTTP by a process of its own to servers on the same machine, as one
-    JSON object. `on` are `sqlite` and `postgis`; there is a campaign for each of the geofences.
+    JSON object. `on` are `sqlite` and `postgis`; there is a campaign for each of the geofences. `workers` share the
+    pings, beside one process for the API.
     """
     if form not in FORMS:
         raise InvalidInput(f"{form!r} is none of {', '.join(FORMS)}", place="--format")
@@ -76,10 +78,16 @@ def bench_ingest(
     if fences < near:
         raise InvalidInput(f"{fences} are fewer than the {near} that customers come to", place="--fences")
     geofences = [*walking.geofences, *workload("shops", fences=fences - near, pings=1, seed=seed).geofences]
-    found: dict[str, Any] = {"customers": customers, "fences": fences, "pings": pings, "format": form}
+    found: dict[str, Any] = {
+        "customers": customers,
+        "fences": fences,
+        "pings": pings,
+        "format": form,
+        "workers": workers,
+    }
     for name in on:
         with _database(name, url) as database:
-            found[name] = _measured(database, name, walking, geofences, pings, form, say)
+            found[name] = _measured(database, name, walking, geofences, pings, form, workers, say)
     say("tile38")
     return {**found, "tile38": _tile38(geofences, walking.pings.take(np.arange(pings)))}
 
@@ -118,6 +126,7 @@ def _measured(
     geofences: Sequence[Geofence],
     pings: int,
     form: str,
+    workers: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     say(f"{name}: {len(geofences):,} geofences with campaigns, {len(walking.customer_id):,} customers")
@@ -125,7 +134,7 @@ def _measured(
         now = store.database_now()
         key = settle(store, walking.customer_id, geofences, now)
         load = _shared_out(walking, pings, now)
-        with _servers(database) as servers:
+        with _servers(database, workers) as servers:
             _wait_until_it_answers(servers, key)
             sending = _Sender(store, servers, key, form)
             say(f"{name}: first sight")
@@ -148,34 +157,34 @@ def _measured(
 
 
 class _Servers:
-    """One for the API and one for the workers."""
+    """One for the API and some for the work."""
 
-    def __init__(self, port: int, processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
+    def __init__(self, port: int, processes: list[tuple[str, "subprocess.Popen[bytes]"]]) -> None:
         self.port, self.processes = port, processes
 
     def cpu_s(self) -> dict[str, float]:
-        found = {}
-        for role, process in self.processes.items():
+        found = dict[str, float]()
+        for role, process in self.processes:
             said = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-            found[role] = (int(said[11]) + int(said[12])) / _TICKS_PER_S
+            found[role] = found.get(role, 0.0) + (int(said[11]) + int(said[12])) / _TICKS_PER_S
         return found
 
 
 @contextmanager
-def _servers(database: str) -> Iterator[_Servers]:
+def _servers(database: str, workers: int) -> Iterator[_Servers]:
     port = free_port()
     said = {"DATABASE_URL": database, "FALLBACK_CHANNEL": "none", "BACKLOG_PINGS": "1000000000"}
     with_settings = ["/usr/bin/env", *(f"NEARCAST_{name}={value}" for name, value in said.items())]
-    processes: dict[str, subprocess.Popen[bytes]] = {}
+    processes: list[tuple[str, subprocess.Popen[bytes]]] = []
     try:
-        for role, more in (("api", ["--port", str(port)]), ("worker", [])):
+        for role, more in (("api", ["--port", str(port)]), *[("worker", [])] * workers):
             command = [*with_settings, sys.executable, "-m", "nearcast", "serve", "--role", role, *more]
-            processes[role] = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
+            processes.append((role, subprocess.Popen(command, stdout=subprocess.DEVNULL)))  # noqa: S603
         yield _Servers(port, processes)
     finally:
-        for process in processes.values():
+        for _, process in processes:
             process.terminate()
-        for process in processes.values():
+        for _, process in processes:
             process.wait()
 
 
