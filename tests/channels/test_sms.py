@@ -106,6 +106,13 @@ def test_an_offer_leaves_once_and_counts_for_what_is_left_of_it(provider: Peer):
 
 
 @pytest.mark.enable_socket
+def test_a_message_costs_as_many_prices_as_it_has_segments_its_link_among_them(provider: Peer):
+    text = Text(body="Coffee -20 % " * 12)
+    assert sms(provider.url).send(outbound(TO, content=text)) == Accepted(provider_id="SM1", prices=1)
+    assert sms(provider.url, sender="CAFE").send(outbound(TO, content=text)) == Accepted(provider_id="SM1", prices=2)
+
+
+@pytest.mark.enable_socket
 def test_a_messaging_service_takes_the_place_of_a_number(provider: Peer):
     channel = sms(provider.url, sender=None, service_sid="MG1", webhook_url=None)
     assert isinstance(channel.send(outbound(TO, ttl_s=1e6)), Accepted)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,7 +80,8 @@ def test_what_is_taken_keeps_the_name_that_it_got_and_those_of_the_customer(open
 
 
 def test_what_is_taken_is_expected_to_cost_something_and_what_is_refused_is_not(opened: Open) -> None:
-    live = opened(Provider(refused(RetryClass.BUG), ACCEPTED), customers=2)
+    in_segments = replace(ACCEPTED, prices=3)
+    live = opened(Provider(refused(RetryClass.BUG), in_segments), customers=2)
     with live.store.writing(live.tenant_id) as uow:
         standing = uow.catalogue.settings()
         prices = [{"channel": "sms", "value": "0.05", "currency": "EUR"}]
@@ -90,7 +92,7 @@ def test_what_is_taken_is_expected_to_cost_something_and_what_is_refused_is_not(
     (taken,) = [message for message in kept(live) if message.status.value == "accepted"]
     with live.store.reading(live.tenant_id) as uow:
         costs = uow.costs.of([message.id for message in kept(live)])
-    assert {key: each.amount for key, each in costs.items()} == {taken.id: Money(50_000, "EUR")}
+    assert {key: each.amount for key, each in costs.items()} == {taken.id: Money(150_000, "EUR")}
 
 
 def test_a_provider_is_not_sent_to_faster_than_it_lets_through(opened: Open) -> None:

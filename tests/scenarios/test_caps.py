@@ -232,6 +232,19 @@ def test_budget_in_money_lasts_for_as_many_messages_as_the_dearest_of_them_allow
     assert outcome.verdicts() == ["send", "send", "suppress budget_exhausted"]
 
 
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [("Coffee " * 10, 2), ("Coffee " * 30, 1), ("Coffee − " * 12, 1), ("Hello {customer.name}", 0)],
+)
+def test_budget_in_money_reserves_a_price_for_each_segment_that_a_text_may_have(tmp_path, text: str, sent: int):
+    people = [CUSTOMER, "cust-0005", "cust-0100"]
+    visits = [event for n, who in enumerate(people) for event in arrive(later(NOON, 60 * n), customer=who)]
+    prices = [{"channel": "sms", "value": "0.10", "currency": "EUR"}]
+    campaign = {"budget": {"amount": {"value": 0.29, "currency": "EUR"}}, "offer": {"text": text}}
+    outcome = run(tmp_path, bare(*visits, customers=people, campaign=campaign, billing={"prices": prices}))
+    assert outcome.verdicts() == ["send"] * sent + ["suppress budget_exhausted"] * (3 - sent)
+
+
 def test_budget_in_money_without_a_price_is_refused(tmp_path):
     budget = {"amount": {"value": "5", "currency": "CHF"}}
     with pytest.raises(InvalidInput, match="no price of channel 'sms' is known in CHF"):

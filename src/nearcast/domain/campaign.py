@@ -115,7 +115,7 @@ NOTHING_SPENT = Spent()
 @dataclass(frozen=True, slots=True)
 class MoneyBudget:
     """A campaign may cost `amount` at most. Until what a message did cost is booked it counts for `each`, the most that
-    any may cost.
+    any may cost, in all its segments.
     """
 
     amount: Money

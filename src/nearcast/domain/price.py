@@ -30,6 +30,9 @@ class Money:
         if self.micros < 0:
             raise InvalidInput(f"{self.micros} millionths are less than nothing")
 
+    def times(self, count: int) -> "Money":
+        return Money(self.micros * count, self.currency)
+
     @property
     def text(self) -> str:
         """As people write it, with as many digits as it needs and two at least: `0.0625 USD`.
@@ -43,7 +46,9 @@ class Money:
 
 @value(kw_only=True)
 class PriceRow:
-    """A message of that channel, category and market costs so much from `since` on."""
+    """A message of that channel, category and market costs so much from `since` on: each of its segments, where it has
+    any.
+    """
 
     channel: str
     category: str

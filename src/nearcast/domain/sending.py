@@ -198,9 +198,12 @@ class LearntKey:
 
 @value(kw_only=True)
 class Accepted:
-    """The provider has taken the message, which is not yet to say that it arrives; held back where `is_held`."""
+    """The provider has taken the message, which is not yet to say that it arrives; held back where `is_held`. It costs
+    so many `prices`: more than one where it goes in segments.
+    """
 
     provider_id: str | None = field(default=None, repr=False)
+    prices: int = 1
     is_held: bool = False
     learnt: tuple[LearntKey, ...] = ()
 

@@ -24,6 +24,7 @@ from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from nearcast.geo.validate import geofences_from_collection
 from nearcast.services.billing import price_table
 from nearcast.services.geofences import GeofenceBook
+from nearcast.services.price_bounds import most_prices
 from nearcast.services.public_holidays import PublicHolidays
 from nearcast.services.quiet_hours import customers_quiet_hours, quiet_hours_of
 from nearcast.services.runs import check_cron
@@ -211,7 +212,10 @@ class _Assembly:
                 f"no price of channel {shape.channel!r} is known in {said.currency}: name it in billing.prices",
                 place="budget.amount",
             )
-        return MoneyBudget(said.as_money(), each)
+        split = _split(shape)
+        offers = [_offer(shape.offer), *(one.offer for one in (split.variants if split else ()) if one.offer)]
+        most = most_prices(shape.channel, offers, self.shops[ShopId(shape.shop_id)].name)
+        return MoneyBudget(said.as_money(), each.times(most))
 
     def _schedule(self, shape: CampaignShape) -> Schedule | None:
         schedule = shape.schedule

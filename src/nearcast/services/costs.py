@@ -3,7 +3,7 @@
 Booked once, by the first receipt that says what a message counts as, however many say it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,14 +17,22 @@ from nearcast.services.billing import prices_of
 from nearcast.services.cost_ports import Cost
 from nearcast.services.ports import UnitOfWork
 
+_ONE_EACH: Mapping[MessageId, int] = {}
 
-def expect(uow: UnitOfWork, taken: Sequence[tuple[Message, str | None]], now: datetime) -> None:
+
+def expect(
+    uow: UnitOfWork,
+    taken: Sequence[tuple[Message, str | None]],
+    now: datetime,
+    *,
+    counts: Mapping[MessageId, int] = _ONE_EACH,
+) -> None:
     """Write down what messages should cost that a provider has taken, each with the market that it goes to; None where
-    that is not known.
+    that is not known. `counts` says how many prices a message costs, of those that cost more than one.
     """
     if taken:
         prices = prices_of(uow.catalogue)
-        uow.costs.expect([_expected(prices, message, market, now) for message, market in taken])
+        uow.costs.expect([_expected(prices, each, market, now, counts.get(each.id, 1)) for each, market in taken])
 
 
 def book_all(uow: UnitOfWork, reported: Sequence[tuple[Message, Receipt]]) -> None:
@@ -70,8 +78,9 @@ def _tell_budgets(uow: UnitOfWork, booked: Iterable[Cost]) -> None:
     uow.budgets.book(spent)
 
 
-def _expected(prices: PriceTable, message: Message, market: str | None, at: datetime) -> Cost:
+def _expected(prices: PriceTable, message: Message, market: str | None, at: datetime, count: int = 1) -> Cost:
     category = Purpose.MARKETING.value
+    price = prices.of(message.channel, category, market, at)
     return Cost(
         message_id=message.id,
         campaign_id=message.campaign_id,
@@ -80,5 +89,5 @@ def _expected(prices: PriceTable, message: Message, market: str | None, at: date
         category=category,
         market=market,
         at=at,
-        expected=prices.of(message.channel, category, market, at),
+        expected=None if price is None else price.times(count),
     )

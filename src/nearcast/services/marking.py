@@ -198,7 +198,9 @@ class Marking:
             ]
             self._outlet.senders.note(uow, tried, now)
         taken = [each for each in of_providers if isinstance(each.attempt, Accepted)]
-        expect(uow, [(each.claim.message, market_of_recipient(each.outbound.to)) for each in taken], now)
+        counts = {each.claim.message.id: each.attempt.prices for each in taken if isinstance(each.attempt, Accepted)}
+        markets = [(each.claim.message, market_of_recipient(each.outbound.to)) for each in taken]
+        expect(uow, markets, now, counts=counts)
         for each in of_providers:
             if isinstance(each.attempt, Rejected) and each.attempt.error.retry is RetryClass.USER_OPTOUT:
                 of = each.claim.message

@@ -15,6 +15,7 @@ from nearcast.channels.sms.refusals import refusal
 from nearcast.domain.channel_event import ChannelEvent, Inbound, InboundKind, Preference, Rank, Receipt, Unparsed
 from nearcast.domain.errors import InvalidInput
 from nearcast.domain.sending import Accepted, Attempt, LearntKey, NotSent, Outbound, Purpose, Rejected, Unknown
+from nearcast.domain.text_message import segments
 from nearcast.services.channel_ports import BadSignature, Capability, ChannelHealth, Limits
 
 _MOST_CHARACTERS = 1_600
@@ -89,7 +90,7 @@ class Sms:
             return NotSent(reason="over", is_final=True)
         form["ValidityPeriod"] = str(int(min(left_s, _LONGEST_S)))
         answer = self._provider.post(f"{self._path}/Messages.json", data=form)
-        return _outcome(answer) if isinstance(answer, Answered) else answer
+        return _outcome(answer, segments(form["Body"])) if isinstance(answer, Answered) else answer
 
     def verify(self, headers: Mapping[str, str], raw: bytes) -> None:
         """HMAC-SHA1 over our address and the form's fields by name: https://www.twilio.com/docs/usage/security"""
@@ -174,11 +175,13 @@ class Sms:
         return [*found, written]
 
 
-def _outcome(answer: Answered) -> Attempt:
+def _outcome(answer: Answered, prices: int) -> Attempt:
     said = answer.said
     if 200 <= answer.status < 300:
         sid = said.get("sid")
-        return Accepted(provider_id=sid) if isinstance(sid, str) and sid else Unknown(reason="no id in the answer")
+        if isinstance(sid, str) and sid:
+            return Accepted(provider_id=sid, prices=prices)
+        return Unknown(reason="no id in the answer")
     code = said.get("code")
     known = code if isinstance(code, int) and not isinstance(code, bool) else None
     if answer.status >= 500 and known is None:
