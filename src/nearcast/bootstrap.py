@@ -31,6 +31,7 @@ from nearcast.services.audit import Audit
 from nearcast.services.audit_ports import COMMAND_LINE
 from nearcast.services.campaigns import Campaigns
 from nearcast.services.channel_ports import Adapter, WaysOut, way_out
+from nearcast.services.channel_standing import ChannelStanding
 from nearcast.services.chat import chat_handlers
 from nearcast.services.compliance import Compliance
 from nearcast.services.conflicts import Conflicts
@@ -247,8 +248,10 @@ def application(
     secret, vault = _secret(settings, store, clock.now()), _vault(settings, store, whole, clock.now())
     pseudonyms, cursors, webhook_secrets = Pseudonyms(secret), Cursors(secret), WebhookSecrets(secret)
     platform, pings_arrived = read_platform(settings.quiet_hours), Event()
-    contacts, terms, explanations = Contacts(vault), Terms(platform), Explanations(store, platform)
+    contacts, terms = Contacts(vault), Terms(platform)
     post = _post(settings, store, whole, vault, secret, clock.now)
+    standing = ChannelStanding(whole, partial(way_out, post.channel), post.states)
+    explanations = Explanations(store, platform, standing)
     paying = providers.paying(settings, store, whole, vault, secret, post.inbox.replies)
     engines = _new_engines(settings, post, store, "api")
     intake = Intake(store, pings_arrived.set, most_waiting=settings.backlog_pings)

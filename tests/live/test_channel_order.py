@@ -6,15 +6,19 @@ from dataclasses import replace
 import pytest
 
 from nearcast.channels.by_name import ByName
+from nearcast.domain.channel_event import SenderChange
 from nearcast.domain.consent import ConsentAction
 from nearcast.domain.errors import InvalidInput
-from nearcast.domain.ids import CustomerId
+from nearcast.domain.ids import CampaignId, CustomerId
 from nearcast.domain.message import Message
 from nearcast.domain.sending import Accepted, Attempt, ProviderError, Rejected, RetryClass
 from nearcast.services.channel_ports import Limits
+from nearcast.services.channel_standing import ChannelStanding
+from nearcast.services.explain_live import Explanations
 from nearcast.services.live import Live
 from nearcast.services.outbound import PostRoom
-from nearcast.services.sender_states import SenderStates
+from nearcast.services.sender_states import NOBODY_IN_PARTICULAR, SenderStates
+from nearcast.services.telling import told_explanation
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import ENTER, NOON, arrive, later, names, open_corner
 from tests.live.test_providers_say import Provider
@@ -51,9 +55,10 @@ class Two:
             put_customers(uow, tenant, {ANN: {"contacts": _numbers(reached)}}, NOON)
             uow.commit()
         adapters = {"sms": self.sms, **({"whatsapp": self.whatsapp} if is_set_up else {})}
-        states = SenderStates({}, {"sms": Limits(body=160), "whatsapp": Limits(body=1024)})
-        room = PostRoom(contacts=CONTACTS, senders=states)
-        self.live = Live(store, tenant, ByName(adapters, None), room=room)
+        self.states = SenderStates({}, {"sms": Limits(body=160), "whatsapp": Limits(body=1024)})
+        self.ways = ByName(adapters, None)
+        room = PostRoom(contacts=CONTACTS, senders=self.states)
+        self.live = Live(store, tenant, self.ways, room=room)
         arrive(store, tenant, [ANN])
         self.live.work_pings(NOON)
 
@@ -74,6 +79,35 @@ class Two:
 
 def _numbers(channels: Sequence[str]) -> list[dict[str, str]]:
     return [{"channel": channel, "address": NUMBER} for channel in channels]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "told"),
+    [
+        ({}, []),
+        ({"agreed": ["sms"]}, ["consent_marketing_missing"]),
+        ({"reached": ["sms"]}, ["no_address"]),
+        ({"reached": ["sms"], "agreed": ["sms"]}, ["consent_marketing_missing", "no_address"]),
+        ({"is_set_up": False}, ["channel_unavailable"]),
+        ({"is_stopped": True}, ["sender_stopped"]),
+    ],
+)
+def test_each_channel_of_the_order_is_explained(store: SqlStore, lacks: dict[str, object], told: list[str]) -> None:
+    is_stopped = "is_stopped" in lacks
+    two = Two(store, **({} if is_stopped else lacks))  # type: ignore[arg-type]
+    if is_stopped:
+        with store.writing(two.live.tenant_id) as uow:
+            stop = SenderChange(key="", at=NOON, sender=NOBODY_IN_PARTICULAR, what="BANNED", is_stopped=True)
+            two.states.change(uow, "whatsapp", stop, NOON)
+            uow.commit()
+    explanations = Explanations(store, channels=ChannelStanding(store, two.ways.through, two.states))
+    (of_row,) = explanations.at(two.live.tenant_id, ANN, CampaignId("camp-7"), NOON)
+    (elsewhere,) = explanations.at(two.live.tenant_id, ANN, CampaignId("camp-7"), later(1))
+    assert (of_row["source"], elsewhere["source"]) == ("match_log", "facts")
+    order = [{"channel": "whatsapp", "reasons": told}, {"channel": "sms", "reasons": []}]
+    assert of_row["channels"] == elsewhere["channels"] == order
+    assert not {"no_address", "consent_marketing_missing"} & set(elsewhere["reasons"])
+    assert f"channels: whatsapp {'✗' if told else '✓'}" in "\n".join(told_explanation(elsewhere))
 
 
 def test_who_can_be_reached_on_the_first_gets_it_there(store: SqlStore) -> None:

@@ -26,7 +26,15 @@ def test_who_asks_for_silence_is_told_in_words() -> None:
     rule = {"rule": "quiet_hours", "passed": False, "reason": "quiet_hours", "by": by}
     about = {"customer_id": "a", "campaign_id": "c", "geofence_id": None, "at": "now", "source": "facts"}
     told = told_explanation(
-        {**about, "outcome": "no_match", "reason": None, "rules": [rule], "caveats": [], "earliest_send": None}
+        {
+            **about,
+            "outcome": "no_match",
+            "reason": None,
+            "rules": [rule],
+            "channels": [],
+            "caveats": [],
+            "earliest_send": None,
+        }
     )
     assert "  ✗ quiet_hours  quiet_hours  by=tenant in Europe/Berlin+jurisdiction US US-FL in America/New_York" in list(
         told
@@ -37,6 +45,14 @@ def test_what_is_unknown_is_told_neither_as_passed_nor_as_refused() -> None:
     rule = {"rule": "spatial", "passed": None, "status": "unknown"}
     about = {"customer_id": "a", "campaign_id": "c", "geofence_id": None, "at": "now", "source": "facts"}
     told = told_explanation(
-        {**about, "outcome": "no_match", "reason": None, "rules": [rule], "caveats": [], "earliest_send": None}
+        {
+            **about,
+            "outcome": "no_match",
+            "reason": None,
+            "rules": [rule],
+            "channels": [],
+            "caveats": [],
+            "earliest_send": None,
+        }
     )
     assert "  ? spatial  status=unknown" in list(told)

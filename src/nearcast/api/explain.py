@@ -26,6 +26,7 @@ _EXAMPLE: dict[str, Any] = {
     "rules": [
         {"rule": "quiet_hours", "passed": False, "timezones": ["Europe/Berlin"], "reason": "quiet_hours"},
     ],
+    "channels": [{"channel": "whatsapp", "reasons": ["no_address"]}, {"channel": "sms", "reasons": []}],
     "earliest_send": "2026-06-03T06:00:00Z",
     "caveats": [],
 }
@@ -45,7 +46,8 @@ def explain(
     campaign: str | None = None,
     at: Annotated[InstantInQuery | None, Query(description="As in the match log, or any other instant.")] = None,
 ) -> JSONResponse:
-    """Every rule in order, what it saw, the verdict, the earliest possible send: of one decision by its id; or, for
+    """Every rule in order, what it saw, the verdict, the campaign's channels in the order in which they are tried, each
+    with what speaks against it for this customer, and the earliest possible send: of one decision by its id; or, for
     operators, of one customer and one campaign at an instant, whether anything was decided then or not.
     """
     if decision_id is not None and (customer, campaign, at) == (None, None, None):

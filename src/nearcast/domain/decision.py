@@ -4,7 +4,7 @@
 at most one wins; the hold-out comes last, so that a ghost is exactly someone who would have been sent something.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -85,7 +85,7 @@ def decide(
 
     At gate DISPATCH each candidate stands for a queued message and nobody competes.
     """
-    cases = [_on_its_channel(Case(candidate=c, facts=facts, policy=policy, now=now, gate=gate)) for c in candidates]
+    cases = [on_its_channel(Case(candidate=c, facts=facts, policy=policy, now=now, gate=gate)) for c in candidates]
     verdicts = [judge(case) for case in cases]
     if gate is Gate.DISPATCH:
         return Decision(tuple(verdicts), facts)
@@ -190,19 +190,34 @@ def _after_experiments(case: Case, verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _on_its_channel(case: Case) -> Case:
+def on_its_channel(case: Case) -> Case:
     """The case on the first channel of its campaign on which the customer can be reached and agrees to be; on the first
     of all where there is none. At dispatch the message has its channel.
     """
     if case.gate is Gate.DISPATCH:
         return case
     for channel in case.campaign.channels:
-        candidate = replace(case.candidate, campaign=replace(case.campaign, channel=channel))
-        tried = replace(case, candidate=candidate)
-        findings = (finding for rule in (suppression, marketing_consent, address) for finding in rule(tried))
-        if all(finding.reason is None for finding in findings):
+        tried = _on(case, channel)
+        if next(_against_channel(tried), None) is None:
             return tried
     return case
+
+
+def channels_tried(case: Case) -> list[tuple[str, list[Reason]]]:
+    """The channels of its campaign in their order, each with what speaks against it for this customer."""
+    return [
+        (channel, list(_against_channel(_on(case, channel))))
+        for channel in case.campaign.channels or (case.campaign.channel,)
+    ]
+
+
+def _on(case: Case, channel: str) -> Case:
+    return replace(case, candidate=replace(case.candidate, campaign=replace(case.campaign, channel=channel)))
+
+
+def _against_channel(case: Case) -> Iterator[Reason]:
+    findings = (finding for rule in (suppression, marketing_consent, address) for finding in rule(case))
+    return (finding.reason for finding in findings if finding.reason is not None)
 
 
 def _newly_assigned(case: Case) -> tuple[Assignment, ...]:

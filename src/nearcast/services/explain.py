@@ -15,9 +15,17 @@ from zoneinfo import ZoneInfo
 from nearcast.domain.campaign import Campaign
 from nearcast.domain.case import Candidate, Case, Facts, Finding, Gate, PingEvidence, Send
 from nearcast.domain.customer import Shop
-from nearcast.domain.decision import earliest_send, holdout_finding, judge, variant_finding
+from nearcast.domain.decision import (
+    channels_tried,
+    earliest_send,
+    holdout_finding,
+    judge,
+    on_its_channel,
+    variant_finding,
+)
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, ShopId
 from nearcast.domain.local_time import zone
+from nearcast.domain.reason import Reason
 from nearcast.domain.sensitive import Sensitive
 from nearcast.services.report import as_json
 from nearcast.services.scalars import Instant, parse_instant
@@ -75,6 +83,9 @@ class Past(Protocol):
     def standing(self, at: datetime, *, without: MessageId | None = None) -> Standing:
         """The facts as they stood at `at`, as if that message had never been."""
 
+    def against(self, channel: str, at: datetime) -> Reason | None:
+        """What stands in the way of a channel for everybody; None where nothing does, or nobody knows."""
+
 
 def explain_row(past: Past, row: Mapping[str, Any]) -> dict[str, Any]:
     """What a row of the match log says, its instants as text, and from when on it would have been a send."""
@@ -92,7 +103,8 @@ def explain_row(past: Past, row: Mapping[str, Any]) -> dict[str, Any]:
         "source": "match_log",
         **{key: row[key] for key in ("decision_id", "geofence_id", "outcome", "reason", "reasons")},
         "rules": [{"passed": "reason" not in rule, **rule} for rule in rules],
-        "earliest_send": row["decided_at"] if sent else plain(earliest_send(case)),
+        "channels": _channels(past, case, decided_at),
+        "earliest_send": row["decided_at"] if sent else plain(earliest_send(on_its_channel(case))),
         "caveats": [] if sent else list(standing.caveats),
     }
 
@@ -100,7 +112,8 @@ def explain_row(past: Past, row: Mapping[str, Any]) -> dict[str, Any]:
 def explain_instant(past: Past, at: datetime) -> dict[str, Any]:
     """What the rules say of the facts at an instant of which the match log has no row."""
     standing = past.standing(at)
-    case = _case(standing, at)
+    as_asked = _case(standing, at)
+    case = on_its_channel(as_asked)
     findings = [*judge(case).findings, *filter(None, [holdout_finding(case), variant_finding(case)])]
     reasons = [finding.reason for finding in findings if finding.reason]
     return {
@@ -115,6 +128,7 @@ def explain_instant(past: Past, at: datetime) -> dict[str, Any]:
         "reason": plain(reasons[0]) if reasons else None,
         "reasons": plain(reasons),
         "rules": [_UNKNOWN.get(finding.rule) or _told(finding) for finding in findings],
+        "channels": _channels(past, as_asked, at),
         "earliest_send": plain(earliest_send(case)),
         "caveats": list(standing.caveats),
     }
@@ -122,6 +136,16 @@ def explain_instant(past: Past, at: datetime) -> dict[str, Any]:
 
 _UNKNOWN = {rule: {"rule": rule, "passed": None, "status": "unknown"} for rule in ("spatial", "place_policy")}
 """Where somebody was is told by a row, or by nothing."""
+
+
+def _channels(past: Past, case: Case, at: datetime) -> list[dict[str, Any]]:
+    """The channels in the order in which they are tried, each with its own answer. The first that nothing speaks
+    against takes the message; where all that does is that its sender is stopped, the message waits there.
+    """
+    return [
+        {"channel": channel, "reasons": plain([*reasons, *filter(None, [past.against(channel, at)])])}
+        for channel, reasons in channels_tried(case)
+    ]
 
 
 def _told(finding: Finding) -> dict[str, Any]:

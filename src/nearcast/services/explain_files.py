@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.domain.experiment import Assignment
 from nearcast.domain.ids import CampaignId, CustomerId, MessageId
+from nearcast.domain.reason import Reason
 from nearcast.services.assembly import assemble
 from nearcast.services.channel_ports import WayOut
 from nearcast.services.explain import Slot, Standing, explain_instant, explain_row, taken_up
@@ -80,6 +81,10 @@ class _Folder:
         world.assignments[who] += (each for each in self.assignments if each.at <= at)
         shop = world.shops[campaign.shop_id]
         return Standing(tenant=world.tenant, campaign=campaign, shop=shop, facts=world.facts(who, [campaign.id], at))
+
+    def against(self, channel: str, at: datetime) -> Reason | None:
+        """In a replay every channel takes everything."""
+        return None
 
     def _world(self, at: datetime) -> World:
         """Consents, campaigns and earlier messages as they stood; no places."""

@@ -15,7 +15,9 @@ from nearcast.domain.customer import Customer
 from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, MessageId, TenantId
 from nearcast.domain.message import Message
+from nearcast.domain.reason import Reason
 from nearcast.services.assembly import assemble
+from nearcast.services.channel_standing import ChannelStanding
 from nearcast.services.explain import Slot, Standing, explain_instant, explain_row, plain, taken_up
 from nearcast.services.paging import every
 from nearcast.services.ports import Catalogue, Customers, MatchLogFilter, Outbox, Revision, UnitOfWork
@@ -61,11 +63,12 @@ class Archives(Protocol):
 @dataclass(frozen=True, slots=True)
 class Explanations:
     """Why something was sent or not. Each explanation reads one snapshot and writes nothing. What the platform asks of
-    every tenant is taken as it is today.
+    every tenant is taken as it is today, and so are the channels, where anything is known of them.
     """
 
     store: Archives
     platform: Mapping[str, Any] = field(default_factory=dict)
+    channels: ChannelStanding | None = None
 
     def by_decision(self, tenant_id: TenantId, decision_id: DecisionId) -> dict[str, Any]:
         """What the match log says of a decision, and the earliest possible send; NotFound where there is none."""
@@ -73,7 +76,7 @@ class Explanations:
             row = uow.match_log.get(decision_id)
             if row is None:
                 raise NotFound(f"there is no decision {decision_id!r}")
-            past = _Kept(uow, self.platform, tenant_id, CustomerId(row["customer_id"]), CampaignId(row["campaign_id"]))
+            past = self._past(uow, tenant_id, CustomerId(row["customer_id"]), CampaignId(row["campaign_id"]))
             return explain_row(past, plain(row))
 
     def at(
@@ -84,11 +87,14 @@ class Explanations:
         NotFound for a customer or campaign that is not there.
         """
         with self.store.reading(tenant_id) as uow:
-            past = _Kept(uow, self.platform, tenant_id, customer_id, campaign_id)
+            past = self._past(uow, tenant_id, customer_id, campaign_id)
             if past.customer is None:
                 raise NotFound(f"there is no customer {customer_id!r}")
             rows = _rows_of(uow, customer_id, campaign_id, at)
             return [explain_row(past, plain(row)) for row in rows] or [explain_instant(past, at)]
+
+    def _past(self, uow: Archive, tenant_id: TenantId, customer_id: CustomerId, campaign_id: CampaignId) -> "_Kept":
+        return _Kept(uow, self.platform, self.channels, tenant_id, customer_id, campaign_id)
 
 
 def _rows_of(uow: UnitOfWork, customer_id: CustomerId, campaign_id: CampaignId, at: datetime) -> list[dict[str, Any]]:
@@ -107,11 +113,12 @@ class _Kept:
         self,
         uow: Archive,
         platform: Mapping[str, Any],
+        channels: ChannelStanding | None,
         tenant_id: TenantId,
         customer_id: CustomerId,
         campaign_id: CampaignId,
     ) -> None:
-        self.uow, self.platform, self.tenant_id = uow, platform, tenant_id
+        self.uow, self.platform, self.channels, self.tenant_id = uow, platform, channels, tenant_id
         self.customer_id, self.campaign_id = customer_id, campaign_id
         self.customer = uow.customers.load([customer_id]).get(customer_id)
         self.campaigns = uow.catalogue.campaigns.history(campaign_id)
@@ -137,6 +144,9 @@ class _Kept:
         )
         shop = world.shops[campaign.shop_id]
         return Standing(tenant=world.tenant, campaign=campaign, shop=shop, facts=facts, caveats=tuple(caveats))
+
+    def against(self, channel: str, at: datetime) -> Reason | None:
+        return None if self.channels is None else self.channels.against(self.tenant_id, channel, at)
 
     def _taken_up(
         self, at: datetime, without: MessageId | None, caveats: list[str], *, has_budget: bool

@@ -123,10 +123,15 @@ def told_explanation(explanation: Mapping[str, Any]) -> Iterator[str]:
         failed = f"{rule['reason']}  " if rule["passed"] is False else ""
         yield f"  {mark} {rule['rule']:<{width}}  {failed}{_shown(saw) or 'no such rule'}".rstrip()
     yield ""
+    yield f"channels: {', '.join(map(_told_channel, explanation['channels']))}"
     for caveat in explanation["caveats"]:
         yield f"not known: {caveat}"
     earliest = explanation["earliest_send"]
     yield f"earliest possible send: {earliest or 'never, unless somebody acts (consent, campaign, budget)'}"
+
+
+def _told_channel(tried: Mapping[str, Any]) -> str:
+    return f"{tried['channel']} {_MARKS[not tried['reasons']]} {' '.join(tried['reasons'])}".rstrip()
 
 
 def _shown(saw: Mapping[str, Any]) -> str:
