@@ -167,6 +167,12 @@ def device(operator: httpx.Client, name: str) -> Wanted:
     return f"/v1/devices/{made['device_id']}", None
 
 
+def slot(operator: httpx.Client, name: str) -> Wanted:
+    path = f"{shop(operator, name)}/slots"
+    (kept,) = operator.put(path, json=SLOTS).json()["items"]
+    return f"{path}/{kept['slot_id']}", None
+
+
 def place(operator: httpx.Client, name: str) -> str:
     assert operator.put(f"/v1/sensitive-places/{name}", json=protected(name)).status_code == 201
     return f"/v1/sensitive-places/{name}"
@@ -174,11 +180,14 @@ def place(operator: httpx.Client, name: str) -> str:
 
 SEND = {"campaign_id": "newsletter", "status": "delivered", "channel": "sms"}
 KEY = {"name": "till", "role": "owner"}
+SLOTS = {"slots": [{"starts_at": "2026-06-05T17:00:00Z", "ends_at": "2026-06-05T19:00:00Z", "capacity": 1}]}
 STAFF = {"staff": [{"name": "Ada", "channel": "whatsapp", "address": "+4915112345678"}]}
 WRITES: Mapping[str, Callable[[httpx.Client, str], Wanted]] = {
     "POST /v1/shops": lambda _, name: ("/v1/shops", {"id": name}),
     "PUT /v1/shops/{shop_id}": lambda _, name: (f"/v1/shops/{name}", {"name": "Tea"}),
     "PUT /v1/shops/{shop_id}/staff": lambda operator, name: (f"{shop(operator, name)}/staff", STAFF),
+    "PUT /v1/shops/{shop_id}/slots": lambda operator, name: (f"{shop(operator, name)}/slots", SLOTS),
+    "DELETE /v1/shops/{shop_id}/slots/{slot_id}": slot,
     "DELETE /v1/shops/{shop_id}": lambda operator, name: (shop(operator, name), None),
     "POST /v1/geofences": lambda _, name: ("/v1/geofences", fence(name)),
     "PUT /v1/geofences/{geofence_id}": lambda operator, name: (geofence(operator, name), fence(name, tags=["door"])),

@@ -9,7 +9,7 @@ from tests.api.operations import Operation, operations
 from tests.api.payers import owed
 from tests.api.phones import handset
 from tests.api.promises import reservation, review, voucher
-from tests.api.provider import stopped, with_provider
+from tests.api.provider import of_the_first, stopped, with_provider
 from tests.api.service import Service
 from tests.api.test_senders import ASKED
 from tests.api.test_webhooks import deliveries, webhook
@@ -123,6 +123,7 @@ def _names(service: Service) -> dict[str, str]:
     assert service.client().put("/v1/sensitive-places/clinic", json=place).is_success
     key_id = service.key(Role.INGEST).split("_")[1]
     stopped(service, "sms")
+    of_the_first(service)
     with_provider(service)
     assert service.client().post("/v1/templates", json=ASKED).status_code == 201
     return {

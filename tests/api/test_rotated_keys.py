@@ -1,6 +1,7 @@
 """When there is a new key, nothing in the database is sealed with the one before."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from nearcast.store.all_tables import metadata
 from tests.api.chat import messages, status, statuses, written
 from tests.api.service import Service
 from tests.api.test_stop_by_message import awaited
+from tests.emptying import empty
 
 pytestmark = pytest.mark.enable_socket
 NEW = "the key of this year " * 2
@@ -32,9 +34,17 @@ def sealed_with(service: Service, prefix: str) -> Counter[str]:
     return found
 
 
+@pytest.fixture
+def kept_apart(service: Service) -> Iterator[Service]:
+    """A service that leaves no key behind."""
+    yield service
+    empty(service.store.engine)
+
+
 def test_nothing_is_left_under_the_key_before_and_what_waited_goes_on(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    kept_apart: Service, monkeypatch: pytest.MonkeyPatch
 ):
+    service = kept_apart
     chat, operator = awaited(service)
     now = service.clock.now
     chat.says("when does the bus stop?")

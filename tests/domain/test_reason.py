@@ -61,6 +61,7 @@ PUBLISHED = [
     "user_cooldown",
     "user_unreachable",
     "template_not_approved",
+    "template_misfit",
     "content_refused",
     "rejected_permanent",
 ]

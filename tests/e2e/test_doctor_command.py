@@ -30,6 +30,7 @@ def test_the_doctor_finds_a_good_database_good(run: Run) -> None:
         "backlog",
         "webhooks",
         "channels",
+        "payments",
         "keys",
         "addresses",
     ]
