@@ -79,7 +79,7 @@ def test_a_browser_is_subscribed_by_a_press_and_its_owners_second_yes(service: S
     assert re.search(r'data-key="[\w-]{87}"', text)
     assert "Show me offers in this browser" in text
     assert status(operator, "webpush") is None
-    assert subscribe(phone).status_code == 204
+    assert subscribe(phone).status_code == 200
     granted, confirmed = lines(operator, "webpush")
     assert (granted["action"], confirmed["action"], status(operator, "webpush")) == ("granted", "confirmed", "live")
     assert "in this browser" in confirmed["notice"]["text"]
@@ -93,7 +93,7 @@ def test_a_browser_is_subscribed_by_a_press_and_its_owners_second_yes(service: S
 def test_a_browser_that_is_subscribed_anew_takes_the_place_of_the_one_before(service: Service):
     operator, phone = invited(service)
     subscribe(phone)
-    assert subscribe(phone, {**SUBSCRIPTION, "endpoint": "https://push.example/secret-2"}).status_code == 204
+    assert subscribe(phone, {**SUBSCRIPTION, "endpoint": "https://push.example/secret-2"}).status_code == 200
     assert "secret-2" in (address(operator, "webpush") or "")
     assert len(lines(operator, "webpush")) == 2
 
@@ -131,7 +131,7 @@ def test_no_browser_is_taken_of_who_shares_nothing_and_none_that_is_no_subscript
 def test_what_a_browser_is_reached_by_survives_being_read_and_written_by_an_operator(service: Service):
     operator, phone = invited(service)
     long = {**SUBSCRIPTION, "endpoint": "https://push.example/" + "x" * 1400}
-    assert subscribe(phone, long).status_code == 204
+    assert subscribe(phone, long).status_code == 200
     read = operator.get("/v1/customers/anna").json()
     document = {name: value for name, value in read.items() if name != "id"}
     assert operator.put("/v1/customers/anna", json=document).is_success
@@ -237,3 +237,24 @@ def test_a_start_token_is_good_for_a_day(service: Service):
     assert tokens.device_id(token, now + timedelta(hours=24)) is None
     for odd in ("", token[:-1], token + "0", token.upper(), "é" * 56):
         assert tokens.device_id(odd, now) is None
+
+
+def renew(phone: Handset, token: Any, said: Any) -> httpx.Response:
+    folder = phone.onboarding_url.rpartition("/")[0]
+    return httpx.post(f"{folder}/browser/renewal", json={"token": token, "subscription": said}, **LOOPBACK)
+
+
+def test_a_browser_tells_its_next_address_by_the_token_of_the_one_before(service: Service) -> None:
+    operator, phone = invited(service)
+    first = subscribe(phone).json()["token"]
+    second, third = ({**SUBSCRIPTION, "endpoint": f"https://push.example/secret-{n}"} for n in (2, 3))
+    renewed = renew(phone, first, second)
+    assert renewed.json()["key"] == service.app.own_channels.browser_key
+    assert "secret-2" in (address(operator, "webpush") or "")
+    assert renew(phone, first, third).status_code == 404
+    assert renew(phone, renewed.json()["token"][:-2], third).status_code == 404
+    assert renew(phone, 7, third).status_code == renew(phone, first, "x").status_code == 422
+    assert "secret-2" in (address(operator, "webpush") or "")
+    assert renew(phone, renewed.json()["token"], third).status_code == 200
+    assert httpx.delete(f"{phone.onboarding_url}/browser", **LOOPBACK).status_code == 204
+    assert renew(phone, renewed.json()["token"], third).status_code == 404

@@ -5,7 +5,7 @@ delivered is handed to the browser by its developer tools, as it was read with t
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expec
 from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.domain.sending import Accepted, Outbound, Purpose, Recipient, Text
 from nearcast.services.opt_out_links import OptOut, OptOutLinks
+from nearcast.services.report import rfc3339
 from tests.api.people import known
 from tests.api.phones import handset
 from tests.api.service import Service, serving_sqlite
@@ -158,6 +159,47 @@ def test_an_offer_is_shown_until_it_is_over_the_newer_one_takes_its_place_and_st
     while statuses(reader.service) != ["withdrawn"] and monotonic() < until:
         reader.page.wait_for_timeout(50)
     assert statuses(reader.service) == ["withdrawn"]
+
+
+def renews(reader: Reader, keys: Keys, path: str) -> None:
+    """The push service has given the browser other keys, and the worker is told."""
+    subscription = keys.subscribed(f"{reader.push_service.url}{path}")
+    reader.in_worker(f"""() => {{
+        PushManager.prototype.subscribe = async () => ({{
+            toJSON: () => ({subscription}), unsubscribe: async () => {{ self.hasLeft = true; }}
+        }});
+        self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange"));
+    }}""")
+
+
+def waits_for(reader: Reader, is_so: Callable[[], bool]) -> None:
+    until = monotonic() + PATIENCE_MS / 1000
+    while not is_so():
+        assert monotonic() < until
+        reader.page.wait_for_timeout(50)
+
+
+def reached_at(reader: Reader) -> str:
+    with reader.service.store.reading(TenantId("t1")) as uow:
+        said = reader.service.app.contacts.read(uow, TenantId("t1"), [ANNA])[ANNA]
+    return next(each["address"] for each in said if each["channel"] == "webpush")
+
+
+def test_offers_go_on_to_another_subscription_and_end_with_the_consent(reader: Reader):
+    for path in ("/push/2", "/push/3"):
+        reader.keys = Keys(generate_private_key(SECP256R1()))
+        renews(reader, reader.keys, path)
+        waits_for(reader, lambda path=path: path in reached_at(reader))  # type: ignore[misc]
+    reader.is_pushed("Coffee −20 %", left=timedelta(minutes=20))
+    assert reader.push_service.got[-1].path == "/push/3"
+    assert statuses(reader.service) == ["live"]
+
+    at = rfc3339(reader.service.app.clock.now())
+    ended = {"purpose": "marketing.nearby", "channel": "webpush", "action": "withdrawn", "at": at, "source": "desk"}
+    assert reader.service.client().post("/v1/customers/anna/consents", json=ended).status_code == 201
+    renews(reader, reader.keys, "/push/4")
+    waits_for(reader, lambda: reader.in_worker("() => self.hasLeft === true"))
+    assert "/push/3" in reached_at(reader)
 
 
 def test_the_page_takes_it_back_too(reader: Reader):

@@ -4,6 +4,7 @@ It is reached by a link that is a secret, and changes nothing until a button is 
 people do agrees to nothing.
 """
 
+import json
 from functools import partial
 from html import escape
 from urllib.parse import parse_qs
@@ -11,13 +12,14 @@ from urllib.parse import parse_qs
 import segno
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
 
 from nearcast.console.onboarding_channels import own_channels
 from nearcast.console.onboarding_words import WORDS, Words
 from nearcast.console.page import page, paragraph
 from nearcast.console.static_files import static_files
 from nearcast.domain.consent import ConsentStatus
-from nearcast.domain.errors import NotFound
+from nearcast.domain.errors import InvalidInput, NotFound
 from nearcast.services.application import Application
 from nearcast.services.chat_start import CHAT
 from nearcast.services.contacts import BROWSER
@@ -48,6 +50,10 @@ def onboarding_pages() -> APIRouter:
         body = (await _body(request)).decode(errors="replace")
         return await run_in_threadpool(_subscribed, request, link, body)
 
+    @router.post("/browser/renewal")
+    async def renew(request: Request) -> Response:
+        return await run_in_threadpool(_renewed, request, await _body(request))
+
     @router.delete("/{link}/browser")
     def unsubscribe(request: Request, link: str) -> Response:
         application = _application(request)
@@ -64,8 +70,26 @@ def _itself(file: Response) -> Response:
 def _subscribed(request: Request, link: str, body: str) -> Response:
     application = _application(request)
     address = application.own_channels.subscription_address(body)
-    application.onboarding.subscribe(link, address, application.clock.now())
-    return Response(status_code=204)
+    token = application.onboarding.subscribe(link, address, application.clock.now())
+    return _renewal(application, token)
+
+
+def _renewed(request: Request, body: bytes) -> Response:
+    try:
+        said = json.loads(body)
+        token, subscription = said["token"], json.dumps(said["subscription"])
+    except (ValueError, KeyError, TypeError):
+        raise InvalidInput("is no token with a subscription", place="body") from None
+    if not isinstance(token, str):
+        raise InvalidInput("is no text", place="token")
+    application = _application(request)
+    address = application.own_channels.subscription_address(subscription)
+    return _renewal(application, application.onboarding.browsers.renew(token, address, application.clock.now()))
+
+
+def _renewal(application: Application, token: str) -> Response:
+    """What the browser's worker keeps, to tell us its next address."""
+    return JSONResponse({"token": token, "key": application.own_channels.browser_key})
 
 
 async def _body(request: Request) -> bytes:

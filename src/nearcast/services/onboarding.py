@@ -20,6 +20,7 @@ from nearcast.domain.consent import (
 )
 from nearcast.domain.errors import Conflict, NotFound
 from nearcast.domain.ids import TenantId
+from nearcast.services.browsers import Browsers
 from nearcast.services.chat_start import CHAT, StartTokens
 from nearcast.services.consent_lines import (
     ConsentDocument,
@@ -84,6 +85,7 @@ class Onboarding:
     def __init__(self, store: Store, terms: Terms, vault: Vault, contacts: Contacts) -> None:
         self._store, self._terms, self._seals, self._contacts = store, terms, vault, contacts
         self._tokens = StartTokens(vault)
+        self.browsers = Browsers(store, vault, contacts)
 
     def link(self, tenant_id: TenantId, made: NewDevice, now: datetime) -> str:
         """The last part of a link for a new device; it holds for seven days."""
@@ -118,9 +120,10 @@ class Onboarding:
             self._take(uow, opened, LOCATION, ConsentAction.WITHDRAWN, asked.location, now)
             uow.commit()
 
-    def subscribe(self, link: str, subscription: str, now: datetime) -> None:
+    def subscribe(self, link: str, subscription: str, now: datetime) -> str:
         """Keep a browser as an address of the customer, and that they want offers there: they have said so on the page,
-        and once more to the browser itself. NotFound as `open`, Conflict where they may not be located.
+        and once more to the browser itself. A token for `Browsers.renew`. NotFound as `open`, Conflict where they may
+        not be located.
         """
         opened = self._opened(link, now)
         with self._store.writing(opened.tenant_id) as uow:
@@ -135,6 +138,7 @@ class Onboarding:
                 self._take(uow, opened, NEARBY, ConsentAction.CONFIRMED, asked.browser, now)
                 agreed_anew(uow, customer_id, BROWSER, now)
             uow.commit()
+        return self.browsers.token(opened.tenant_id, customer_id, subscription)
 
     def unsubscribe(self, link: str, channel: str, now: datetime) -> None:
         """Write into the ledger that the customer wants no more offers on a channel that began on the page, and forget

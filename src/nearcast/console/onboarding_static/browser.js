@@ -26,12 +26,14 @@ async function subscribe() {
     await subscription.unsubscribe();
     throw new Error("not taken");
   }
+  await (await caches.open("nearcast")).put("/onboarding/browser/renewal", answer);
   location.reload();
 }
 
 async function unsubscribe() {
   const answer = await fetch(HERE, { method: "DELETE" });
   if (!answer.ok) throw new Error("not taken");
+  await caches.delete("nearcast");
   const worker = await navigator.serviceWorker.getRegistration("/onboarding/");
   const subscription = await worker?.pushManager.getSubscription();
   await subscription?.unsubscribe();
