@@ -113,4 +113,8 @@ class Desk:
 
     def said(self) -> list[str]:
         """What Ada has read."""
-        return [each.content.body for each in self.town.pen.sent if isinstance(each.content, Text)]
+        return [
+            f"{each.content.body} {each.content.url or ''}".rstrip()
+            for each in self.town.pen.sent
+            if isinstance(each.content, Text)
+        ]

@@ -24,7 +24,7 @@ PAID = "checkout.session.completed"
 def test_a_link_goes_to_who_wrote_and_what_is_paid_is_told_once(desk: Desk) -> None:
     reference, session = desk.linked()
     (asked,) = desk.said()
-    assert asked == f"Café near: Deposit, 12.50 EUR. Pay here until 13:00: {session['url']}"
+    assert asked == f"Café near: Deposit, 12.50 EUR. Pay here until 13:00. {session['url']}"
     assert desk.town.pen.sent[0].to.address == NUMBER
     desk.fake.pay(session)
     kinds = (PAID, "payment_intent.succeeded", "payment_intent.processing")

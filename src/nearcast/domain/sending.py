@@ -57,12 +57,15 @@ class Row:
 
 @value(kw_only=True)
 class Text:
-    """Free words, with buttons under them where the channel has any. `title` heads an e-mail or a push."""
+    """Free words, with buttons under them where the channel has any. `title` heads an e-mail or a push. With a
+    `url_title` the address is a button with these words where the channel has such buttons.
+    """
 
     body: str = field(repr=False)
     buttons: tuple[Button, ...] = ()
     title: str | None = field(default=None, repr=False)
     url: str | None = field(default=None, repr=False)
+    url_title: str | None = None
 
 
 @value(kw_only=True)

@@ -10,6 +10,7 @@ _NAME = re.compile(r"[a-z0-9_]{1,512}")
 _NUMBER = re.compile(r"\+?[0-9]{7,15}")
 _USER_ID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
+_ADDRESS = re.compile(r"https?://[^\s/]+\S*")
 _UNSENDABLE = re.compile(r"[\n\t]| {5,}")
 _ENVELOPE = {"messaging_product", "recipient_type", "to", "recipient", "type", "context", "biz_opaque_callback_data"}
 _MARKETING = {"product_policy", "message_activity_sharing"}
@@ -130,6 +131,8 @@ def _check_interactive(content: dict[str, Any]) -> None:
     elif kind == "location_request_message":
         if action != {"name": "send_location"}:
             raise Fault(131009, "action.name is to be send_location")
+    elif kind == "cta_url":
+        _check_link(action)
     else:
         raise Fault(131009, f"interactive type {kind!r} is unknown")
 
@@ -141,6 +144,17 @@ def _check_buttons(action: dict[str, Any]) -> None:
         _text(reply, "title", 20, "reply")
     _distinct([reply["title"] for reply in replies], "titles of buttons")
     _distinct([reply["id"] for reply in replies], "ids of buttons")
+
+
+def _check_link(action: dict[str, Any]) -> None:
+    _known(action, {"name", "parameters"}, "action")
+    if action.get("name") != "cta_url":
+        raise Fault(131009, "action.name is to be cta_url")
+    parameters = _object(action, "parameters", "action")
+    _known(parameters, {"display_text", "url"}, "parameters")
+    _text(parameters, "display_text", 20, "parameters")
+    if not _ADDRESS.fullmatch(_text(parameters, "url", 2000, "parameters")):
+        raise Fault(131009, "parameters.url is no address")
 
 
 def _check_list(action: dict[str, Any]) -> None:

@@ -188,6 +188,9 @@ def _taps(interactive: Mapping[str, Any]) -> list[dict[str, Any]]:
     kind, action = interactive["type"], interactive["action"]
     if kind == "location_request_message":
         return [{"title": "Send location", "tap": None}]
+    if kind == "cta_url":
+        link = action["parameters"]
+        return [{"title": link["display_text"], "url": link["url"], "tap": None}]
     if kind == "button":
         replies = [each["reply"] for each in action["buttons"]]
         return [{"title": each["title"], "tap": _reply("button_reply", each)} for each in replies]

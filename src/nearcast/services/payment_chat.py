@@ -29,7 +29,9 @@ class PaymentChat:
 
     def ask(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, url: str, now: datetime) -> bool:
         """Say what is to be paid and where; False where nothing may be said any more."""
-        return self._say(uow, tenant_id, payment, "asked", now, url=url)
+        title = self._words(uow, payment).pay
+        content = Text(body=self._text(uow, tenant_id, payment, "asked", now), url=url, url_title=title)
+        return self._queue(uow, tenant_id, payment, "asked", content, now)
 
     def receipt(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, now: datetime) -> bool:
         """Say that it was paid."""
@@ -39,13 +41,16 @@ class PaymentChat:
         """Say that it was paid when it was over, and is given back."""
         return self._say(uow, tenant_id, payment, "too_late", now)
 
-    def _say(
-        self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, now: datetime, *, url: str = ""
-    ) -> bool:
-        return self.say(uow, tenant_id, payment, what, self._text(uow, tenant_id, payment, what, url, now), now)
+    def _say(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, now: datetime) -> bool:
+        return self.say(uow, tenant_id, payment, what, self._text(uow, tenant_id, payment, what, now), now)
 
     def say(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, text: str, now: datetime) -> bool:
         """Say that about a payment, once under this name; False where nothing may be said."""
+        return self._queue(uow, tenant_id, payment, what, Text(body=text), now)
+
+    def _queue(
+        self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, content: Text, now: datetime
+    ) -> bool:
         if payment.customer_id is None:
             return False
         window = open_window(uow, self._contacts, tenant_id, payment.customer_id, now)
@@ -56,7 +61,7 @@ class PaymentChat:
             tenant_id=tenant_id,
             channel=window.channel,
             to=window.to,
-            content=Text(body=text),
+            content=content,
             in_reply_to=None,
             said_at=window.said_at,
             now=now,
@@ -65,7 +70,7 @@ class PaymentChat:
         )
         return True
 
-    def _text(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, url: str, now: datetime) -> str:
+    def _text(self, uow: UnitOfWork, tenant_id: TenantId, payment: Payment, what: str, now: datetime) -> str:
         world = self._terms.of(tenant_id).world(uow.catalogue)
         shop = world.shops.get(payment.shop_id)
         zone = shop.zone if shop else world.tenant.zone
@@ -74,7 +79,6 @@ class PaymentChat:
             what=payment.description,
             amount=payment.amount.text,
             until=until(payment.expires_at.astimezone(zone), now.astimezone(zone)),
-            url=url,
         )
 
     def _words(self, uow: UnitOfWork, payment: Payment) -> PaymentWords:

@@ -22,6 +22,7 @@ from nearcast.domain.sending import (
     Template,
     Text,
 )
+from nearcast.fake_whatsapp.bodies import Fault, check_body
 from tests.channels.whatsapp.judge import judge, needs_description
 from tests.channels.whatsapp.values import NUMBER, TEMPLATE, TEXT, offer, outbound, outbounds
 
@@ -47,6 +48,29 @@ def test_a_texts_address_stands_below_it_unless_it_is_in_it() -> None:
     assert said(Text(body="Look: https://n.example/v", url="https://n.example/v"))["text"]["body"] == (
         "Look: https://n.example/v"
     )
+
+
+@needs_description
+def test_an_address_with_a_title_is_a_button() -> None:
+    found = said(Text(body="12.50 EUR until 18:00.", url="https://pay.example/c/1", url_title="Pay"))
+    assert found == ENVELOPE | {
+        "type": "interactive",
+        "interactive": {
+            "type": "cta_url",
+            "body": {"text": "12.50 EUR until 18:00."},
+            "action": {
+                "name": "cta_url",
+                "parameters": {"display_text": "Pay", "url": "https://pay.example/c/1"},
+            },
+        },
+    }
+    assert judge().errors(found) == []
+    check_body(found, is_marketing=False)
+    found["interactive"]["action"]["parameters"]["url"] = "pay.example"
+    with pytest.raises(Fault):
+        check_body(found, is_marketing=False)
+    long = said(Text(body="x" * 1025, url="https://pay.example/c/1", url_title="Pay"))
+    assert long["text"]["body"].endswith("\nhttps://pay.example/c/1")
 
 
 def test_letters_are_sent_as_they_are() -> None:

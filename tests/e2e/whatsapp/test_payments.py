@@ -41,8 +41,9 @@ class Counter:
         return found
 
     def read(self) -> list[str]:
-        """What Anna was told."""
-        return [each["text"] for each in self.fake.bubbles(ANNA) if each["from"] == "business"]
+        """What Anna was told, with where its buttons lead."""
+        told = [each for each in self.fake.bubbles(ANNA) if each["from"] == "business"]
+        return [" ".join([each["text"], *(button["url"] for button in each["buttons"])]) for each in told]
 
     def tells(self, session: dict[str, Any], *kinds: str, seed: int = 0) -> None:
         """The provider tells these of a session, each twice and in any order."""

@@ -129,7 +129,7 @@ def _message(outbound: Outbound) -> dict[str, Any]:
         text = as_text(content, channel="Telegram", most=_MOST_CHARACTERS)
         buttons = [{"text": each.title, "callback_data": each.id} for each in text.buttons]
         if text.url is not None:
-            buttons.append({"text": "↗", "url": text.url})
+            buttons.append({"text": text.url_title or "↗", "url": text.url})
         if outbound.opt_out_url is not None and outbound.purpose is Purpose.MARKETING:
             buttons.append({"text": "STOP", "url": outbound.opt_out_url})
         said |= _with_buttons(text.body, buttons)

@@ -58,7 +58,10 @@ def _content(content: Text | Choice | LocationRequest | Template) -> Json:
 
 
 def _text(content: Text) -> Json:
-    """An address that the words do not name stands below them."""
+    """An address that the words do not name stands below them, or is a button where it has a title."""
+    is_button = content.url_title is not None and not content.buttons and len(content.body) <= limits.INTERACTIVE_BODY
+    if content.url is not None and content.url_title is not None and is_button:
+        return _interactive("cta_url", content.body, _link(content.url, content.url_title))
     is_named = content.url is None or content.url in content.body
     body = content.body if is_named else f"{content.body}\n{content.url}"
     if content.buttons:
@@ -70,6 +73,14 @@ def _text(content: Text) -> Json:
 def _interactive(kind: str, body: str, action: Json) -> Json:
     said = limits.text(body, limits.INTERACTIVE_BODY, "body")
     return {"type": "interactive", "interactive": {"type": kind, "body": {"text": said}, "action": action}}
+
+
+def _link(url: str, title: str) -> Json:
+    said = {
+        "display_text": limits.text(title, limits.BUTTON_TITLE, "url_title"),
+        "url": limits.name(url, limits.LINK, "url"),
+    }
+    return {"name": "cta_url", "parameters": said}
 
 
 def _buttons(content: Text) -> Json:
