@@ -186,11 +186,14 @@ def reached_at(reader: Reader) -> str:
 
 
 def test_offers_go_on_to_another_subscription_and_end_with_the_consent(reader: Reader):
+    reader.is_pushed("Coffee −10 %", left=timedelta(minutes=20))
+    assert [each["title"] for each in reader.shows(1)] == ["Coffee −10 %"]
     for path in ("/push/2", "/push/3"):
         reader.keys = Keys(generate_private_key(SECP256R1()))
         renews(reader, reader.keys, path)
         waits_for(reader, lambda path=path: path in reached_at(reader))  # type: ignore[misc]
     reader.is_pushed("Coffee −20 %", left=timedelta(minutes=20))
+    waits_for(reader, lambda: [each["title"] for each in reader.shows(1)] == ["Coffee −20 %"])
     assert reader.push_service.got[-1].path == "/push/3"
     assert statuses(reader.service) == ["live"]
 
