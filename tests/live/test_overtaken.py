@@ -1,16 +1,20 @@
 """A step takes for granted that nobody is faster; where somebody is, it is done again and knows it."""
 
+from contextlib import closing
+from typing import Self
+
 import pytest
 from sqlalchemy import delete, update
 
 from nearcast.domain.campaign import CampaignState
-from nearcast.domain.errors import Overtaken
-from nearcast.domain.ids import CampaignId, DecisionId
+from nearcast.domain.errors import Overtaken, StoreUnavailable
+from nearcast.domain.ids import CampaignId, DecisionId, TenantId
 from nearcast.services.live import Live
 from nearcast.services.ports import UnitOfWork
 from nearcast.services.steps import Known, Steps
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import log_position, match_log, track
+from nearcast.store.unit_of_work import SqlUnitOfWork
 from tests.live.corner import ENTER, NOON, Heard, arrive, later, messages, names, open_corner, verdicts
 from tests.store.values import at_once
 
@@ -100,3 +104,26 @@ def test_what_an_overtaken_step_has_read_of_its_own_edit_is_forgotten(store: Sql
 
     steps.decide(edit)
     assert tries == [0, 1]
+
+
+class Shut(SqlUnitOfWork):
+    """Never begins."""
+
+    def __enter__(self) -> Self:
+        raise StoreUnavailable("another one writes")
+
+
+class Shutting(SqlStore):
+    def writing(self, tenant_id: TenantId) -> SqlUnitOfWork:
+        return Shut(self.engine, tenant_id)
+
+
+def test_a_step_that_cannot_begin_forgets_nothing(store: SqlStore, store_url: str) -> None:
+    tenant = open_corner(store, ENTER, customers=names(1))
+    with closing(Shutting(store_url)) as shutting:
+        steps = Steps(shutting, tenant)
+        steps.read_catalogue()
+        known = steps.catalogue
+        with pytest.raises(StoreUnavailable), steps.writing():
+            pass
+        assert steps.catalogue is known

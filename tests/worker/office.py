@@ -35,7 +35,7 @@ class Office:
 
     def _new_engines(self, owner: str) -> Engines:
         self.owners.append(owner)
-        return Engines(lambda tenant_id: Live(self.store, tenant_id, self.channel, owner=owner))
+        return Engines(lambda tenant_id: Live(self.store, tenant_id, self.channel, owner=owner, monotonic_s=monotonic))
 
     def worker(self, *roles: str, tick_s: float = 0.05) -> Worker:
         """A worker that has started, in all roles unless some are named."""

@@ -144,12 +144,15 @@ class AtRest:
             self._calm.doubt(self._roster.number_of(customer_id))
 
     def due(self, now_s: float, *, soon: bool) -> bool:
-        """Whether tracks are to be written down now: every 15 s, every second where `soon`, before too many wait."""
+        """Whether tracks are to be written down now: every 15 s, every second where `soon` or where none is to be
+        written, before too many wait.
+        """
         if self._round_until is not None:
             return True
         if all(at.settled == at.position for at in self._reached.values()):
             return False
-        return self._waiting > _MOST_WAITING or now_s - self._round_ended_s >= (_SOON_S if soon else _ROUND_S)
+        wait_s = _SOON_S if soon or not self._waiting else _ROUND_S  # positions alone are soon moved
+        return self._waiting > _MOST_WAITING or now_s - self._round_ended_s >= wait_s
 
     def some(self, limit: int) -> list[CustomerId]:
         """At most so many customers whose tracks are to be written down in this round, which begins if none is under

@@ -41,6 +41,11 @@ class CatalogueCache:
         return CatalogueCache(self.tenant_id, self.platform, self.codes)
 
     @property
+    def is_read(self) -> bool:
+        """Whether it was ever brought up to date."""
+        return self._base is not None
+
+    @property
     def indexed(self) -> int:
         """How many geofences are in the index."""
         return 0 if self._geofences is None else len(self._geofences)

@@ -71,6 +71,7 @@ class Dispatcher:
         self.resumes_at = None
         if not self._is_due(now):
             return 0
+        self._steps.read_catalogue()
         hand = _Hand(self._outlet.at_once, now, present, self._turns)
         left = deque(self._claim(hand))
         taken = len(left)

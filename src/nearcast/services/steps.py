@@ -52,6 +52,7 @@ class Steps:
         are new and that budgets last, which hardly ever fails and is found out at its end; then it is done again.
         """
         known = NOTHING
+        self.read_catalogue()
         while True:
             try:
                 with self.writing() as uow:
@@ -62,15 +63,22 @@ class Steps:
                     raise
                 known = again
 
+    def read_catalogue(self) -> None:
+        """Read what was never read before somebody has to wait for the transaction in which it is asked for."""
+        if not self.catalogue.is_read:
+            with self.reading() as uow:
+                self.catalogue.world(uow.catalogue)
+
     @contextmanager
     def _step(self, begun: UnitOfWork) -> Iterator[UnitOfWork]:
-        revision = self.catalogue.revision
+        revision, has_begun = self.catalogue.revision, False
         try:
             with begun as uow:
+                has_begun = True
                 yield uow
         except BaseException as error:
             # what was read may be an edit of this very step
-            if not isinstance(error, Overtaken) or self.catalogue.revision != revision:
+            if self.catalogue.revision != revision or (has_begun and not isinstance(error, Overtaken)):
                 self.catalogue = self.catalogue.fresh()
             raise
 
