@@ -75,7 +75,7 @@ def test_pings_are_accepted_decided_and_answered_one_at_a_time():
     processes = {"api", "worker", "sender", "all others"}
     assert counts["bound_by"].keys() == counts["cpu_us_per_ping"].keys() == processes
     assert counts["cpu_us_per_single_request"].keys() == processes
-    assert min(counts["cpu_us_per_ping"][role] for role in ("api", "worker", "sender")) > 0
+    assert sum(counts["cpu_us_per_ping"][role] for role in ("api", "worker", "sender")) > 0
 
 
 def test_pings_are_sent_in_formats_that_are_read():

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from nearcast.domain.ids import CustomerId, MessageId, TenantId
 from nearcast.domain.reason import Reason
 from nearcast.domain.sender_state import DAY
-from nearcast.domain.sending import ProviderError, Purpose, Rejected, RetryClass, Scope
+from nearcast.domain.sending import NotSent, ProviderError, Purpose, Rejected, RetryClass, Scope
 from nearcast.domain.throttle import Throttle
 from nearcast.services.channel_ports import Limits
 from nearcast.services.sender_states import Leaving, SenderStates, Tried
@@ -78,6 +78,17 @@ def test_two_tenants_do_not_write_to_one_person_at_once(store: SqlStore, both: t
     assert held(store, senders, one, to("anna")) == {}
     assert held(store, senders, other, to("anna"), to("ben"), at_s=5) == {"m-anna-0": Reason.PAIR_WAIT}
     assert held(store, senders, other, to("anna"), at_s=6) == {}
+
+
+def test_who_was_not_written_to_after_all_is_not_left_alone(store: SqlStore, both: tuple[TenantId, TenantId]) -> None:
+    one, other = both
+    senders = states(pair_interval_s=6)
+    assert held(store, senders, one, to("anna")) == {}
+    with store.writing(one) as uow:
+        late = NotSent(reason="too_late")
+        senders.note(uow, [Tried(leaving=to("anna"), began_at=NOON, attempt=late)], NOON)
+        uow.commit()
+    assert held(store, senders, other, to("anna"), at_s=1) == {}
 
 
 def test_two_tenants_together_are_no_faster_than_their_provider(

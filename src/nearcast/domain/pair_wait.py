@@ -33,6 +33,10 @@ class PairWait:
         until = now + timedelta(seconds=interval_s)
         return replace(self, wait_until=until if self.wait_until is None else max(self.wait_until, until))
 
+    def stayed(self) -> "PairWait":
+        """After a message that was let through did not leave: nobody is to be left alone for it."""
+        return replace(self, wait_until=None) if not self.waits else self
+
     def complained(self, now: datetime) -> "PairWait":
         """After the provider found two messages too close: 1 s, then 4, then 16 and so on."""
         until = now + timedelta(seconds=4.0 ** min(self.waits, _MOST_DOUBLINGS))

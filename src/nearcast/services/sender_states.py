@@ -193,7 +193,9 @@ class SenderStates:
         self._put(uow, held, _after(held, tried, now), now)
 
     def _note_waits(self, uow: UnitOfWork, channel: str, tried: Sequence[Tried], now: datetime) -> None:
-        """Who was written to too soon is left alone for longer, whoever wrote."""
+        """Who was written to too soon is left alone for longer, whoever wrote; who was not written to after all, not at
+        all.
+        """
         told = [each for each in tried if _is_about_pace(each.attempt)]
         if not told:
             return
@@ -202,8 +204,14 @@ class SenderStates:
         after = dict(known)
         for each in told:
             wait = after.get(each.leaving.whom, _NO_WAIT)
-            is_taken = isinstance(each.attempt, Accepted)
-            after[each.leaving.whom] = wait.succeeded() if is_taken else wait.complained(now)
+            match each.attempt:
+                case Accepted():
+                    wait = wait.succeeded()
+                case NotSent():
+                    wait = wait.stayed()
+                case _:
+                    wait = wait.complained(now)
+            after[each.leaving.whom] = wait
         changed = {whom: wait for whom, wait in after.items() if wait != known.get(whom, _NO_WAIT)}
         uow.allowances.wait(channel, sender, changed, now)
 
@@ -313,7 +321,7 @@ def _is_news_of_template(attempt: Attempt) -> bool:
 
 def _is_about_pace(attempt: Attempt) -> bool:
     match attempt:
-        case Accepted() | Rejected(error=ProviderError(retry=RetryClass.PAIR_WAIT)):
+        case Accepted() | NotSent() | Rejected(error=ProviderError(retry=RetryClass.PAIR_WAIT)):
             return True
         case _:
             return False
