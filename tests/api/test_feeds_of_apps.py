@@ -78,6 +78,11 @@ def colota(phone: Handset, **changes: Any) -> httpx.Response:
     return phone.post("colota", {"lat": LAT, "lon": LON, "acc": 8, "batt": 85, "bs": 2, "tst": 1780394400, **changes})
 
 
+def homeassistant(phone: Handset, **changes: Any) -> httpx.Response:
+    said = {"type": "update_location", "data": {"gps": [LAT, LON], "gps_accuracy": 8.0, **changes}}
+    return ask(phone.service, "POST", "homeassistant", json=said, params={"token": phone.token})
+
+
 def checkin(phone: Handset, **changes: Any) -> httpx.Response:
     return ask(
         phone.service, "POST", "checkin", json=[{**FIX, **changes}], headers={"Authorization": f"Bearer {phone.token}"}
@@ -95,6 +100,7 @@ CLIENTS: list[tuple[str, Callable[..., httpx.Response], bytes]] = [
     ("gpslogger", gpslogger, b""),
     ("gpslogger", gpslogger_put, b""),
     ("colota", colota, b""),
+    ("homeassistant", homeassistant, b"{}"),
     ("checkin", checkin, KEPT),
 ]
 
@@ -150,6 +156,7 @@ UNKNOWN = [
     ("POST", "overland", {"json": {"locations": []}, "headers": {"Authorization": "Bearer dev-0.x"}}, 401),
     ("GET", "gpslogger", {"params": QUERY, "auth": httpx.BasicAuth("dev-0", "x")}, 401),
     ("POST", "colota", {"json": {}}, 401),
+    ("POST", "homeassistant", {"json": {}}, 401),
     ("POST", "checkin", {"json": []}, 401),
 ]
 

@@ -129,7 +129,7 @@ def test_every_other_app_has_a_link_with_the_token_of_its_device(service: Servic
         assert f"/v1/feeds/{feed}" in (said if feed == "colota" else query["url"][0])
 
 
-@pytest.mark.parametrize("feed", ["osmand", "gpslogger"])
+@pytest.mark.parametrize("feed", ["osmand", "gpslogger", "homeassistant"])
 def test_an_app_without_links_has_an_address_to_copy(service: Service, feed: str):
     known(service)
     phone = handset(service, "anna", feed)

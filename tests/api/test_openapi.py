@@ -66,7 +66,8 @@ STORY = """
     POST /v1/devices · GET /v1/devices · POST /v1/feeds/owntracks
     POST /v1/feeds/overland · GET /v1/feeds/overland · POST /v1/feeds/traccar · POST /v1/feeds/osmand
     GET /v1/feeds/osmand · POST /v1/feeds/gpslogger · PUT /v1/feeds/gpslogger · GET /v1/feeds/gpslogger
-    POST /v1/feeds/colota · GET /v1/feeds/colota · POST /v1/feeds/checkin · DELETE /v1/devices/{device_id}
+    POST /v1/feeds/colota · GET /v1/feeds/colota · POST /v1/feeds/homeassistant · POST /v1/feeds/checkin
+    DELETE /v1/devices/{device_id}
     POST /v1/webhooks · GET /v1/webhooks · GET /v1/webhooks/{webhook_id} · PUT /v1/webhooks/{webhook_id}
     POST /v1/pings
     GET /v1/match-log · GET /v1/conflicts · GET /v1/match-log/{decision_id} · GET /v1/explain
@@ -176,6 +177,23 @@ def test_what_it_shows_is_accepted_and_answered_as_it_shows(sqlite_service: Serv
             names["delivery_id"] = answer.json()["items"][0]["id"]
         if name == "POST /v1/keys":
             names["key_id"] = answer.json()["id"]
+
+
+TWICE = """
+    PUT /v1/shops/{shop_id} · PUT /v1/geofences/{geofence_id} · PUT /v1/campaigns/{campaign_id}
+    PUT /v1/customers/{customer_id} · POST /v1/customers/{customer_id}/consents
+    POST /v1/customers/{customer_id}/suppressions · PUT /v1/sensitive-places/{place_id}
+"""
+
+
+def test_it_tells_what_is_answered_to_what_is_new_and_to_what_is_not(sqlite_service: Service):
+    told, operator = {str(each): each for each in operations(sqlite_service)}, sqlite_service.client()
+    for name in [line.strip() for line in re.split(r"[·\n]", TWICE) if line.strip()]:
+        for status in (201, 200):
+            answer = _ask(operator, told[name], NAMES)
+            assert answer.status_code == status, f"{name}: {answer.text}"
+            shown = told[name].said["responses"][str(status)]["content"]["application/json"]["example"]
+            _check_keys(name, answer.json(), shown)
 
 
 def test_what_a_provider_sends_as_it_is_shown_is_taken(sqlite_service: Service):

@@ -38,6 +38,9 @@ def test_packages_are_pinned_by_hash_and_nobody_is_root() -> None:
     words = [" ".join(step) for step in steps()]
     assert any("--require-hashes" in line for line in words)
     assert all("--no-deps" in line or "--require-hashes" in line for line in words if "pip install" in line)
+    assert all(
+        "--no-build-isolation" in line for line in words if "pip install" in line and not line.endswith("build.txt")
+    )
     last_stage = words[max(n for n, line in enumerate(words) if line.startswith("FROM")) :]
     assert "USER nearcast" in last_stage
     assert any(line.startswith("HEALTHCHECK") for line in last_stage)
@@ -49,6 +52,20 @@ def test_every_setting_that_is_named_is_one(compose: dict[str, Any]) -> None:
     told = set(compose["x-nearcast"]["environment"])
     in_image = set(re.findall(r"\bNEARCAST_[A-Z_]+", (FOLDER / "Dockerfile").read_text()))
     assert told | in_image <= known
+
+
+def test_settings_of_the_file_reach_every_process(compose: dict[str, Any]) -> None:
+    known = {f"NEARCAST_{name.upper()}" for name in Settings.model_fields}
+    named = set(re.findall(r"\bNEARCAST_[A-Z_]+", (FOLDER / "env.example").read_text()))
+    assert named <= known
+    services = {name: service for name, service in compose["services"].items() if name != "database"}
+    assert {service["env_file"] for service in services.values()} == {"env"}
+    assert "--env-file .docker/env " in (FOLDER / "compose.yaml").read_text()
+
+
+def test_the_database_is_asked_where_the_others_reach_it(compose: dict[str, Any]) -> None:
+    asked = compose["services"]["database"]["healthcheck"]["test"]
+    assert asked[:4] == ["CMD", "pg_isready", "-h", "127.0.0.1"]
 
 
 def test_no_secret_has_a_default_and_no_name_leads_to_a_registry(compose: dict[str, Any]) -> None:
@@ -80,4 +97,4 @@ def test_every_role_runs_once_after_the_schema_stands(compose: dict[str, Any]) -
         grace = int(services[name]["stop_grace_period"].removesuffix("s"))
         assert grace > Settings.model_fields["shutdown_s"].default
     assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"
-    assert services["api"]["ports"] == ["${NEARCAST_BIND:-127.0.0.1:8000}:8000"]
+    assert services["api"]["ports"] == ["${BIND:-127.0.0.1:8000}:8000"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nearcast.feeds.checkin import read_checkin
 from nearcast.feeds.gpslogger import ALIASES, read_gpslogger
+from nearcast.feeds.homeassistant import read_homeassistant
 from nearcast.feeds.osmand import osmand_token, read_osmand
 from nearcast.feeds.overland import read_overland
 from nearcast.feeds.owntracks import read_owntracks
@@ -18,7 +19,7 @@ from nearcast.feeds.traccar import read_traccar, traccar_token
 from nearcast.services.feed_request import FeedReader, Read
 from tests.feeds.phones import FORM, JSON, NOON, overland_feature, traccar_location, traccar_position
 
-READERS = [read_owntracks, read_overland, read_traccar, read_osmand, read_gpslogger, read_checkin]
+READERS = [read_owntracks, read_overland, read_traccar, read_osmand, read_gpslogger, read_homeassistant, read_checkin]
 _SAMPLES: list[Any] = [
     {"locations": [overland_feature(), overland_feature(action="visit")], "current": overland_feature(), "trip": {}},
     {"device_id": "48241179", "location": traccar_location()},
@@ -34,6 +35,7 @@ _SAMPLES: list[Any] = [
         "timestamp": "x",
         "location": "1",
     },
+    {"type": "update_location", "data": {"gps": [52.5, 13.4], "gps_accuracy": 12.0, "speed": 1}},
     [{"lat": 52.5, "lon": 13.4, "recorded_at": 1780394400000, "accuracy_m": 5, "speed_mps": 1, "ping_id": "a"}],
 ]
 _SCALARS = (

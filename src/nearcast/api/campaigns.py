@@ -6,7 +6,18 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, model_validator
 
-from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, example, expected_revision, listed, shows
+from nearcast.api.pages import (
+    Cursor,
+    IfMatch,
+    Limit,
+    answered,
+    etag,
+    example,
+    expected_revision,
+    listed,
+    shows,
+    shows_kept,
+)
 from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.api.shops import same_id, with_id
 from nearcast.domain.campaign import CampaignState
@@ -97,7 +108,7 @@ def read_campaign(app: App, asker: Asker, campaign_id: str) -> JSONResponse:
     "/{campaign_id}",
     summary="Create or replace a campaign",
     openapi_extra={**open_to(Role.OWNER), **example(OwnCampaign, _EXAMPLE)},
-    responses=shows("The campaign as it is kept.", _SHOWN),
+    responses=shows_kept("The campaign as it is kept.", _SHOWN),
 )
 def put_campaign(
     app: App, asker: Asker, campaign_id: str, campaign: OwnCampaign, if_match: IfMatch = None

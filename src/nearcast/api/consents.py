@@ -46,7 +46,10 @@ _STATE = {
     status_code=201,
     summary="Record a consent event",
     openapi_extra={**open_to(), **example(ConsentDocument, _EXAMPLE)},
-    responses=shows("The line of the ledger. 200 where it stood there already.", _LINE, status=201),
+    responses={
+        **shows("The line of the ledger.", _LINE, status=201),
+        **shows("The same, which stood there already.", _LINE),
+    },
 )
 def take_consent(app: App, asker: Asker, customer_id: str, said: ConsentDocument) -> JSONResponse:
     """`location.matching` is live once `granted`; `marketing.…` once `granted` and then `confirmed`, or `confirmed` as

@@ -51,6 +51,10 @@ def _overland(_application: Application, _asked: PhoneRequest, _taken: Taken, re
     return _as_json(_OVERLAND_NAME if request.method == "GET" else _OVERLAND_KEPT)
 
 
+def _no_answer(_application: Application, _asked: PhoneRequest, _taken: Taken, _request: Request) -> Response:
+    return _as_json({})
+
+
 def _checkin(_application: Application, _asked: PhoneRequest, taken: Taken, _request: Request) -> Response:
     refused = Counter(reason for _, reason in (*taken.read.refused, *taken.turned_away))
     return _as_json({"accepted": taken.accepted, "rejected": refused})
@@ -129,7 +133,7 @@ PHONE_ROWS = (
         about=(
             "One position under names of your choice, in the address, a form or a JSON object: `lat`, `latitude`, `y`; "
             "`lon`, `lng`, `long`, `longitude`, `x`; `timestamp`, `tst`, `time`, `timeoffset`, `date` and more; "
-            "`acc`, `accuracy`, `hdop`. Set it up as "
+            "`acc`, `accuracy`, `hdop`. Without a time it is refused, for it may be sent long afterwards. Set it up as "
             "`…/v1/feeds/gpslogger?lat=%LAT&lon=%LON&timestamp=%TIMESTAMP&acc=%ACC`, with the device's user name and "
             "password."
         ),
@@ -150,6 +154,19 @@ PHONE_ROWS = (
         shown=None,
         methods=("POST", "GET"),
         parameters=in_query(tst="1780394400", acc="8", **_PLACE),
+    ),
+    Row(
+        name="homeassistant",
+        title="Take what Home Assistant sends",
+        about=(
+            "A message as the companion app writes it, for an automation that passes it on: `update_location` with "
+            "`gps` is a position of now; a `location_name` alone is none. Automations that write names of their own "
+            "use GPSLogger's feed."
+        ),
+        answer=_no_answer,
+        media=_JSON,
+        example={"type": "update_location", "data": {"gps": [52.5204497, 13.405], "gps_accuracy": 8.0, "speed": 1}},
+        shown={},
     ),
     Row(
         name="checkin",

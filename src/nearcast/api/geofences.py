@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
 from nearcast.api.body import MIB
-from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, expected_revision, listed, shows
+from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, expected_revision, listed, shows, shows_kept
 from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.api.shops import with_id
 from nearcast.services.access import Principal, Role
@@ -135,7 +135,7 @@ def read_care(app: App, asker: Asker, geofence_id: str) -> JSONResponse:
     "/{geofence_id}",
     summary="Create or replace a geofence",
     openapi_extra=_WRITES,
-    responses=shows("The Feature as it is kept, with `care`.", _SHOWN),
+    responses=shows_kept("The Feature as it is kept, with `care`.", _SHOWN),
 )
 def put_geofence(
     app: App, asker: Asker, geofence_id: str, feature: Feature, if_match: IfMatch = None, repair: Repair = False

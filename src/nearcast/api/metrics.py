@@ -16,8 +16,12 @@ from nearcast.services.application import Application
 from nearcast.services.figures import EDGES_S, Figure, Figures, Span
 
 router = APIRouter(prefix="/metrics", tags=["health"], route_class=KeyedRoute)
+_PINGS = (
+    "Pings: accepted or refused at the door; of the accepted, dropped by a worker or kept for no message; repaired "
+    "clocks of phones, and what they said besides."
+)
 _COUNTED = {
-    Figure.PINGS: ("Pings by what became of them at the door.", ("result", "reason")),
+    Figure.PINGS: (_PINGS, ("result", "reason")),
     Figure.DECISIONS: ("Rows of the match log.", ("outcome", "reason")),
     Figure.MESSAGES: ("Messages that came to a status.", ("channel", "status")),
     Figure.DELIVERIES: ("Attempts to deliver an event to a webhook.", ("outcome",)),
@@ -36,7 +40,7 @@ _MEASURED = {
     Span.STEP: "How long a step of a worker's loop takes.",
 }
 _EXAMPLE = (
-    "# HELP nearcast_pings_total Pings by what became of them at the door.\n"
+    f"# HELP nearcast_pings_total {_PINGS}\n"
     "# TYPE nearcast_pings_total counter\n"
     'nearcast_pings_total{reason="",result="accepted"} 41.0\n'
 )

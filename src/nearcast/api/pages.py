@@ -84,3 +84,8 @@ def shows(
 ) -> dict[int | str, Any]:
     """For `responses`: what a route answers, by example."""
     return {status: {"description": description, "content": {media: {"example": value}}}}
+
+
+def shows_kept(description: str, value: object) -> dict[int | str, Any]:
+    """As `shows`, of a document that is put: 200 where it replaces one, 201 where it is new."""
+    return {**shows(description, value), **shows("The same, of one that is new.", value, status=201)}

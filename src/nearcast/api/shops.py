@@ -7,7 +7,18 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from pydantic import model_validator
 
-from nearcast.api.pages import Cursor, IfMatch, Limit, answered, etag, example, expected_revision, listed, shows
+from nearcast.api.pages import (
+    Cursor,
+    IfMatch,
+    Limit,
+    answered,
+    etag,
+    example,
+    expected_revision,
+    listed,
+    shows,
+    shows_kept,
+)
 from nearcast.api.route import App, Asker, KeyedRoute, gone_once, open_to, shown_once
 from nearcast.domain.errors import InvalidInput
 from nearcast.services.access import Role
@@ -83,7 +94,7 @@ def read_shop(app: App, asker: Asker, shop_id: str) -> JSONResponse:
     "/{shop_id}",
     summary="Create or replace a shop",
     openapi_extra={**open_to(Role.OWNER), **example(ShopShape, _EXAMPLE)},
-    responses=shows("The shop as it is kept.", _EXAMPLE),
+    responses=shows_kept("The shop as it is kept.", _EXAMPLE),
 )
 def put_shop(app: App, asker: Asker, shop_id: str, shop: ShopShape, if_match: IfMatch = None) -> JSONResponse:
     """The whole document: what is left out does not hold any more. Earlier revisions are kept."""

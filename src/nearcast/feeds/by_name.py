@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from nearcast.feeds.checkin import read_checkin
 from nearcast.feeds.gpslogger import read_gpslogger
+from nearcast.feeds.homeassistant import read_homeassistant
 from nearcast.feeds.osmand import osmand_token, read_osmand
 from nearcast.feeds.overland import read_overland
 from nearcast.feeds.owntracks import read_owntracks
@@ -21,5 +22,6 @@ PHONE_FEEDS: Mapping[str, Feed] = {
     "osmand": Feed(read=read_osmand, token=osmand_token),
     "gpslogger": Feed(read=read_gpslogger),
     "colota": Feed(read=read_gpslogger),
+    "homeassistant": Feed(read=read_homeassistant),
     "checkin": Feed(read=read_checkin),
 }

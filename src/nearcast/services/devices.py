@@ -18,7 +18,7 @@ from nearcast.services.customers import known, subject_of
 from nearcast.services.device_ports import Device
 from nearcast.services.ports import Page, Store
 
-FeedName = Literal["owntracks", "overland", "traccar", "osmand", "gpslogger", "colota", "checkin"]
+FeedName = Literal["owntracks", "overland", "traccar", "osmand", "gpslogger", "colota", "homeassistant", "checkin"]
 _NAMELESS = ("traccar", "osmand")  # these clients send one id and nothing else
 _SECRET_BYTES = 24  # in base64 32 letters: as many as OwnTracks takes for a key
 _SEEN_IS_NOTED_EVERY = timedelta(minutes=5)

@@ -11,7 +11,9 @@ class Figure(StrEnum):
     """What is counted, by these labels."""
 
     PINGS = "pings"
-    """result, reason"""
+    """result, reason: `accepted` and `refused` at the door; of the accepted, what a worker `dropped`, and what it
+    `kept` though nothing is sent about it; `repaired` clocks of phones, and what they said `besides`
+    """
     DECISIONS = "decisions"
     """outcome, reason"""
     MESSAGES = "messages"

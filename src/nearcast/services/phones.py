@@ -16,6 +16,7 @@ from nearcast.domain.reason import Reason
 from nearcast.geo.batch import PingBatch, Texts
 from nearcast.services.devices import Phone
 from nearcast.services.feed_request import Feed, Fix, Read
+from nearcast.services.figures import Figure
 from nearcast.services.instants import as_us
 from nearcast.services.intake import Intake
 from nearcast.services.ports import Store
@@ -101,8 +102,10 @@ class Phones:
         if any(counts.values()):
             # the fixes are kept: a phone must not send them again because a figure could not be written
             with suppress(StoreUnavailable), self._store.writing(phone.tenant_id) as uow:
-                for name, count in counts.items():
-                    uow.counters.add(name, count)
+                for name, by_reason in counts.items():
+                    uow.counters.add(name, by_reason)
+                    for reason, count in by_reason.items():
+                        uow.tell(Figure.PINGS, name, reason, by=count)
                 uow.commit()
 
 

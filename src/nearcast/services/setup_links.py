@@ -80,6 +80,11 @@ def _gpslogger(public_url: str, device: NewDevice) -> Setup:
     return Setup("GPSLogger", f"{public_url}/v1/feeds/gpslogger?token={quote(device.token)}&{fields}", is_typed=True)
 
 
+def _homeassistant(public_url: str, device: NewDevice) -> Setup:
+    address = f"{public_url}/v1/feeds/homeassistant?token={quote(device.token)}"
+    return Setup("Home Assistant", address, is_typed=True)
+
+
 def _checkin(public_url: str, device: NewDevice) -> Setup:
     return Setup("", f"{public_url}/checkin#{device.token}")
 
@@ -95,5 +100,6 @@ _MAKERS: Mapping[str, _Maker] = {
     "traccar": _traccar,
     "osmand": _osmand,
     "gpslogger": _gpslogger,
+    "homeassistant": _homeassistant,
     "checkin": _checkin,
 }
