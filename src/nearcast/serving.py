@@ -15,12 +15,14 @@ from pathlib import Path
 from time import monotonic
 from traceback import extract_tb
 from types import FrameType, TracebackType
-from typing import NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import uvicorn
 from fastapi import APIRouter
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from nearcast.api.app import create_app, create_watch_app
+from nearcast.api.wire import Together
 from nearcast.console.checkin import checkin_pages
 from nearcast.console.onboarding import onboarding_pages
 from nearcast.console.opt_out import opt_out_pages
@@ -101,6 +103,7 @@ def run(
             # its access log would hold positions: they stand in queries
             config = uvicorn.Config(
                 app,
+                http=Connection,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -108,6 +111,14 @@ def run(
                 timeout_graceful_shutdown=math.ceil(ending.shutdown_s / 2),
             )
             _Server(config, application.health.ending, ending.drain_s).run(sockets=[listening])
+
+
+class Connection(HttpToolsProtocol):
+    """Answers leave in one piece."""
+
+    def connection_made(self, transport: Any) -> None:
+        """As the protocol."""
+        super().connection_made(Together(transport, self.loop))  # type: ignore[arg-type]
 
 
 class _Server(uvicorn.Server):

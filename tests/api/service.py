@@ -24,7 +24,7 @@ from nearcast.domain.ids import ShopId, TenantId
 from nearcast.services.access import Role
 from nearcast.services.application import Application
 from nearcast.services.audit_ports import SYSTEM
-from nearcast.serving import listen, url_of
+from nearcast.serving import Connection, listen, url_of
 from nearcast.settings import Settings
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
@@ -119,7 +119,8 @@ def serving(store: SqlStore) -> Iterator[Service]:
 def running(app: Any) -> Iterator[str]:
     """An ASGI application behind uvicorn in a thread; its URL."""
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+        config = uvicorn.Config(app, http=Connection, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         until = time.monotonic() + 10

@@ -50,10 +50,12 @@ def answered(cut: ShortCut, scope: Scope, receive: Receive) -> tuple[int, dict[b
     return start["status"], dict(start["headers"]), json.loads(body["body"])
 
 
-def posted(parts: list[bytes]) -> Receive:
+def posted(parts: list[bytes], *waits_s: float) -> Receive:
     left = list(parts)
 
     async def receive() -> Message:
+        for wait_s in waits_s:
+            await asyncio.sleep(wait_s)
         return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
 
     return receive
@@ -72,6 +74,13 @@ def test_a_body_in_pieces_is_taken_and_counted_under_its_id(sqlite_service: Serv
     assert (status, said) == (202, {"accepted": 1, "rejected": [{"index": 1, "reason": "consent_location_missing"}]})
     assert (headers[b"x-request-id"], headers[b"content-type"]) == (b"mine-1", b"application/json")
     assert requests_counted(sqlite_service, "202") == before + 1
+
+
+@pytest.mark.parametrize("parts", [[b"[]"], [b"[", b"]"]])
+def test_a_body_that_comes_later_is_waited_for(sqlite_service: Service, parts: list[bytes]):
+    scope = scope_of(sqlite_service, b"[]")
+    found = answered(ShortCut(no_long_way), scope, posted(parts, 0, 0.001, 0))
+    assert (found[0], found[2]) == (202, {"accepted": 0, "rejected": []})
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(sqlite_service: Service):

@@ -1,6 +1,7 @@
 """The way in: what the door says of each row, and that nothing is lost when many come at once."""
 
 from contextlib import closing
+from queue import Queue
 from threading import Event
 from time import sleep
 
@@ -11,7 +12,7 @@ from nearcast.domain.errors import NotFound
 from nearcast.domain.ids import TenantId
 from nearcast.domain.reason import Reason
 from nearcast.services.instants import as_us
-from nearcast.services.intake import Intake
+from nearcast.services.intake import Intake, Outcome
 from nearcast.services.live import Live
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.unit_of_work import SqlUnitOfWork
@@ -170,6 +171,23 @@ def test_requests_at_once_share_a_commit_and_each_gets_its_own_answer(store: Sql
         assert counting.writers == 2
     assert answers == {n: [(n + 1, Reason.CONSENT_LOCATION_MISSING)] for n in range(12)}
     assert waiting(store, tenant) == sum(range(1, 13))
+
+
+def test_those_who_come_again_share_the_next_commit(store: SqlStore, store_url: str) -> None:
+    customers, answered, again = names(6), Queue[int](), Queue[Outcome]()
+    tenant = open_corner(store, customers=customers)
+    with closing(CountingStore(store_url)) as counting:
+        intake = Intake(counting, unheard, gathering_s=1)
+        for n in range(6):
+            intake.take(tenant, seen([customers[n]], NOON), later(9), lambda _, n=n: answered.put(n))  # type: ignore[misc]
+        counting.others_came.set()
+        for _ in range(6):
+            n = answered.get(timeout=10)
+            sleep(0.01)
+            intake.take(tenant, seen([customers[n]], later(1)), later(9), again.put)
+        assert [again.get(timeout=10) for _ in range(6)] == [[]] * 6
+        assert counting.writers <= 3  # the first one, all others and the first one again, all others again
+    assert waiting(store, tenant) == 12
 
 
 def test_a_request_that_cannot_be_kept_does_not_keep_the_others_out(store: SqlStore, store_url: str) -> None:

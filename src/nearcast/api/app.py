@@ -97,9 +97,13 @@ _OPEN_ROUTERS = (confirmations.links, feeds.router, health.router)
 class _Service(FastAPI):
     """Tries the short cut before anything else."""
 
+    def __init__(self, **said: Any) -> None:
+        super().__init__(**said)
+        self._short_cut = ShortCut(super().__call__)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
-        await ShortCut(super().__call__)(scope, receive, send)
+        await self._short_cut(scope, receive, send)
 
 
 def create_app(application: Application, *, pages: Sequence[APIRouter] = (), public_url: str | None = None) -> FastAPI:

@@ -120,7 +120,7 @@ async def taken(app: Application, asker: Principal, media: str, raw: bytes) -> b
     loop = asyncio.get_running_loop()
     waiter: Future[TurnedAway] = loop.create_future()
     told = partial(_letters.setdefault(loop, Letters()).send, waiter)
-    app.intake.take(asker.tenant_id, found.batch, now, told, malformed=len(found.malformed), soon=loop.call_soon)
+    app.intake.take(asker.tenant_id, found.pings, now, told, malformed=len(found.malformed), soon=loop.call_soon)
     turned_away = await waiter
     rejected: list[dict[str, Any]] = [
         *({"index": found.indices[row], "reason": reason.value} for row, reason in turned_away),

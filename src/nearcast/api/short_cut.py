@@ -1,10 +1,12 @@
 """The way of a request with pings that is as most are: past all that the others need."""
 
 import asyncio
+from collections.abc import Awaitable, Generator
 from time import perf_counter
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nearcast.api import problems
 from nearcast.api.body import LONGEST_LENGTH
@@ -33,9 +35,9 @@ class ShortCut:
         if scope["type"] == "http" and scope.get("raw_path") == _RAW_PATH and scope["method"] == "POST":
             application: Application = scope["app"].state.application
             headers = dict(scope["headers"])
-            asker = _recalled(application, headers)
-            if asker is not None and _is_plain(scope, headers):
-                await self._answer(application, asker, headers, scope, receive, send)
+            asker, media = _recalled(application, headers), _plain_media(scope, headers)
+            if asker is not None and media in MEDIA:
+                await self._answer(application, asker, media, headers, scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -43,6 +45,7 @@ class ShortCut:
         self,
         application: Application,
         asker: Principal,
+        media: str,
         headers: dict[bytes, bytes],
         scope: Scope,
         receive: Receive,
@@ -52,7 +55,7 @@ class ShortCut:
         status, said, more = 202, b"", [(b"x-request-id", request_id.encode())]
         try:
             raw = await self._body(receive)
-            said = await taken(application, asker, media_of(headers[b"content-type"].decode("latin-1")), raw)
+            said = await taken(application, asker, media, raw)
             more += [(b"content-length", b"%d" % len(said)), (b"content-type", _JSON)]
         except Exception as error:
             problem = problems.answer_to(Request(scope), error)
@@ -65,19 +68,52 @@ class ShortCut:
             tell(application.figures, "POST", PATH, request_id, status, perf_counter() - began_s)
 
     async def _body(self, receive: Receive) -> bytes:
-        parts: list[bytes] = []
+        first = _Begun(receive())
+        if first.said is not None and not first.said.get("more_body", False):
+            return _part(first.said)
         try:
             async with asyncio.timeout(self._within_s):
-                while True:
+                message = await first if first.said is None else first.said
+                parts = [_part(message)]
+                while message.get("more_body", False):
                     message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientDisconnect
-                    parts.append(message.get("body", b""))
-                    if not message.get("more_body", False):
-                        return parts[0] if len(parts) == 1 else b"".join(parts)
+                    parts.append(_part(message))
+                return b"".join(parts)
         except TimeoutError:
             said = f"the body was not whole after {self._within_s:g} seconds"
             raise Refusal(408, said, {"Connection": "close"}) from None
+
+
+class _Begun:
+    """A message that is asked for: it is `said` where it has come already, and need not be waited for with a clock."""
+
+    def __init__(self, coming: Awaitable[Message]) -> None:
+        self.said: Message | None = None
+        self._coming = coming.__await__()
+        try:
+            self._waits_for = self._coming.send(None)
+        except StopIteration as ended:
+            self.said = ended.value
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        try:
+            while True:
+                try:
+                    heard = yield self._waits_for
+                except BaseException as error:
+                    self._waits_for = self._coming.throw(error)
+                else:
+                    self._waits_for = self._coming.send(heard)
+        except StopIteration as ended:
+            found: Message = ended.value
+            return found
+
+
+def _part(message: Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    found: bytes = message.get("body", b"")
+    return found
 
 
 def _recalled(app: Application, headers: dict[bytes, bytes]) -> Principal | None:
@@ -88,13 +124,14 @@ def _recalled(app: Application, headers: dict[bytes, bytes]) -> Principal | None
     return found if found is not None and found.role in _ROLES else None
 
 
-def _is_plain(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+def _plain_media(scope: Scope, headers: dict[bytes, bytes]) -> str:
+    """What the body is said to be, nothing where something is out of the ordinary."""
     length = headers.get(b"content-length", b"")
-    return (
+    is_plain = (
         not scope["query_string"]
-        and not any(name in headers for name in _OF_OTHERS)
+        and headers.keys().isdisjoint(_OF_OTHERS)
         and length.isdigit()
         and len(length) <= LONGEST_LENGTH
         and int(length) <= MOST_BYTES
-        and media_of(headers.get(b"content-type", b"").decode("latin-1")) in MEDIA
     )
+    return media_of(headers.get(b"content-type", b"").decode("latin-1")) if is_plain else ""

@@ -49,9 +49,9 @@ def read_native(raw: bytes, media: str, now: datetime) -> PingRequest:
         return _read_arrow(raw, now)
     raw = raw.removeprefix(_BYTE_ORDER_MARK)
     is_lines = media in NDJSON
-    batch = read_columns(raw, as_us(now), is_lines=is_lines)
-    if batch is not None and len(batch) <= MOST_PINGS:
-        return PingRequest(batch=batch, indices=range(len(batch)), malformed=())
+    pings = read_columns(raw, as_us(now), is_lines=is_lines)
+    if pings is not None and len(pings) <= MOST_PINGS:
+        return PingRequest(pings=pings, indices=range(len(pings)), malformed=())
     return _read_each(_lines(raw) if is_lines else _array(raw), now)
 
 
@@ -65,7 +65,7 @@ def _read_arrow(raw: bytes, now: datetime) -> PingRequest:
             raise InvalidInput(f"there is no column {missing[0]}") from None
         return _read_each(entries_of(table), now)
     received_at_us = np.full(len(batch), as_us(now), dtype=np.int64)
-    return PingRequest(batch=replace(batch, received_at_us=received_at_us), indices=range(len(batch)), malformed=())
+    return PingRequest(pings=replace(batch, received_at_us=received_at_us), indices=range(len(batch)), malformed=())
 
 
 def _read_each(entries: Iterable[Any], now: datetime) -> PingRequest:
@@ -80,7 +80,7 @@ def _read_each(entries: Iterable[Any], now: datetime) -> PingRequest:
             indices.append(index)
         except _Malformed as fault:
             malformed.append((index, str(fault)))
-    return PingRequest(batch=_batch(rows, as_us(now)), indices=indices, malformed=malformed)
+    return PingRequest(pings=_batch(rows, as_us(now)), indices=indices, malformed=malformed)
 
 
 def _array(raw: bytes) -> list[Any]:

@@ -3,6 +3,7 @@
 Where anything is out of the ordinary nothing is said here: `native` reads value by value what this does not.
 """
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from nearcast.feeds.pings import EARLIEST_US, LATEST_US
 from nearcast.feeds.values import MILLISECONDS_FROM
-from nearcast.geo.batch import Floats, Ints, PingBatch, Texts
+from nearcast.geo.batch import Floats, Ints, OnePing, PingBatch, Texts
 
 _LONGEST_TEXT = 63  # characters, which are at most 252 bytes
 _FARTHEST = 1e6  # degrees; beyond it stands no slip of the pen
@@ -37,7 +38,7 @@ class _Unusual(Exception):
     """Something that is to be read value by value."""
 
 
-def read_columns(raw: bytes, received_at_us: int, *, is_lines: bool) -> PingBatch | None:
+def read_columns(raw: bytes, received_at_us: int, *, is_lines: bool) -> PingBatch | OnePing | None:
     """The pings of a JSON array, or of lines, received at an instant; None unless each of them is one beyond doubt."""
     if b"\\" in raw:  # a key or a name may be another than it looks
         return None
@@ -75,30 +76,27 @@ def _batch(raw: bytes, pings: list[_Ping], received_at_us: int) -> PingBatch:
     )
 
 
-def _one(raw: bytes, ping: _Ping, received_at_us: int) -> PingBatch:
+def _one(raw: bytes, ping: _Ping, received_at_us: int) -> OnePing:
     """As `_batch`: columns of one are dear, and most requests that come often bring one."""
     said: list[Any] = [ping.accuracy_m, ping.speed_mps, ping.ping_id, ping.device_id]
     accuracy_m, speed_mps, ping_id, device_id = [None if value is UNSET else value for value in said]
     texts = 1 + (ping_id is not None) + (device_id is not None) + isinstance(ping.recorded_at, datetime)
     if raw.count(b'"') != 2 * (len(_Ping.__struct_fields__) - said.count(UNSET) + texts):
         raise _Unusual
-    names = (ping.customer_id, ping_id or None, device_id or None)
-    if not names[0] or any(len(name) > _LONGEST_TEXT for name in names if name):
+    if not ping.customer_id or max(map(len, (ping.customer_id, ping_id or "", device_id or ""))) > _LONGEST_TEXT:
         raise _Unusual
     if (accuracy_m or 0.0) < 0 or (speed_mps or 0.0) < 0 or max(abs(ping.lat), abs(ping.lon)) > _FARTHEST:
         raise _Unusual
-    of_customer, of_ping, of_device = np.array([names], dtype=object).T
-    lat, lon, accuracy, speed = np.array([[ping.lat], [ping.lon], [accuracy_m], [speed_mps]], dtype=np.float64)
-    return PingBatch(
-        customer_id=of_customer,
-        recorded_at_us=_instant_us(ping.recorded_at),
-        received_at_us=np.array([received_at_us], dtype=np.int64),
-        lat_deg=lat,
-        lon_deg=lon,
-        accuracy_m=accuracy,
-        speed_mps=speed,
-        ping_id=of_ping,
-        device_id=of_device,
+    return OnePing(
+        ping.customer_id,
+        _instant_us(ping.recorded_at),
+        received_at_us,
+        ping.lat,
+        ping.lon,
+        math.nan if accuracy_m is None else accuracy_m,
+        math.nan if speed_mps is None else speed_mps,
+        ping_id or None,
+        device_id or None,
     )
 
 
@@ -137,13 +135,13 @@ def _degrees(column: list[float]) -> Floats:
     return np.array(column, dtype=np.float64)
 
 
-def _instant_us(said: int | float | datetime) -> Ints:
+def _instant_us(said: int | float | datetime) -> int:
     if not isinstance(said, int):
-        return _instants_us([said])
+        return int(_instants_us([said])[0])
     found = said * (1_000 if abs(said) >= MILLISECONDS_FROM else 1_000_000)
     if not EARLIEST_US <= found < LATEST_US:
         raise _Unusual
-    return np.array([found], dtype=np.int64)
+    return found
 
 
 def _instants_us(column: list[Any]) -> Ints:

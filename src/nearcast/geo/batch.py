@@ -1,6 +1,6 @@
 """Pings as columns: a million of them are ten arrays, not a million objects."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -38,3 +38,49 @@ class PingBatch:
         """Some of the pings, in that order."""
         chosen = np.asarray(rows, dtype=np.int64)
         return PingBatch(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
+
+class OnePing:
+    """A batch of one, its values in the order of the columns, which are not made yet: one of them costs as much as that
+    of many such pings.
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self, *values: str | float | None) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return 1
+
+
+def joined(parts: Iterable[PingBatch | OnePing]) -> PingBatch:
+    """All pings of one batch or more, one after the other."""
+    batches, ones = list[PingBatch](), list[OnePing]()
+    for part in parts:
+        if isinstance(part, OnePing):
+            ones.append(part)
+            continue
+        batches += [*_columned(ones), part]
+        ones.clear()
+    batches += _columned(ones)
+    if len(batches) == 1:
+        return batches[0]
+    return PingBatch(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in _KINDS})
+
+
+def _columned(pings: Sequence[OnePing]) -> list[PingBatch]:
+    """In one batch, if there are any."""
+    if not pings:
+        return []
+    columns = zip(_KINDS.items(), zip(*[ping.values for ping in pings], strict=True), strict=True)
+    values: dict[str, Any] = {name: np.array(column, dtype=kind) for (name, kind), column in columns}
+    return [PingBatch(**values)]
+
+
+_KINDS: dict[str, Any] = {
+    "customer_id": object,
+    **dict.fromkeys(("recorded_at_us", "received_at_us"), np.int64),
+    **dict.fromkeys(("lat_deg", "lon_deg", "accuracy_m", "speed_mps"), np.float64),
+    **dict.fromkeys(("ping_id", "device_id"), object),
+}

@@ -1,5 +1,6 @@
 """Who may be located, as a tenant's ledger says it, kept in memory from one transaction to the next."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from nearcast.domain.ids import CustomerId
 from nearcast.geo.batch import Ints, Texts
 from nearcast.services.ingest import NEVER, located_from
-from nearcast.services.instants import as_instant
+from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ledger_ports import LedgerMark
 from nearcast.services.ports import UnitOfWork
 
@@ -59,6 +60,12 @@ class ConsentView:
             rows = self._rows_of(names)
         since_us: Ints = np.where(rows == _NOBODY, NEVER, self._since_us[rows])
         return since_us
+
+    def since_us_of(self, uow: UnitOfWork, customer_ids: Sequence[CustomerId], now: datetime) -> list[int]:
+        """The same for customers, asked at `now`."""
+        names = np.array(customer_ids, dtype=object)
+        found: list[int] = self.live_since_us(uow, names, np.full(len(names), as_us(now))).tolist()
+        return found
 
     def _rows_of(self, names: list[str]) -> Ints:
         return np.fromiter(map(self._rows.__getitem__, names), dtype=np.int64, count=len(names))

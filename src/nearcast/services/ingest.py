@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from nearcast.domain.ping import Fix
 from nearcast.domain.policy import PingRules
 from nearcast.domain.position import MAX_LON_DEG, Position
 from nearcast.domain.reason import Reason
-from nearcast.geo.batch import Ints, PingBatch, Texts
+from nearcast.geo.batch import Ints, PingBatch, Texts, joined
 from nearcast.geo.geodesy import Bools
 from nearcast.services.instants import US_PER_S, as_instant, as_us
 from nearcast.services.roster import Roster
@@ -50,27 +50,16 @@ class Arrivals:
 
 def in_order_of_arrival(batches: Sequence[PingBatch], rules: PingRules, roster: Roster) -> Arrivals:
     """All pings of some batches as one, and what is wrong with their values."""
-    columns = _joined(batches)
-    customer = roster.numbers_of(columns["customer_id"])
-    same = customer, columns["recorded_at_us"], columns["received_at_us"]
+    together = joined(batches)
+    customer = roster.numbers_of(together.customer_id)
+    same = customer, together.recorded_at_us, together.received_at_us
     order: Ints = np.lexsort(same)
-    order = _ties_sorted(order, columns, [column[order] for column in same])
-    batch = PingBatch(**{name: column[order] for name, column in columns.items()})
+    order = _ties_sorted(order, together, [column[order] for column in same])
+    batch = together.take(order)
     return Arrivals(batch, customer[order], faults_of(batch, rules))
 
 
-def joined(batches: Sequence[PingBatch]) -> PingBatch:
-    """All pings of some batches, one after the other."""
-    return PingBatch(**_joined(batches))
-
-
-def _joined(batches: Sequence[PingBatch]) -> dict[str, Any]:
-    return {
-        column.name: np.concatenate([getattr(batch, column.name) for batch in batches]) for column in fields(PingBatch)
-    }
-
-
-def _ties_sorted(order: Ints, columns: dict[str, Any], same: Sequence[Ints]) -> Ints:
+def _ties_sorted(order: Ints, batch: PingBatch, same: Sequence[Ints]) -> Ints:
     """A customer's pings recorded and received at the same instants, by what they say: the order of a file decides
     nothing.
     """
@@ -79,10 +68,10 @@ def _ties_sorted(order: Ints, columns: dict[str, Any], same: Sequence[Ints]) -> 
     tied = stops - starts > 1
 
     def said(row: int) -> tuple[object, ...]:
-        accuracy_m = columns["accuracy_m"][row]
+        accuracy_m = batch.accuracy_m[row]
         how_exact = 0.0 if np.isnan(accuracy_m) else accuracy_m
-        place = columns["lat_deg"][row], columns["lon_deg"][row]
-        return (columns["device_id"][row] or "", how_exact, *place, columns["ping_id"][row] or "")
+        place = batch.lat_deg[row], batch.lon_deg[row]
+        return (batch.device_id[row] or "", how_exact, *place, batch.ping_id[row] or "")
 
     settled = order.copy()
     for start, stop in zip(starts[tied].tolist(), stops[tied].tolist(), strict=True):
@@ -105,6 +94,12 @@ def ping_keys(batch: PingBatch) -> list[PingKey]:
     """What tells a ping that names itself from all others: customer, device, ping id."""
     named = zip(batch.customer_id, batch.device_id, batch.ping_id, strict=True)
     return [(CustomerId(customer), device, ping_id) for customer, device, ping_id in named if ping_id is not None]
+
+
+def by_arrival(batch: PingBatch) -> Ints:
+    """The rows as they came in, those of one instant by `recorded_at`."""
+    order: Ints = np.lexsort((batch.recorded_at_us, batch.received_at_us))
+    return order
 
 
 def taken_us(batch: PingBatch, rows: Ints) -> Ints:

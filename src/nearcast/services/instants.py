@@ -10,7 +10,8 @@ def as_us(at: datetime) -> int:
     """Microseconds since 1970; ValueError for an instant without an offset."""
     if at.tzinfo is None:
         raise ValueError(f"{at!r} has no offset: it is no instant")
-    return (at - EPOCH) // timedelta(microseconds=1)
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * US_PER_S + since.microseconds
 
 
 def as_instant(us: int) -> datetime:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,12 +16,12 @@ from nearcast.domain.errors import Overloaded, StoreUnavailable
 from nearcast.domain.ids import TenantId
 from nearcast.domain.policy import PingRules
 from nearcast.domain.reason import Reason
-from nearcast.geo.batch import Ints, PingBatch, Texts
+from nearcast.geo.batch import Ints, OnePing, PingBatch, Texts, joined
 from nearcast.services.assembly import assemble
 from nearcast.services.catalogue import CATALOGUE
 from nearcast.services.consent_view import ConsentView
 from nearcast.services.figures import Figure
-from nearcast.services.ingest import faults_of, is_said, joined
+from nearcast.services.ingest import faults_of, is_said
 from nearcast.services.instants import as_us
 from nearcast.services.ports import Catalogue, Store, UnitOfWork
 from nearcast.services.scenario import ScenarioShape
@@ -39,6 +39,8 @@ _PINGS_AT_ONCE = 10_000
 _MOST_IN_HAND = 200_000
 _LOOKS_PER_BACKLOG = 8
 _COMMITTERS = 4  # a tenant whose commits wait does not hold up the others
+_WORTH_A_COMMIT = 1_000  # pings
+GATHERING_S = 0.005
 _LONGEST_NAME_BYTES = 255  # three of them are a key in every database
 _SURELY_SHORT = _LONGEST_NAME_BYTES // 4
 
@@ -47,7 +49,7 @@ _SURELY_SHORT = _LONGEST_NAME_BYTES // 4
 class _Request:
     """Pings that came in together. `malformed` counts the entries beside them that were no pings."""
 
-    batch: PingBatch
+    batch: PingBatch | OnePing
     now: datetime
     malformed: int = 0
     told: Told | None = None
@@ -71,7 +73,8 @@ class _Tenant:
         self.waiting = self.since_look = 0
         self._waiting: deque[_Request] = deque()
         self._lock = Lock()
-        self._in_hand = 0
+        self._in_hand = self._expected = 0
+        self._are_all_here = Event()
         self._is_drained = False
 
     def add(self, request: _Request, *, is_waited_for: bool) -> bool:
@@ -83,6 +86,8 @@ class _Tenant:
                 raise Overloaded("more pings come in than can be written down")
             self._in_hand += len(request.batch)
             self._waiting.append(request)
+            if len(self._waiting) == self._expected or self._in_hand >= _WORTH_A_COMMIT:
+                self._are_all_here.set()
             if is_waited_for or self._is_drained:
                 return False
             self._is_drained = True
@@ -101,6 +106,17 @@ class _Tenant:
             self._in_hand -= size
         return group
 
+    def gather(self, answered: Sequence[_Request], within_s: float) -> None:
+        """Wait for the next requests of those who were answered just now, if they bring few pings each: a commit of one
+        costs as much as a commit of all.
+        """
+        with self._lock:
+            self._expected = len(self._waiting) + len(answered)
+            self._are_all_here.clear()
+            is_enough = self._in_hand >= _WORTH_A_COMMIT
+        if not is_enough and sum(len(request.batch) for request in answered) < _WORTH_A_COMMIT:
+            self._are_all_here.wait(within_s)
+
     def end_drain(self) -> bool:
         """False where something waits again."""
         with self._lock:
@@ -112,11 +128,19 @@ class Intake:
     """Takes pings in for all tenants; many threads may use it at once, and share commits.
 
     `woken` is called after each commit that gives workers something to do. When more than `most_waiting` pings of a
-    tenant wait to be consumed, no more are taken.
+    tenant wait to be consumed, no more are taken. For `gathering_s` after a commit of few pings the next one waits
+    until as many requests have come as there were before.
     """
 
-    def __init__(self, store: Store, woken: Callable[[], None], *, most_waiting: int = MOST_WAITING) -> None:
-        self._store, self._woken, self._most_waiting = store, woken, most_waiting
+    def __init__(
+        self,
+        store: Store,
+        woken: Callable[[], None],
+        *,
+        most_waiting: int = MOST_WAITING,
+        gathering_s: float = GATHERING_S,
+    ) -> None:
+        self._store, self._woken, self._most_waiting, self._gathering_s = store, woken, most_waiting, gathering_s
         self._tenants: dict[TenantId, _Tenant] = {}
         self._committers = ThreadPoolExecutor(_COMMITTERS, thread_name_prefix="nearcast intake")
 
@@ -139,7 +163,7 @@ class Intake:
     def take(
         self,
         tenant_id: TenantId,
-        batch: PingBatch,
+        batch: PingBatch | OnePing,
         now: datetime,
         told: Told,
         *,
@@ -161,9 +185,12 @@ class Intake:
         is_over = False
         while not is_over:
             with tenant.turn:
-                while group := tenant.next_group():
+                if group := tenant.next_group():
                     self._answer(tenant_id, tenant, group)
-            is_over = tenant.end_drain()
+            if group:
+                tenant.gather(group, self._gathering_s)
+            else:
+                is_over = tenant.end_drain()
 
     def _answer(self, tenant_id: TenantId, tenant: _Tenant, group: Sequence[_Request]) -> None:
         try:
@@ -187,7 +214,7 @@ class Intake:
 
     def _take_in(self, tenant_id: TenantId, tenant: _Tenant, group: Sequence[_Request]) -> list[TurnedAway]:
         sizes = [len(request.batch) for request in group]
-        batch = group[0].batch if len(group) == 1 else joined([request.batch for request in group])
+        batch = joined(request.batch for request in group)
         now_us: Ints = np.repeat([as_us(request.now) for request in group], sizes)
         batch = replace(batch, received_at_us=np.minimum(batch.received_at_us, now_us))
         request_of: Ints = np.repeat(np.arange(len(group)), sizes)

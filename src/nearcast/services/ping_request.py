@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from nearcast.domain.errors import InvalidInput
-from nearcast.geo.batch import PingBatch
+from nearcast.geo.batch import OnePing, PingBatch, joined
 
 MOST_PINGS = 10_000
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
@@ -30,9 +30,13 @@ class TooManyPings(InvalidInput):
 class PingRequest:
     """What a request brought: pings, where each of them stood in it, and (index, fault) of what was no ping."""
 
-    batch: PingBatch
+    pings: PingBatch | OnePing
     indices: Sequence[int]
     malformed: Sequence[tuple[int, str]]
+
+    @property
+    def batch(self) -> PingBatch:
+        return joined([self.pings])
 
 
 RequestReader: TypeAlias = Callable[[bytes, str, datetime], PingRequest]

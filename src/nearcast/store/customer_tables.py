@@ -69,6 +69,7 @@ consent_event = Table(
     Column("row_hash", String, nullable=False),
     UniqueConstraint("tenant_id", "event_id"),
     UniqueConstraint("tenant_id", "subject", "position"),
+    Index(None, "tenant_id", "seq"),  # what is new in a ledger, however long it is
     Index(None, "tenant_id", "at"),
     Index(None, "tenant_id", "valid_until"),
 )

@@ -12,6 +12,7 @@ from nearcast.store.dialect import horizon, spoken
 
 _BETWEEN = " "  # stands in no subject
 _line = consent_event.c
+_EVENT_ID = select(_line.event_id).where(_line.tenant_id == bindparam("tenant"), _line.seq == bindparam("seq")).limit(1)
 
 
 def changes_since(connection: Connection, tenant: TenantId, mark: LedgerMark | None) -> LedgerChanges:
@@ -34,7 +35,9 @@ def changes_since(connection: Connection, tenant: TenantId, mark: LedgerMark | N
     if last != mark.last:
         return changes_since(connection, tenant, None)
     if ongoing >= mark.writers_until:
-        mark = _mark(connection, tenant, mark.seen, max(newest or 0, mark.seen), next_one)
+        seen = max(newest or 0, mark.seen)
+        end = mark.last if seen == mark.seen else _event_id(connection, tenant, seen)
+        mark = LedgerMark(mark.seen, seen, next_one, end)
     return LedgerChanges(frozenset((subjects or "").split()), mark)
 
 
@@ -55,7 +58,5 @@ def _mark(connection: Connection, tenant: TenantId, read: int | None, seen: int,
 
 
 def _event_id(connection: Connection, tenant: TenantId, seq: int) -> str | None:
-    found: str | None = connection.scalar(
-        select(_line.event_id).where(_line.tenant_id == tenant, _line.seq == seq).limit(1)
-    )
+    found: str | None = connection.scalar(_EVENT_ID, {"tenant": tenant, "seq": seq})
     return found
