@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nearcast.domain.position import Position
 from nearcast.domain.rest import Rest, rest_of
+from nearcast.domain.track import stay
 from nearcast.domain.visit import RAW, ROBUST, PresenceRules
 from tests.domain.builders import later
 from tests.domain.ground import Squares, square
@@ -87,3 +90,62 @@ def test_a_visit_that_ended_by_itself_leaves_no_rest() -> None:
     walked.wait(400)
     assert walked.track.ended_by_itself
     assert rest_of(walked.track, ground=walked.ground, rules=walked.rules) is None
+
+
+@pytest.mark.parametrize(
+    ("second", "lon", "arrives", "holds"),
+    [
+        (20, IN, 20, True),
+        (20, 5.0, 309, True),
+        (10, IN, 20, False),  # not later than the last
+        (20, OUT, 20, False),
+        (310, IN, 310, False),  # silent for too long
+        (20, IN, 310, False),  # known too late
+    ],
+)
+def test_what_holds_inside(second: float, lon: float, arrives: float, holds: bool) -> None:
+    walked = Journey(Squares(F), GAP_300)
+    walked.ping(0, IN)
+    walked.ping(10, IN)
+    found = rest_of(walked.track, ground=walked.ground, rules=walked.rules)
+    assert found is not None
+    said = found.holds_for(walked.fix(second, lon), arrived_at=later(arrives), ground=walked.ground, rules=walked.rules)
+    assert said is holds
+
+
+def test_what_comes_too_fast_does_not_hold_and_each_is_measured_from_the_one_before() -> None:
+    walked = Journey(Squares(F), ROBUST)
+    walked.ping(0, -150)
+    first = rest_of(walked.track, ground=walked.ground, rules=ROBUST)
+    assert first is not None
+
+    def holds(found: Rest, second: float, lon: float) -> bool:
+        fix = walked.fix(second, lon, lat=50)
+        return found.holds_for(fix, arrived_at=fix.at, ground=walked.ground, rules=ROBUST)
+
+    assert (holds(first, 10, 0), holds(first, 1, 0)) == (True, False)
+    second = first.then(walked.fix(10, 0, lat=50))
+    assert (holds(second, 12, 100), holds(second, 11, 100), holds(first, 11, 100)) == (True, False, True)
+
+
+STEPS = st.tuples(st.sampled_from([1, 10, 61, 200]), st.sampled_from([IN, 9.0, 10.5, OUT, 300.0]))
+
+
+@given(st.lists(STEPS, max_size=6), st.lists(STEPS, min_size=1, max_size=4), st.sampled_from([RAW, ROBUST, GAP_300]))
+def test_what_holds_changes_nothing_but_the_track(
+    before: list[tuple[int, float]], after: list[tuple[int, float]], rules: PresenceRules
+) -> None:
+    walked, second = Journey(Squares(F), rules), 0
+    for wait_s, lon in before:
+        second += wait_s
+        walked.ping(second, lon)
+    found = rest_of(walked.track, ground=walked.ground, rules=rules)
+    for wait_s, lon in after:
+        second += wait_s
+        fix = walked.fix(second, lon)
+        if found is None or not found.holds_for(fix, arrived_at=fix.at, ground=walked.ground, rules=rules):
+            return
+        stayed = stay(walked.track, [fix], ground=walked.ground, rules=rules)
+        taken = walked.take(fix)
+        assert (taken.changes, taken.track) == ((), stayed)
+        found = found.then(fix)

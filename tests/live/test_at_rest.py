@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from nearcast.domain.consent import LOCATION, ConsentAction, ConsentEvent
 from nearcast.domain.ids import CustomerId, TenantId
+from nearcast.geo.batch import joined
 from nearcast.services.instants import as_us
 from nearcast.services.intake import Intake
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.live import Live
-from nearcast.services.ports import KeptTrack
+from nearcast.services.steps import Steps
+from nearcast.services.track_ports import KeptTrack
 from nearcast.store.sql_store import SqlStore
 from tests.live.corner import (
     ENTER,
@@ -62,12 +64,14 @@ class Worker:
 
 def tracks(store: SqlStore, tenant: TenantId) -> dict[str, KeptTrack]:
     """As they are written down."""
-    with store.reading(tenant) as uow:
+    steps = Steps(store, tenant)
+    with steps.reading() as uow:
+        world = steps.catalogue.world(uow.catalogue)
         found = uow.tracks.load(CUSTOMERS)
-    same = TenantId("")
-    return {
-        key: replace(kept, upto=0, track=replace(kept.track, tenant_id=same)) for key, kept in sorted(found.items())
-    }
+    for key, kept in found.items():
+        world.tracks.take_up(key, kept)
+    whole = {key: replace(world.tracks[key], tenant_id=TenantId("")) for key in found}
+    return {key: replace(kept, upto=0, stayed=(), track=whole[key]) for key, kept in sorted(found.items())}
 
 
 def newest_written(store: SqlStore, tenant: TenantId, customer: str = CUSTOMERS[0]) -> datetime | None:
@@ -107,6 +111,37 @@ def test_pings_of_those_at_rest_are_written_down_after_a_while(store: SqlStore, 
     worker.work(later(16))
     worker.work(later(16))
     assert newest_written(store, corner) == later(10)
+
+
+def test_pings_that_wait_come_before_what_is_to_be_written_down(store: SqlStore, corner: TenantId) -> None:
+    worker = Worker(store, corner, ALL)
+    worker.work(NOON)
+    for seconds in range(1, 71):  # more pings than are taken at first
+        arrive(store, corner, CUSTOMERS, later(seconds), OUTSIDE_DEG)
+    worker.now_s = 16
+    assert worker.live.work_some_pings(later(71), ALL) == 200
+    assert newest_written(store, corner) == NOON
+    assert worker.live.work_some_pings(later(71), ALL) == 10
+    assert newest_written(store, corner) == later(70)
+    worker.work(later(71))
+    for seconds in range(71, 211):
+        arrive(store, corner, CUSTOMERS, later(seconds), OUTSIDE_DEG)
+    worker.now_s = 140  # nothing waits for ever
+    assert worker.live.work_some_pings(later(211), ALL) == 400
+    assert newest_written(store, corner) != later(70)
+
+
+def test_whoever_takes_over_comes_to_an_end_where_a_commit_was_consumed_in_part(
+    store: SqlStore, corner: TenantId
+) -> None:
+    worker = Worker(store, corner, ALL)
+    worker.work(NOON)
+    together = joined(seen(CUSTOMERS[:1], later(seconds), OUTSIDE_DEG) for seconds in range(1, 211))
+    Intake(store, lambda: None).accept(corner, together, later(211))
+    assert worker.live.work_some_pings(later(211), ALL) == 200
+    worker.restart()
+    assert worker.live.work_some_pings(later(212), ALL) == 10
+    assert newest_written(store, corner) == later(210)
 
 
 def test_whoever_takes_over_reads_from_the_log_what_was_remembered(store: SqlStore, corner: TenantId) -> None:

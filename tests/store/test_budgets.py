@@ -46,6 +46,17 @@ def test_a_message_that_is_freed_gives_back_what_it_took_once(
     assert used(store, tenant) == {CAMPAIGN: 1}
 
 
+def test_it_is_known_of_some_campaigns_with_what_this_transaction_changes(store: SqlStore, tenant: TenantId) -> None:
+    with store.writing(tenant) as uow:
+        uow.outbox.insert([message(1), message(2, campaign_id=OTHER), message(3, campaign_id=OTHER)])
+        uow.commit()
+    with store.writing(tenant) as uow:
+        uow.outbox.insert([message(4), message(5, campaign_id=OTHER)])
+        assert uow.budgets.used([CAMPAIGN]) == {CAMPAIGN: 2}
+        assert uow.budgets.used([OTHER, CampaignId("camp-9")]) == {OTHER: 3}
+        assert uow.budgets.used([]) == {}
+
+
 def test_what_is_rolled_back_takes_nothing(store: SqlStore, tenant: TenantId) -> None:
     with store.writing(tenant) as uow:
         uow.outbox.insert([message(1)])

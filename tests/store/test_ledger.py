@@ -19,8 +19,8 @@ from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.track import Track
 from nearcast.services.ledger_ports import LedgerLine
 from nearcast.services.ledger_proof import LedgerProof
-from nearcast.services.ports import KeptTrack
 from nearcast.services.retention import Retention
+from nearcast.services.track_ports import KeptTrack
 from nearcast.store.customer_tables import consent_event, customer, ledger_head, purged_chain
 from nearcast.store.dialect import may_delete
 from nearcast.store.sql_store import SqlStore

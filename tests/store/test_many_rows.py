@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from nearcast.domain.ids import TenantId
-from nearcast.store.dialect import insert_all, upsert
+from nearcast.store.dialect import insert_all, update_all, upsert
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import counter, match_log, transition
+from tests.store.values import new_tenant
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -29,6 +30,11 @@ def _row(tenant: TenantId, n: int) -> dict[str, Any]:
         "duration_s": 0.1 + n,
         "geofence_revision": 2**31 - 1,
     }
+
+
+@pytest.fixture
+def stranger(store: SqlStore) -> TenantId:
+    return new_tenant(store)
 
 
 @pytest.fixture
@@ -78,7 +84,24 @@ def test_what_is_there_is_overwritten_kept_or_added_to(connection: Connection, t
     assert connection.scalar(select(counter.c.count).where(counter.c.tenant_id == tenant)) == 1
 
 
+def test_each_row_that_is_named_is_changed_and_no_other(
+    stranger: TenantId, connection: Connection, tenant: TenantId
+) -> None:
+    before = [_row(tenant, n) for n in range(4)]
+    insert_all(connection, transition, [*before, _row(stranger, 1)])
+    reasons = {"v1": "gap \u2013 \u2615", "v2": None, "v9": "nobody's"}
+    changed = {
+        key: {"tenant_id": tenant, "visit_id": key, "reason": said, "at": NOON + timedelta(days=n), "decided_at": None}
+        for n, (key, said) in enumerate(reasons.items(), 1)
+    }
+    update_all(connection, transition, list(changed.values()), by=("tenant_id", "visit_id"))
+    by_id = {row["visit_id"]: row for row in _kept(connection, tenant)}
+    assert by_id == {row["visit_id"]: {**row, **changed.get(row["visit_id"], {})} for row in before}
+    assert [row["reason"] for row in _kept(connection, stranger)] == [None]
+
+
 def test_no_rows_are_nothing(connection: Connection, tenant: TenantId) -> None:
     insert_all(connection, transition, [])
     upsert(connection, transition, [])
+    update_all(connection, transition, [], by=("tenant_id",))
     assert _kept(connection, tenant) == []

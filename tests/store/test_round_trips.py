@@ -18,7 +18,8 @@ from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition
 from nearcast.geo.batch import PingBatch
-from nearcast.services.ports import KeptTrack, RunStatus
+from nearcast.services.ports import RunStatus
+from nearcast.services.track_ports import KeptTrack
 from nearcast.store.geofences import as_wkb
 from nearcast.store.pings import partition_of
 from nearcast.store.sql_store import SqlStore

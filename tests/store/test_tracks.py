@@ -1,13 +1,15 @@
 """Who is where: the questions that due work asks."""
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId, VisitId
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind, Visit
-from nearcast.services.ports import KeptTrack
+from nearcast.services.instants import as_us
+from nearcast.services.track_ports import KeptTrack, Stay, StayedFix
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, BOB, NOON, later
 
@@ -80,3 +82,29 @@ def test_a_transition_moves_or_is_taken_back(store: SqlStore, tenant: TenantId) 
         assert [who for who, _ in uow.transitions.every(since=later(5), until=later(20))] == [BOB]
         uow.transitions.delete([(enter.visit_id, TransitionKind.ENTER)])
         assert [transition.kind for _, transition in uow.transitions.of([ANNA])] == [TransitionKind.EXIT]
+
+
+def test_what_comes_after_a_track_stands_beside_it_until_the_track_is_written(
+    store: SqlStore, tenant: TenantId
+) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    fixes = [StayedFix(as_us(later(n)), 52.52, 13.4 + n, 5.0, device) for n, device in ((7, None), (9, "phone"))]
+    stay = Stay(fixes=fixes, newest_us=as_us(later(9)), last_zone=berlin, upto=12)
+    with store.writing(tenant) as uow:
+        anna = kept(tenant, ANNA, seen_s=5, ends_s=None)
+        uow.tracks.save([anna])
+        assert uow.tracks.stays([ANNA, BOB]) == {ANNA: Stay(fixes=[], newest_us=as_us(later(5)))}
+        uow.tracks.stay({ANNA: stay})
+        uow.commit()
+    with store.writing(tenant) as uow:
+        assert uow.tracks.stays([ANNA]) == {ANNA: stay}
+        found = uow.tracks.load([ANNA])[ANNA]
+        assert (found.track, found.last_zone, found.upto) == (anna.track, berlin, 12)
+        assert [(fix.at, fix.position.lon_deg, fix.device_id, fix.inside) for fix in found.fixes] == [
+            (later(5), HERE.lon_deg, None, frozenset()),
+            (later(7), 20.4, None, frozenset()),
+            (later(9), 22.4, "phone", frozenset()),
+        ]
+        assert uow.tracks.seen_since(later(9)) == [ANNA]
+        uow.tracks.save([anna])
+        assert uow.tracks.load([ANNA]) == {ANNA: anna}

@@ -1,9 +1,11 @@
 """One transaction: all of it or nothing, and nobody sees half."""
 
+from contextlib import nullcontext
 from threading import Event, Thread
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from nearcast.domain.errors import InvalidInput, StoreUnavailable
 from nearcast.domain.ids import TenantId
@@ -137,6 +139,24 @@ def test_a_statement_that_is_wrong_is_not_called_unavailable(store: SqlStore, te
     with pytest.raises(Exception, match="no_such_table") as caught, store.writing(tenant) as uow:
         ask(uow.connection)
     assert not isinstance(caught.value, StoreUnavailable)
+
+
+@pytest.mark.parametrize("rested_s", [0.0, 0.9, 1.0, 3600.0])
+def test_a_connection_that_has_rested_is_made_anew_where_it_was_lost(postgres_url: str, rested_s: float) -> None:
+    reading_s = [7.0]
+    engine, others = make_engine(postgres_url, monotonic_s=lambda: reading_s[0]), make_engine(postgres_url)
+    with engine.connect() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    with others.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    others.dispose()
+    reading_s[0] += rested_s
+    knows_at_once = rested_s >= 1.0
+    with nullcontext() if knows_at_once else pytest.raises(OperationalError), engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()
 
 
 def test_a_lost_connection_is_unavailable_and_the_next_one_works(

@@ -10,9 +10,12 @@ from nearcast.domain.visit import Ground
 def is_jump(start: Fix, end: Fix, *, ground: Ground, max_speed_mps: float) -> bool:
     """Whether the way from fix to fix asks for more than the highest speed; at one instant any way does."""
     reach_m = max_speed_mps * (end.at - start.at).total_seconds()
-    if _at_most_m(start.position, end.position) <= reach_m:
-        return False
-    return ground.distance_m(start.position, end.position) > reach_m
+    return is_too_far(start.position, end.position, ground=ground, reach_m=reach_m)
+
+
+def is_too_far(start: Position, end: Position, *, ground: Ground, reach_m: float) -> bool:
+    """Whether one position is farther from the other than that."""
+    return _at_most_m(start, end) > reach_m and ground.distance_m(start, end) > reach_m
 
 
 def agrees(quarantined: Fix, fix: Fix, *, accepted: Fix, ground: Ground, max_speed_mps: float) -> bool:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from nearcast.domain.calm import calm_until, is_steady
 from nearcast.domain.ids import GeofenceId
+from nearcast.domain.motion import is_too_far
+from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.track import Track
 from nearcast.domain.visit import BEGINNING, END, Ground, PresenceRules
@@ -23,6 +25,21 @@ class Rest:
     inside: frozenset[GeofenceId]
     until: datetime | None
     position: Position | None
+
+    def holds_for(self, fix: Fix, *, arrived_at: datetime, ground: Ground, rules: PresenceRules) -> bool:
+        """Whether a fix that comes in then changes nothing."""
+        if fix.at <= self.after or fix.inside != self.inside:
+            return False
+        if self.until is not None and max(fix.at, arrived_at) >= self.until:
+            return False
+        if self.position is None:
+            return True
+        apart_s = (fix.at - self.after).total_seconds()
+        return not is_too_far(self.position, fix.position, ground=ground, reach_m=rules.max_speed_mps * apart_s)
+
+    def then(self, fix: Fix) -> "Rest":
+        """How they rest after such a fix."""
+        return Rest(fix.at, self.inside, self.until, fix.position)
 
 
 def rest_of(track: Track, *, ground: Ground, rules: PresenceRules) -> Rest | None:

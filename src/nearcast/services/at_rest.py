@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nearcast.domain.ids import CustomerId
+from nearcast.domain.ids import CustomerId, GeofenceId
 from nearcast.domain.ping import Fix
 from nearcast.domain.rest import rest_of
 from nearcast.domain.track import Track
@@ -22,11 +22,12 @@ from nearcast.geo.batch import Ints, PingBatch
 from nearcast.geo.geodesy import Bools
 from nearcast.services.calm import NOWHERE, OUTSIDE, CalmPings, Coming, Judged
 from nearcast.services.geofences import GeofenceBook
-from nearcast.services.ingest import is_said, taken_us
+from nearcast.services.ingest import by_arrival, is_said, taken_us
 from nearcast.services.roster import Roster
+from nearcast.services.track_ports import StayedFix
 
 _NOBODYS = -1
-_ROUND_S, _SOON_S = 15.0, 1.0
+_ROUND_S, _SOON_S, _LATEST_S = 15.0, 1.0, 60.0
 _LONG_SILENCE_S = 300.0
 _MOST_WAITING = 500_000
 
@@ -53,7 +54,7 @@ class AtRest:
         self._reached: dict[int, Reached] = {}
         self._waiting = 0
         self._round: list[int] = []
-        self._round_until: dict[int, Reached] | None = None
+        self._round_until: dict[int, int] | None = None
         self._round_ended_s = 0.0
         self._revision = -1
         # a visit that ends soon by silence must not wait for what was heard to be written down
@@ -69,9 +70,9 @@ class AtRest:
         """None for a partition of which nothing is remembered."""
         return self._reached.get(partition)
 
-    def begin(self, partition: int, reached: Reached) -> None:
-        """A partition of which everything is written down."""
-        self._reached[partition] = reached
+    def begin(self, partition: int, token: int, position: int) -> None:
+        """A partition that was consumed until there, all of which is written down."""
+        self._reached[partition] = Reached(token, position, settled=position)
 
     def leave(self, partitions: Iterable[int]) -> None:
         """Forget everything of these partitions: others have them, or may."""
@@ -90,24 +91,15 @@ class AtRest:
         calm = self._calm
         number = self._roster.numbers_of(batch.customer_id)
         calm.grow(len(self._roster))
-        rows: Ints = np.flatnonzero(calm.rests(number))
-        rows = rows[np.lexsort((batch.recorded_at_us[rows], batch.received_at_us[rows]))]
+        rows = by_arrival(batch)
+        rows = rows[calm.rests(number[rows])]
         at_us = taken_us(batch, rows)
         sets = np.full(len(rows), OUTSIDE)
         for place, geofence_ids in geofences.inside(batch.lat_deg[rows], batch.lon_deg[rows], at_us).items():
             sets[place] = calm.number_of(geofence_ids)
         sets[~may[rows] | is_said(batch.ping_id[rows])] = NOWHERE
-        coming = Coming(
-            customer=number[rows],
-            number=calm.visible_until + rows,
-            recorded_us=at_us,
-            received_us=batch.received_at_us[rows],
-            lat_deg=batch.lat_deg[rows],
-            lon_deg=batch.lon_deg[rows],
-            accuracy_m=np.nan_to_num(batch.accuracy_m[rows], nan=0.0),
-            device_id=batch.device_id[rows],
-        )
-        found = calm.judge(coming, sets)
+        come = calm.visible_until + rows
+        found = calm.judge(Coming.of(batch, rows, customer=number[rows], number=come, recorded_us=at_us), sets)
         is_calm = np.zeros(len(batch), dtype=np.bool_)
         is_calm[rows] = found.is_calm
         return Judged(is_calm, found.block)
@@ -115,6 +107,13 @@ class AtRest:
     def fixes(self, customer_id: CustomerId, judged: Judged | None = None) -> list[Fix]:
         """What is remembered of a customer and is not in their track yet, with what was just judged."""
         return self._calm.seen(self._roster.number_of(customer_id), judged)
+
+    def stayed(
+        self, customer_ids: Iterable[CustomerId]
+    ) -> dict[CustomerId, tuple[frozenset[GeofenceId], list[StayedFix]]]:
+        """Of those of the customers who are known to rest, inside what, and what is not written down."""
+        numbers = np.array([self._roster.number_of(key) for key in customer_ids], dtype=np.int64)
+        return {self._roster.name(number): found for number, found in self._calm.seen_at_rest(numbers).items()}
 
     def keep(self, judged: Judged, moves: Mapping[int, tuple[int, int]]) -> None:
         """What was judged has been consumed, and positions have moved so."""
@@ -143,10 +142,13 @@ class AtRest:
         for customer_id in customer_ids:
             self._calm.doubt(self._roster.number_of(customer_id))
 
-    def due(self, now_s: float, *, soon: bool) -> bool:
+    def due(self, now_s: float, *, soon: bool, busy: bool) -> bool:
         """Whether tracks are to be written down now: every 15 s, every second where `soon` or where none is to be
-        written, before too many wait.
+        written, before too many wait. Where pings wait that keep us `busy` they come first, for a minute.
         """
+        is_late = soon or self._waiting > _MOST_WAITING or now_s - self._round_ended_s >= _LATEST_S
+        if busy and not is_late:
+            return False
         if self._round_until is not None:
             return True
         if all(at.settled == at.position for at in self._reached.values()):
@@ -159,7 +161,8 @@ class AtRest:
         way; none at its end.
         """
         if self._round_until is None:
-            self._round, self._round_until, self._waiting = self._calm.waiting(), dict(self._reached), 0
+            self._round, self._waiting = self._calm.waiting(), 0
+            self._round_until = {key: at.position for key, at in self._reached.items()}
         found: list[CustomerId] = []
         while self._round and len(found) < limit:
             number = self._round.pop()
@@ -181,7 +184,7 @@ class AtRest:
     def round_moves(self) -> dict[int, tuple[int, int]]:
         """Until where all is written down when this round has ended, and was before, by partition."""
         until = self._round_until or {}
-        return {key: (self._reached[key].settled, at.position) for key, at in until.items() if key in self._reached}
+        return {key: (at.settled, until[key]) for key, at in self._reached.items() if key in until}
 
     def break_round(self) -> None:
         """It begins anew."""

@@ -43,20 +43,14 @@ class Stretch:
         self._first, self._stop, self._before = int(rows[0]), int(rows[-1]) + 1, world.tracks.come
         batch, first = arrivals.batch, self._first
         rows = door.let_in(arrivals, rows, asked_us)
-        at_us, accuracy_m = taken_us(batch, rows), np.nan_to_num(batch.accuracy_m[rows], nan=0.0)
+        at_us = taken_us(batch, rows)
         inside = world.geofences.inside(batch.lat_deg[rows], batch.lon_deg[rows], at_us)
-        coming = Coming(
-            customer=arrivals.customer[rows],
-            number=self._before + rows - first,
-            recorded_us=at_us,
-            received_us=batch.received_at_us[rows],
-            lat_deg=batch.lat_deg[rows],
-            lon_deg=batch.lon_deg[rows],
-            accuracy_m=accuracy_m,
-            device_id=batch.device_id[rows],
-        )
+        number = self._before + rows - first
+        coming = Coming.of(batch, rows, customer=arrivals.customer[rows], number=number, recorded_us=at_us)
         is_calm = world.tracks.sift(coming, inside)
-        count_calm(world, decided_us[rows - first][is_calm] - at_us[is_calm], accuracy_m[is_calm])
+        count_calm(world, decided_us[rows - first][is_calm] - at_us[is_calm], coming.accuracy_m[is_calm])
+        self._looked_at: set[CustomerId] = set()
+        self._followed: list[tuple[int, int]] = []
         self._inside = {int(rows[place]): ids for place, ids in inside.items()}
         self.stirs = self._stirs(rows[~is_calm])
 
@@ -65,6 +59,10 @@ class Stretch:
         self.come_to(stir.rows[0])
         batch = self._arrivals.batch
         fixes = [fix_of(batch, row, self._inside.get(row, frozenset())) for row in stir.rows]
+        if stir.customer_id in self._looked_at and self._world.tracks.follows(stir.customer_id, fixes, now):
+            self._followed += [(row, as_us(now)) for row in stir.rows]
+            return []
+        self._looked_at.add(stir.customer_id)  # what one ping has stirred is mostly at rest before the next
         return take_pings(self._world, stir.customer_id, fixes, now)
 
     def come_to(self, row: int) -> None:
@@ -75,6 +73,10 @@ class Stretch:
     def end(self) -> None:
         """All pings have come."""
         self.come_to(self._stop)
+        if self._followed:
+            rows, decided_us = np.array(self._followed, dtype=np.int64).T
+            batch = self._arrivals.batch
+            count_calm(self._world, decided_us - taken_us(batch, rows), batch.accuracy_m[rows])
 
     def _stirs(self, rows: Ints) -> list[Stir]:
         batch = self._arrivals.batch

@@ -12,9 +12,9 @@ from nearcast.domain.message import Message
 class Budgets(Protocol):
     """How many messages take from the budgets of a tenant's campaigns, whether these have a limit or not."""
 
-    def used(self) -> dict[CampaignId, int]:
-        """By campaign, as it is now and with what this transaction changes; those that nothing was taken from are left
-        out.
+    def used(self, campaign_ids: Iterable[CampaignId] | None = None) -> dict[CampaignId, int]:
+        """By campaign, of these or of all, as it is now and with what this transaction changes; those that nothing was
+        taken from are left out.
         """
 
     def spent(self) -> dict[CampaignId, Spent]:
@@ -30,22 +30,39 @@ class Budgets(Protocol):
         """Keep others from taking until the transaction ends. After the customers, never before them."""
 
 
-class OthersShare(Counter[CampaignId]):
-    """What everybody but those at hand takes from the budgets of campaigns, read when it is asked for first: most steps
-    ask for none. `own` are the messages at hand.
+class Share(Counter[CampaignId]):
+    """What is taken from the budgets of campaigns."""
+
+    def of(self, campaign_ids: Iterable[CampaignId]) -> dict[CampaignId, int]:
+        return {key: self[key] for key in campaign_ids}
+
+
+class OthersShare(Share):
+    """What everybody but those at hand takes, read when it is asked for first: most steps ask for none, and hardly any
+    for many of those that a tenant may have. `own` are the messages at hand, whose campaigns are read together.
     """
 
     def __init__(self, budgets: Budgets, limits: Mapping[CampaignId, int], own: Iterable[Message]) -> None:
         super().__init__()
         self._budgets, self._limits = budgets, limits
         self._own = Counter(message.campaign_id for message in own if message.takes_slot)
-        self._used: Mapping[CampaignId, int] | None = None
+
+    def of(self, campaign_ids: Iterable[CampaignId]) -> dict[CampaignId, int]:
+        ids = list(campaign_ids)
+        self._read(ids)
+        return super().of(ids)
 
     def __missing__(self, campaign_id: CampaignId) -> int:
-        if campaign_id not in self._limits:
-            return 0
-        if self._used is None:
-            self._used = self._budgets.used()
+        self._read([campaign_id])
+        return self.get(campaign_id, 0)
+
+    def _read(self, campaign_ids: Iterable[CampaignId]) -> None:
+        if self._unread(campaign_ids):
             self._budgets.limit(self._limits)
-        self[campaign_id] = self._used.get(campaign_id, 0) - self._own[campaign_id]
-        return self[campaign_id]
+            wanted = self._unread((*campaign_ids, *self._own))
+            used = self._budgets.used(wanted)
+            for key in wanted:
+                self[key] = used.get(key, 0) - self._own[key]
+
+    def _unread(self, campaign_ids: Iterable[CampaignId]) -> set[CampaignId]:
+        return {key for key in campaign_ids if key in self._limits and key not in self}

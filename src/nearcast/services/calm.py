@@ -5,7 +5,7 @@ other, so that a batch of pings is held against them at once; and the pings that
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -15,9 +15,10 @@ from nearcast.domain.ids import GeofenceId
 from nearcast.domain.ping import Fix
 from nearcast.domain.position import Position
 from nearcast.domain.rest import Rest
-from nearcast.geo.batch import Floats, Ints, Texts
+from nearcast.geo.batch import Floats, Ints, PingBatch, Texts
 from nearcast.geo.geodesy import Bools
 from nearcast.services.instants import US_PER_S, as_instant, as_us
+from nearcast.services.track_ports import StayedFix
 
 _Column = TypeVar("_Column", Ints, Floats)
 _ALWAYS = np.iinfo(np.int64).max
@@ -40,6 +41,20 @@ class Coming:
     lon_deg: Floats
     accuracy_m: Floats
     device_id: Texts
+
+    @classmethod
+    def of(cls, batch: PingBatch, rows: Ints, *, customer: Ints, number: Ints, recorded_us: Ints) -> "Coming":
+        """Those rows of a batch; an accuracy that nobody tells is none."""
+        return cls(
+            customer=customer,
+            number=number,
+            recorded_us=recorded_us,
+            received_us=batch.received_at_us[rows],
+            lat_deg=batch.lat_deg[rows],
+            lon_deg=batch.lon_deg[rows],
+            accuracy_m=np.nan_to_num(batch.accuracy_m[rows], nan=0.0),
+            device_id=batch.device_id[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -203,7 +218,7 @@ class CalmPings:
         if not len(block.customer):
             return
         if len(self._blocks) == _BLOCKS:
-            self._blocks = [self._joined()]
+            self._blocks = [self._as_one_block()]
         self._blocks.append(block)
         self._rests.waits[block.customer] = True
         last, rests = np.flatnonzero(np.diff(block.customer, append=-1)), self._rests
@@ -238,6 +253,22 @@ class CalmPings:
         at_us = [int(block.recorded_us[row]) for block, row in rows]
         gone = bisect_left(at_us, at_us[-1] - self._lateness_us)
         return [self._fix(block, row) for block, row in rows[max(0, gone - 1) :]]
+
+    def seen_at_rest(self, customers: Ints) -> dict[int, tuple[frozenset[GeofenceId], list[StayedFix]]]:
+        """Of those of the customers who are known to rest, inside what, and all their visible fixes that wait."""
+        rests, resting = self._rests, np.unique(customers[self.rests(customers)])
+        if not self._blocks:
+            return {}
+        found = _joined([block.take(_rows_of_all(block, resting)) for block in self._blocks])
+        is_here = (rests.taken_until[found.customer] <= found.number) & (found.number < self.visible_until)
+        found = found.take(np.flatnonzero(is_here))
+        found = found.take(np.argsort(found.customer, kind="stable"))
+        columns = (found.recorded_us, found.lat_deg, found.lon_deg, found.accuracy_m, found.device_id)
+        fixes = list(map(StayedFix._make, zip(*(column.tolist() for column in columns), strict=True)))
+        first, after = (found.customer.searchsorted(resting + more).tolist() for more in (0, 1))
+        inside = [self._sets[number] for number in rests.inside[resting].tolist()]
+        spans = zip(resting.tolist(), inside, first, after, strict=True)
+        return {key: (geofence_ids, fixes[a:b]) for key, geofence_ids, a, b in spans}
 
     def _is_to_come(self, block: _Block, customer: int) -> bool:
         return any(block.number[row] >= self.visible_until for row in _rows_of(block, customer))
@@ -285,14 +316,25 @@ class CalmPings:
             self._sets.append(geofence_ids)
         return number
 
-    def _joined(self) -> _Block:
+    def _as_one_block(self) -> _Block:
         """All that waits in one block, without what no later ping can come before; the last such stays."""
-        columns = {f.name: np.concatenate([getattr(block, f.name) for block in self._blocks]) for f in fields(_Block)}
-        block = _Block(**columns)
+        block = _joined(self._blocks)
         block = block.take(block.number >= self._rests.taken_until[block.customer])
         block = block.take(np.argsort(block.customer, kind="stable"))
         is_recent = block.recorded_us >= self._rests.after_us[block.customer] - self._lateness_us
         return block.take(is_recent | np.append(is_recent[1:], True))
+
+
+def _joined(blocks: Sequence[_Block]) -> _Block:
+    return _Block(**{f.name: np.concatenate([getattr(block, f.name) for block in blocks]) for f in fields(_Block)})
+
+
+def _rows_of_all(block: _Block, customers: Ints) -> Ints:
+    """The rows of several customers, in order."""
+    first, after = (block.customer.searchsorted(customers + more) for more in (0, 1))
+    count = after - first
+    rows: Ints = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
+    return rows
 
 
 def _rows_of(block: _Block, customer: int) -> range:

@@ -11,7 +11,7 @@ from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.services.access import Principal
 from nearcast.services.audit_ports import Actor, AuditEntry
 from nearcast.services.campaign_templates import check_templates, templates_standing
-from nearcast.services.catalogue import assembled
+from nearcast.services.catalogue import assembled_alone
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Run, UnitOfWork
 from nearcast.services.registers import Register, check_catalogue
 from nearcast.services.report import rfc3339
@@ -109,7 +109,7 @@ def change_state(
     """Activate, pause or end a campaign in a transaction that holds the catalogue; the same revision where it is so
     already. Conflict for a step that its state does not have. `why` stands in the trail.
     """
-    campaign = assembled(uow.catalogue, tenant_id).campaigns.by_id[CampaignId(standing.id)]
+    campaign = assembled_alone(uow.catalogue, tenant_id, [standing]).campaigns.by_id[CampaignId(standing.id)]
     try:
         state = campaign.after(action).state
     except InvalidInput as error:

@@ -1,10 +1,11 @@
 """A tenant's catalogue as a process holds it: settings, shops, campaigns, geofences, brought up to date by revision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import GeofenceId, TenantId
 from nearcast.geo.validate import geofence_from_feature
@@ -15,7 +16,7 @@ from nearcast.services.scenario import ScenarioShape
 from nearcast.services.sensitive_book import SensitiveBook, sensitive_place
 from nearcast.services.voucher_codes import WITHOUT_KEY, VoucherCodes
 from nearcast.services.webhook_shape import webhook_of
-from nearcast.services.world import World
+from nearcast.services.world import CampaignBook, World
 
 CATALOGUE = "catalogue"
 NO_PLATFORM: Mapping[str, Any] = {}
@@ -55,7 +56,9 @@ class CatalogueCache:
         now_at = catalogue.revision
         if self._base is None or now_at != self.revision:
             is_first = self._geofences is None
-            self._base = self._with_geofences(assembled(catalogue, self.tenant_id, self.platform))
+            self._base = self._edited(catalogue, now_at) or self._with_geofences(
+                assembled(catalogue, self.tenant_id, self.platform)
+            )
             edits = catalogue.geofences.every(since=max(self.revision, 0))
             # one that was made meanwhile comes next time, and only then
             self._apply([edit for edit in edits if edit.catalogue_revision <= now_at], self._base.geofences, is_first)
@@ -73,6 +76,26 @@ class CatalogueCache:
             webhooks=base.webhooks,
             codes=self.codes,
         )
+
+    def _edited(self, catalogue: Catalogue, now_at: int) -> World | None:
+        """What was read before with the campaigns that were edited since; None where all is to be read again."""
+        base, settings = self._base, catalogue.settings()
+        if base is None or (settings and settings.catalogue_revision > self.revision):
+            return None
+        if catalogue.shops.every(since=self.revision):
+            return None
+        edits = [edit for edit in catalogue.campaigns.every(since=self.revision) if edit.catalogue_revision <= now_at]
+        newest = {edit.id: edit for edit in edits}
+        if not newest:
+            return base
+        standing = [edit for edit in newest.values() if not edit.is_deleted]
+        try:
+            found = assembled_alone(catalogue, self.tenant_id, standing, self.platform)
+        except InvalidInput:
+            return None  # who reads all of it says where the fault is
+        kept = {key: campaign for key, campaign in base.campaigns.by_id.items() if key not in newest}
+        base.campaigns = CampaignBook(dict(sorted((kept | found.campaigns.by_id).items())))
+        return base
 
     def _protected(self, catalogue: Catalogue, now_at: int) -> SensitiveBook:
         """The sensitive places, brought up to date."""
@@ -116,16 +139,40 @@ def assembled(catalogue: Catalogue, tenant_id: TenantId, platform: Mapping[str, 
 
     InvalidInput where they do not go together; its place begins with `catalogue: `.
     """
+    shops, campaigns = catalogue.shops.all(), catalogue.campaigns.all()
+    names_any = any(edit.doc.get("geofence_ids") for edit in campaigns)
+    known = catalogue.geofences.ids() if names_any else ()
+    return _assembled(catalogue, tenant_id, platform, shops, campaigns, known)
+
+
+def assembled_alone(
+    catalogue: Catalogue,
+    tenant_id: TenantId,
+    campaigns: Sequence[Revision],
+    platform: Mapping[str, Any] = NO_PLATFORM,
+) -> World:
+    """As `assembled`, with some of the campaigns and their shops alone: no campaign asks for another."""
+    shops = [catalogue.shops.get(key) for key in sorted({edit.doc["shop_id"] for edit in campaigns})]
+    named = {key for edit in campaigns for key in edit.doc.get("geofence_ids") or ()}
+    known = {key for key in named if catalogue.geofences.history(key)}
+    return _assembled(catalogue, tenant_id, platform, [shop for shop in shops if shop], campaigns, known)
+
+
+def _assembled(
+    catalogue: Catalogue,
+    tenant_id: TenantId,
+    platform: Mapping[str, Any],
+    shops: Sequence[Revision],
+    campaigns: Sequence[Revision],
+    known: Collection[str],
+) -> World:
     settings = catalogue.settings()
-    campaigns = [{**edit.doc, **({"state": edit.state} if edit.state else {})} for edit in catalogue.campaigns.all()]
     document = {
         **(settings.doc if settings else {}),
         "platform": platform,
-        "shops": [edit.doc for edit in catalogue.shops.all()],
-        "campaigns": campaigns,
+        "shops": [edit.doc for edit in shops],
+        "campaigns": [{**edit.doc, **({"state": edit.state} if edit.state else {})} for edit in campaigns],
     }
     document["tenant"] = {**document.get("tenant", {}), "id": tenant_id}
     shape = ScenarioShape.model_validate(document)
-    names_any = any(campaign.get("geofence_ids") for campaign in campaigns)
-    known = catalogue.geofences.ids() if names_any else ()
     return assemble(shape, Path(CATALOGUE), lambda path: [], lambda note: None, repair=False, known=known)

@@ -5,19 +5,19 @@ neither a lock nor a row. Without leases every ping is written down at once.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from nearcast.domain.ids import CustomerId
-from nearcast.geo.batch import Ints
+from nearcast.geo.batch import Ints, PingBatch
 from nearcast.services.at_rest import AtRest, Reached
 from nearcast.services.batches import take_batch
 from nearcast.services.calm import Judged
 from nearcast.services.consent_view import ConsentView
 from nearcast.services.figures import Span
-from nearcast.services.ingest import Arrivals, Door, faults_of, is_said, ping_keys
+from nearcast.services.ingest import Arrivals, Door, faults_of, is_said, ping_keys, taken_us
 from nearcast.services.instants import US_PER_S, as_us
 from nearcast.services.matching import count_calm
 from nearcast.services.ping_ports import LogPosition, PingSlice
@@ -53,14 +53,14 @@ class Consumer:
         with self._steps.reading() as uow:
             at = uow.pings.positions()
             if held is not None:
-                self._go_by(self._steps.catalogue.world(uow.catalogue))
-        if held is not None:
-            self._leave_all_but(held, at)
-            at = {partition: where for partition, where in at.items() if partition in held}
+                at_rest = self._go_by(self._steps.catalogue.world(uow.catalogue))
+                _leave_all_but(at_rest, held, at)
+                at = {partition: where for partition, where in at.items() if partition in held}
         self._catch_up([key for key, where in at.items() if where.settled < where.position], held, now)
         wanted = self._next({key: where.head - where.position for key, where in at.items()})
+        pace = self._pace
         done = self._consume(wanted, held, now) if wanted else 0
-        self._settle(now)
+        self._settle(now, busy=done >= pace)
         return done
 
     def _consume(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> int:
@@ -107,16 +107,17 @@ class Consumer:
             if not len(taken.batch):
                 return _NONE
             uow.catalogue.hold_geofences()
-            at_rest = None if held is None else self._at_rest
-            if at_rest is not None and not self._begins(uow, at_rest, taken, tokens):
-                return _NONE
-            judged = None if at_rest is None else self._judge(uow, at_rest, taken, now)
+            at_rest, judged = None if held is None else self._at_rest, None
+            if at_rest is not None:
+                world = self._steps.catalogue.world(uow.catalogue)
+                if at_rest.rules != world.tenant.presence or not _begins(at_rest, taken, tokens):
+                    return _NONE
+                judged = self._judge(uow, at_rest, taken.batch, world, now)
             looked_at = taken if judged is None else taken.take(np.flatnonzero(~judged.is_calm))
             working = self._look_at(uow, known, looked_at, judged, now)
             if judged is not None:
-                age_us = as_us(now) - np.minimum(taken.batch.recorded_at_us, taken.batch.received_at_us)
-                accuracy_m = np.nan_to_num(taken.batch.accuracy_m, nan=0.0)
-                count_calm(working.world, age_us[judged.is_calm], accuracy_m[judged.is_calm])
+                calm: Ints = np.flatnonzero(judged.is_calm)
+                count_calm(working.world, as_us(now) - taken_us(taken.batch, calm), taken.batch.accuracy_m[calm])
             working.save()
             if not uow.pings.move(taken.moves, tokens, is_settled=at_rest is None):
                 return _NONE  # another worker has consumed them, or may: nothing of this is kept
@@ -128,10 +129,9 @@ class Consumer:
 
         return self._steps.decide(work)
 
-    def _judge(self, uow: UnitOfWork, at_rest: AtRest, taken: PingSlice, now: datetime) -> Judged:
-        at_rest.doubt(self._agreed.refresh(uow))
+    def _judge(self, uow: UnitOfWork, at_rest: AtRest, batch: PingBatch, world: World, now: datetime) -> Judged:
+        self._hear(uow)
         at_rest.read(self._steps.catalogue.revision)
-        world, batch = self._steps.catalogue.world(uow.catalogue), taken.batch
         # a clock that was set back must not make consents unknown that were there when the pings came in
         asked_us = np.full(len(batch), max(as_us(now), int(batch.received_at_us.max())))
         since_us = self._agreed.live_since_us(uow, batch.customer_id, asked_us)
@@ -148,11 +148,10 @@ class Consumer:
         )
         if not heard:
             return working
-        self._doubt(self._agreed.refresh(uow))  # behind the locks: nobody here withdraws any more before this commits
+        self._hear(uow)  # behind the locks: nobody here withdraws any more before this commits
         if judged is not None and self._at_rest is not None:
             names = sorted(working.held)
-            since_us = self._live_since(uow, names, now)
-            for key, since in zip(names, since_us.tolist(), strict=True):
+            for key, since in zip(names, self._agreed.since_us_of(uow, names, now), strict=True):
                 recall(working.world, key, self._at_rest.fixes(key, judged), since)
 
         def live_since(arrivals: Arrivals, rows: Ints, asked_us: Ints) -> Ints:
@@ -164,74 +163,46 @@ class Consumer:
         uow.pings.remember((key for key in named if key[0] in working.held), now)
         return working
 
-    def _live_since(self, uow: UnitOfWork, names: Sequence[CustomerId], now: datetime) -> Ints:
-        return self._agreed.live_since_us(uow, np.array(names, dtype=object), np.full(len(names), as_us(now)))
-
-    def _doubt(self, customer_ids: Iterable[CustomerId]) -> None:
+    def _hear(self, uow: UnitOfWork) -> None:
+        """What was said of consents by now."""
+        changed = self._agreed.refresh(uow)
         if self._at_rest is not None:
-            self._at_rest.doubt(customer_ids)
+            self._at_rest.doubt(changed)
 
-    def _go_by(self, world: World) -> None:
+    def _go_by(self, world: World) -> AtRest:
         """What was remembered by other rules is forgotten, here."""
         self._settles_soon = world.campaigns.has_schedules
         if self._at_rest is None or self._at_rest.rules != world.tenant.presence:
             self._at_rest = AtRest(world.tenant.presence)
-
-    def _begins(self, uow: UnitOfWork, at_rest: AtRest, taken: PingSlice, tokens: Mapping[int, int]) -> bool:
-        """Whether all that was consumed of these partitions before is remembered, or written down."""
-        if at_rest.rules != self._steps.catalogue.world(uow.catalogue).tenant.presence:
-            return False
-        at = uow.pings.positions()
-        for partition, (position, _) in taken.moves.items():
-            reached, settled = at_rest.reached(partition), at[partition].settled
-            if reached == Reached(tokens[partition], position, settled):
-                continue
-            at_rest.leave([partition])
-            if settled != position:
-                return False
-            at_rest.begin(partition, Reached(tokens[partition], position, position))
-        return True
-
-    def _leave_all_but(self, held: Mapping[int, int], at: Mapping[int, LogPosition]) -> None:
-        """Forget partitions that somebody else has consumed since, or may."""
-        at_rest = self._at_rest
-        for partition in () if at_rest is None else list(at_rest.partitions):
-            where, token = at.get(partition), held.get(partition)
-            known = None if where is None or token is None else Reached(token, where.position, where.settled)
-            if at_rest is not None and at_rest.reached(partition) != known:
-                at_rest.leave([partition])
+        return self._at_rest
 
     def _catch_up(self, partitions: Sequence[int], held: Mapping[int, int] | None, now: datetime) -> None:
         """What others remembered of partitions is written down before anything else is done with them."""
         remembered = () if self._at_rest is None else self._at_rest.partitions
-        for partition in partitions:
-            if partition in remembered:
-                continue
+        for partition in set(partitions).difference(remembered):
             while self._catch_up_some(partition, held, now):
                 pass
 
     def _catch_up_some(self, partition: int, held: Mapping[int, int] | None, now: datetime) -> bool:
         with self._steps.writing() as uow:
             tokens = uow.pings.borrow([partition]) if held is None else {partition: held[partition]}
-            where = uow.pings.positions()[partition]
-            if not tokens or where.settled == where.position:
-                return False
             uow.catalogue.hold_geofences()
-            if not catch_up(uow, self._steps.catalogue.world(uow.catalogue), self._agreed, tokens, now):
+            world = self._steps.catalogue.world(uow.catalogue)
+            if not tokens or not catch_up(uow, world, self._agreed, self._hear, tokens, now):
                 return False
             uow.commit()
         return True
 
-    def _settle(self, now: datetime) -> None:
+    def _settle(self, now: datetime, *, busy: bool) -> None:
         """Write down some of what is remembered, if it is time."""
         at_rest, now_s = self._at_rest, self._monotonic_s()
-        if at_rest is None or not at_rest.due(now_s, soon=self._settles_soon):
+        if at_rest is None or not at_rest.due(now_s, soon=self._settles_soon, busy=busy):
             return
         try:
             with self._steps.writing() as uow:
                 uow.catalogue.hold_geofences()
                 world = self._steps.catalogue.world(uow.catalogue)
-                written = settle_some(uow, world, at_rest, self._agreed, now)
+                written = settle_some(uow, world, at_rest, self._agreed, self._hear, now)
                 if written is not None:
                     uow.commit()
         except BaseException:
@@ -243,6 +214,25 @@ class Consumer:
             at_rest.settled(written)
         else:
             at_rest.end_round(now_s)
+
+
+def _leave_all_but(at_rest: AtRest, held: Mapping[int, int], at: Mapping[int, LogPosition]) -> None:
+    """Forget partitions that somebody else has consumed since, or may."""
+    known = {key: Reached(held[key], where.position, where.settled) for key, where in at.items() if key in held}
+    at_rest.leave([key for key in at_rest.partitions if at_rest.reached(key) != known.get(key)])
+
+
+def _begins(at_rest: AtRest, taken: PingSlice, tokens: Mapping[int, int]) -> bool:
+    """Whether all that was consumed of these partitions before is remembered, or written down."""
+    for partition, (position, _) in taken.moves.items():
+        settled = taken.settled[partition]
+        if at_rest.reached(partition) == Reached(tokens[partition], position, settled):
+            continue
+        at_rest.leave([partition])
+        if settled != position:
+            return False
+        at_rest.begin(partition, tokens[partition], position)
+    return True
 
 
 def _reached(taken: PingSlice) -> dict[CustomerId, int]:

@@ -62,15 +62,18 @@ class Dispatcher:
         self._pace = 1  # how many messages the channel takes in a moment, by what it took last
         self.resumes_at: datetime | None = None
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether anything may go at `now`, throttles aside."""
+        with self._steps.reading() as uow:
+            due_at = uow.outbox.next_due()
+        return due_at is not None and due_at <= now
+
     def dispatch_some(self, now: datetime, present: Present | None) -> int:
         """Claim some of what may go at `now`, and deal with each when its turn comes, at the instant that it is then:
         still `now` where nobody tells the `present`. How many messages were taken in hand.
 
         What goes wrong with one message is raised when the others have gone.
         """
-        self.resumes_at = None
-        if not self._is_due(now):
-            return 0
         self._steps.read_catalogue()
         hand = _Hand(self._outlet.at_once, now, present, self._turns)
         left = deque(self._claim(hand))
@@ -128,11 +131,6 @@ class Dispatcher:
             while uow.outbox.expire(now):
                 pass
             uow.commit()
-
-    def _is_due(self, now: datetime) -> bool:
-        with self._steps.reading() as uow:
-            due_at = uow.outbox.next_due()
-        return due_at is not None and due_at <= now
 
     def _claim(self, hand: "_Hand") -> list[Claim]:
         now, at_once, turns = hand.present(), self._outlet.at_once, hand.turns

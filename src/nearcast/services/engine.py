@@ -3,7 +3,7 @@
 Each gives the messages that it queued, or changes only what is kept. A replay's clock and a live worker call the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from nearcast.domain.case import Candidate, Send
@@ -39,13 +39,20 @@ def end_visits(world: World, customer_id: CustomerId, now: datetime) -> list[Mes
 
 def visits_end_at(world: World, customer_id: CustomerId) -> datetime | None:
     """When the first of the customer's open visits ends if nothing more is heard; None where none does."""
-    track, gap_s = world.track(customer_id), world.tenant.presence.gap_s
-    if track.newest is None or not track.open_visits:
+    track = world.track(customer_id)
+    if track.newest is None:
         return None
-    last_at = track.newest.at
-    ended = (world.geofences.ended(visit.geofence_id, last_at, END) for visit in track.open_visits)
+    return stays_until(world, {visit.geofence_id for visit in track.open_visits}, track.newest.at)
+
+
+def stays_until(world: World, geofence_ids: Collection[GeofenceId], last_at: datetime) -> datetime | None:
+    """When the first of the visits of somebody in these geofences ends if nothing more is heard than at `last_at`; None
+    where none does.
+    """
+    gap_s = world.tenant.presence.gap_s
+    ended = (world.geofences.ended(geofence_id, last_at, END) for geofence_id in geofence_ids)
     ends = [at for at, _ in filter(None, ended)]
-    if gap_s is not None:
+    if geofence_ids and gap_s is not None:
         ends.append(last_at + timedelta(seconds=gap_s))
     return min(ends, default=None)
 

@@ -160,7 +160,7 @@ class Live:
     def dispatch_due(self, now: datetime) -> int:
         """Send all that may go at `now`; how many messages were taken in hand."""
         done = 0
-        while taken := self.dispatch_some(now):
+        while self._dispatcher.is_due(now) and (taken := self.dispatch_some(now)):
             done += taken
         return done
 

@@ -36,7 +36,7 @@ def take_fix(world: World, customer_id: CustomerId, fix: Fix, now: datetime) -> 
 
 
 def count_calm(world: World, age_us: Ints, accuracy_m: Floats) -> None:
-    """Count n pings that change nothing as `take_fix` counts one."""
+    """Count n pings that change nothing as `take_fix` counts one; an accuracy that nobody tells is NaN."""
     rules = world.tenant.policy.ping_rules
     world.accepted += len(age_us)
     world.kept["ping_stale"] += int((age_us > rules.max_age_s * US_PER_S).sum())

@@ -70,7 +70,7 @@ class PersonalData:
             "other_sends": [_send_row(send) for send in uow.sends.of([customer_id]).get(customer_id, [])],
             "transitions": [transition_row(*each) for each in uow.transitions.every(customer_id=customer_id)],
             "events": [_event_row(each) for each in uow.events.of(customer_id)],
-            "positions": [_fix_row(fix) for fix in kept.track.fixes] if kept else [],
+            "positions": [_fix_row(fix) for fix in kept.fixes] if kept else [],
             "pings": uow.pings.of(customer_id),
             "past_pings": uow.past_pings.of(customer_id),
             "last_zone": kept.last_zone.key if kept and kept.last_zone else None,

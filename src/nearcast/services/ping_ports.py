@@ -1,7 +1,7 @@
 """What the ping log must do for who takes pings in and for who consumes them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,20 +11,19 @@ from nearcast.geo.batch import Ints, PingBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingSlice:
-    """Pings of some partitions, in order within each; `moves` are the positions before and after them by partition.
-    `partition` and `seq` say which ping of which partition each is.
+    """Pings of some partitions, in order within each; `moves` are the positions before and after them by partition,
+    `settled` until where all is written down. `partition` and `seq` say which ping of which partition each is.
     """
 
     moves: Mapping[int, tuple[int, int]]
+    settled: Mapping[int, int]
     batch: PingBatch
     partition: Ints
     seq: Ints
 
     def take(self, rows: Ints) -> "PingSlice":
         """Some of the pings; all positions move."""
-        return PingSlice(
-            moves=self.moves, batch=self.batch.take(rows), partition=self.partition[rows], seq=self.seq[rows]
-        )
+        return replace(self, batch=self.batch.take(rows), partition=self.partition[rows], seq=self.seq[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
-from zoneinfo import ZoneInfo
 
 from nearcast.domain.campaign import CampaignState
 from nearcast.domain.customer import Customer
@@ -14,7 +13,6 @@ from nearcast.domain.geofence import Geofence
 from nearcast.domain.ids import CampaignId, CustomerId, DecisionId, GeofenceId, MessageId, ShopId, TenantId, VisitId
 from nearcast.domain.message import Message, MessageStatus
 from nearcast.domain.throttle import Throttle
-from nearcast.domain.track import Track
 from nearcast.domain.visit import Transition, TransitionKind
 from nearcast.services.audit_ports import AuditTrail
 from nearcast.services.budgets import Budgets
@@ -32,6 +30,7 @@ from nearcast.services.reservation_ports import Reserving
 from nearcast.services.secret_ports import SealedRows, Sealing, Secrets
 from nearcast.services.sender_ports import SendingKept
 from nearcast.services.staff_ports import Staffing
+from nearcast.services.track_ports import Tracks
 from nearcast.services.voucher_ports import FindsVouchers, Vouching
 from nearcast.services.waiting import Watched
 
@@ -51,18 +50,6 @@ class Page(Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptTrack:
-    """A track with what is known beside it. `ends_at` is when its open visits end if no ping comes; None for never. All
-    of the customer's pings up to number `upto` of their partition are in it.
-    """
-
-    track: Track
-    last_zone: ZoneInfo | None = None
-    ends_at: datetime | None = None
-    upto: int = 0
 
 
 class RunStatus(StrEnum):
@@ -207,17 +194,6 @@ class Customers(Protocol):
     def subjects(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, str]: ...
     def with_subject(self, subject: str) -> CustomerId | None: ...
     def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[tuple[CustomerId, dict[str, Any]]]: ...
-
-
-class Tracks(Protocol):
-    def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, KeptTrack]: ...
-    def save(self, tracks: Iterable[KeptTrack]) -> None: ...
-    def delete(self, customer_ids: Iterable[CustomerId]) -> None: ...
-    def ended(self, now: datetime, *, limit: int = 1000) -> list[tuple[datetime, CustomerId]]: ...
-    def next_end(self) -> datetime | None: ...
-    def visiting(self, geofence_id: GeofenceId) -> list[CustomerId]: ...
-    def seen_since(self, at: datetime | None) -> list[CustomerId]: ...
-    def without_consent(self, now: datetime) -> list[CustomerId]: ...
 
 
 class Transitions(Protocol):

@@ -13,12 +13,13 @@ from nearcast.domain.errors import AlreadyExists, InvalidInput, NotAllowed, NotF
 from nearcast.domain.ids import TenantId
 from nearcast.services.access import Principal
 from nearcast.services.auditing import edit_entry
-from nearcast.services.catalogue import CATALOGUE, assembled
+from nearcast.services.catalogue import CATALOGUE, assembled, assembled_alone
 from nearcast.services.ports import Catalogue, Documents, Page, Revision, Store, UnitOfWork
 from nearcast.services.texts import check_id
 
 _PLACE = re.compile(rf"{CATALOGUE}: (\w+)\[(\d+)\]\.?(.*)", re.DOTALL)
 _MOST_AT_ONCE = 1000
+_CAMPAIGNS = "campaigns"
 
 
 class Register(ABC):
@@ -131,9 +132,22 @@ def check_catalogue(uow: UnitOfWork, tenant_id: TenantId, kind: str, key: str) -
     `key` of that kind where the fault lies there.
     """
     try:
-        assembled(uow.catalogue, tenant_id)
+        if kind != _CAMPAIGNS or not _fits_alone(uow.catalogue, tenant_id, key):
+            assembled(uow.catalogue, tenant_id)
     except InvalidInput as error:
         raise _placed_in_document(uow.catalogue, error, kind, key) from error
+
+
+def _fits_alone(catalogue: Catalogue, tenant_id: TenantId, key: str) -> bool:
+    """Whether a campaign goes together with all that it asks for; False where whoever reads all says why not."""
+    campaign = catalogue.campaigns.get(key)
+    if campaign is None:
+        return False
+    try:
+        assembled_alone(catalogue, tenant_id, [campaign])
+    except InvalidInput:
+        return False
+    return True
 
 
 def _placed_in_document(catalogue: Catalogue, error: InvalidInput, kind: str, key: str) -> InvalidInput:

@@ -16,9 +16,10 @@ from nearcast.services.events import events_of
 from nearcast.services.figures import Figure
 from nearcast.services.look_back import look_back
 from nearcast.services.paging import every
-from nearcast.services.ports import KeptTrack, MatchLog, MatchLogFilter, UnitOfWork
+from nearcast.services.ports import MatchLog, MatchLogFilter, UnitOfWork
 from nearcast.services.steps import NOTHING, Known
 from nearcast.services.terms import Rules
+from nearcast.services.track_ports import KeptTrack
 from nearcast.services.world import World
 
 
@@ -57,10 +58,9 @@ class WorkingSet:
     def _load(self, world: World) -> None:
         uow, ids = self._uow, self.customer_ids
         for key, kept in uow.tracks.load(ids).items():
-            world.tracks[key] = self._tracks[key] = kept.track
+            world.tracks.take_up(key, kept)
+            self._tracks[key] = world.tracks[key]
             self._reached.setdefault(key, kept.upto)
-            if kept.last_zone is not None:
-                world.last_zones[key] = kept.last_zone
         # neither of them holds this set, which holds the world: both would outlive the step until they are collected
         decided = self._known.decided
         world.decided_before = lambda asked: asked & decided
@@ -124,6 +124,9 @@ class WorkingSet:
         uow.counters.add("refused", world.refused)
         uow.counters.add("kept", world.kept)
         uow.counters.add("pings", {"accepted": world.accepted} if world.accepted else {})
+        for result, by_reason in (("dropped", world.refused), ("kept", world.kept)):
+            for reason, count in by_reason.items():
+                uow.tell(Figure.PINGS, result, reason, by=count)
 
     def save_tracks(self, customer_ids: Iterable[CustomerId]) -> None:
         """Write tracks, and when their visits end, whether they changed or their geofences did."""

@@ -21,6 +21,7 @@ from nearcast.domain.track import Track
 from nearcast.domain.visit import PresenceRules, Transition, TransitionKind
 from nearcast.domain.voucher import Voucher
 from nearcast.domain.webhook import Webhook
+from nearcast.services.budgets import Share
 from nearcast.services.geofences import GeofenceBook
 from nearcast.services.roster import Roster
 from nearcast.services.sensitive_book import SensitiveBook
@@ -112,7 +113,7 @@ class World:
     sends: dict[CustomerId, dict[MessageId, Send]] = field(default_factory=lambda: defaultdict(dict))
     waiting: dict[CustomerId, dict[MessageId, Message]] = field(default_factory=lambda: defaultdict(dict))
     other_sends: dict[CustomerId, list[Send]] = field(default_factory=lambda: defaultdict(list))
-    other_budget: Counter[CampaignId] = field(default_factory=Counter)
+    other_budget: Share = field(default_factory=Share)
     spent: Mapping[CampaignId, Spent] = field(default_factory=dict)
     assignments: dict[CustomerId, list[Assignment]] = field(default_factory=lambda: defaultdict(list))
     runs: list[dict[str, Any]] = field(default_factory=list)
@@ -164,7 +165,7 @@ class World:
             tenant_zone=self.tenant.zone,
             consents=tuple(self.consents.get(customer_id, ())),
             sends=(*self.other_sends.get(customer_id, ()), *self.sends.get(customer_id, {}).values()),
-            budget_used={key: self._budget[key] + self.other_budget[key] for key in campaigns},
+            budget_used={key: self._budget[key] + count for key, count in self.other_budget.of(campaigns).items()},
             spent=self.spent,
             last_zone=self.last_zones.get(customer_id),
             assignments=tuple(self.assignments.get(customer_id, ())),

@@ -7,19 +7,38 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
 
-from sqlalchemy import Connection, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, case, delete, func, or_, select, update
 
 from nearcast.domain.ids import MessageId, TenantId
 from nearcast.domain.pair_wait import PairWait
 from nearcast.services.sender_ports import Use
-from nearcast.store.dialect import among, insert_into, upsert
+from nearcast.store.dialect import insert_into, listed, spoken, upsert
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
 from nearcast.store.sender_tables import allowance_use, pair_wait
 
 _OF_NONE = ""  # whoever gives back twice takes nothing from others
+
+
+def _of(table: Table) -> ColumnElement[bool]:
+    return (table.c.channel == bindparam("channel")) & (table.c.sender == bindparam("sender"))
+
+
+_use = allowance_use.c
+_SINCE = _of(allowance_use) & (_use.at > bindparam("since"))
+_COUNT, _FIRST = select(func.count()).where(_SINCE), select(func.min(_use.at)).where(_SINCE)
+_AMONG = select(_use.person).where(_SINCE, listed(_use.person, "people"))
+_FORGET = delete(allowance_use).where(listed(_use.message, "messages"), _use.before_at.is_(None))
+_RESTORE = (
+    update(allowance_use)
+    .where(listed(_use.message, "messages"))
+    .values(at=_use.before_at, before_at=None, message=_OF_NONE)
+)
+_WAITS = select(pair_wait.c.person, pair_wait.c.wait_until, pair_wait.c.waits).where(
+    _of(pair_wait), listed(pair_wait.c.person, "people")
+)
 
 
 class Allowances:
@@ -32,21 +51,21 @@ class Allowances:
 
     def counted(self, channel: str, sender: str, since: datetime) -> int:
         """How many people were written to after an instant."""
-        counted = select(func.count()).where(*_of(channel, sender), allowance_use.c.at > since)
-        return self._connection.execute(counted).scalar_one()
+        said = {"channel": channel, "sender": sender, "since": since}
+        return self._connection.execute(_COUNT, said).scalar_one()
 
     def among(self, channel: str, sender: str, people: Collection[str], since: datetime) -> set[str]:
         """Those of the people who were."""
-        c, found = allowance_use.c, set[str]()
+        found: set[str] = set()
         for some in chunks(sorted(people)):
-            theirs = select(c.person).where(*_of(channel, sender), c.at > since, among(c.person, some))
-            found.update(self._connection.scalars(theirs))
+            said = {"channel": channel, "sender": sender, "since": since, "people": some}
+            found.update(self._connection.scalars(_AMONG, said))
         return found
 
     def first(self, channel: str, sender: str, since: datetime) -> datetime | None:
         """When the first of those was, who is also the first to count no more."""
-        earliest = select(func.min(allowance_use.c.at)).where(*_of(channel, sender), allowance_use.c.at > since)
-        found: datetime | None = self._connection.scalar(earliest)
+        said = {"channel": channel, "sender": sender, "since": since}
+        found: datetime | None = self._connection.scalar(_FIRST, said)
         return found
 
     def reserve(self, channel: str, sender: str, uses: Iterable[Use]) -> None:
@@ -61,31 +80,22 @@ class Allowances:
             }
             for use in sorted(uses, key=lambda use: use.person)
         ]
-        if not rows:
-            return
-        statement = insert_into(self._connection, allowance_use)
-        here, new = allowance_use.c, statement.excluded
-        before = case((here.message == new.message, here.before_at), else_=here.at)
-        again = {"message": new.message, "at": new.at, "before_at": before}
-        keys = ["channel", "sender", "person"]
-        self._connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=again), rows)
+        if rows:
+            self._connection.execute(_reservation(spoken(self._connection)), rows)
 
     def give_back(self, message_ids: Collection[MessageId]) -> None:
         """These will reach nobody: people are counted as if they had not been written."""
-        c = allowance_use.c
         for ids in chunks(sorted(map(self._blind, message_ids))):
-            mine = (among(c.message, ids),)
-            self._connection.execute(delete(allowance_use).where(*mine, c.before_at.is_(None)))
-            restored = {"at": c.before_at, "before_at": None, "message": _OF_NONE}
-            self._connection.execute(update(allowance_use).where(*mine).values(restored))
+            self._connection.execute(_FORGET, {"messages": ids})
+            self._connection.execute(_RESTORE, {"messages": ids})
 
     def waits(self, channel: str, sender: str, people: Collection[str]) -> dict[str, PairWait]:
         """How long these have to be left alone; those of whom nothing is known are left out."""
-        c, found = pair_wait.c, dict[str, PairWait]()
+        found: dict[str, PairWait] = {}
         for some in chunks(sorted(people)):
-            theirs = select(pair_wait).where(c.channel == channel, c.sender == sender, among(c.person, some))
-            for row in self._connection.execute(theirs):
-                found[row.person] = PairWait(wait_until=row.wait_until, waits=row.waits)
+            said = {"channel": channel, "sender": sender, "people": some}
+            for person, wait_until, waits in self._connection.execute(_WAITS, said):
+                found[person] = PairWait(wait_until=wait_until, waits=waits)
         return found
 
     def wait(self, channel: str, sender: str, waits: Mapping[str, PairWait], at: datetime) -> None:
@@ -109,6 +119,10 @@ class Allowances:
         return hashlib.sha256(f"{len(self._tenant)}:{self._tenant}{message_id}".encode()).hexdigest()[:32]
 
 
-def _of(channel: str, sender: str) -> tuple[Any, ...]:
-    c = allowance_use.c
-    return c.channel == channel, c.sender == sender
+@lru_cache
+def _reservation(dialect: str) -> Insert:
+    statement = insert_into(dialect, allowance_use)
+    new = statement.excluded
+    before = case((_use.message == new.message, _use.before_at), else_=_use.at)
+    again = {"message": new.message, "at": new.at, "before_at": before}
+    return statement.on_conflict_do_update(index_elements=["channel", "sender", "person"], set_=again)

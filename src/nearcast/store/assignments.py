@@ -6,9 +6,16 @@ from sqlalchemy import Connection, select
 
 from nearcast.domain.experiment import Assignment
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.store.dialect import among, insert_all
-from nearcast.store.page import chunks
+from nearcast.store.dialect import insert_all
 from nearcast.store.tables import assignment
+from nearcast.store.theirs import rows_of, theirs
+
+_here = assignment.c
+_ARMS = (
+    select(_here.customer_id, _here.experiment, _here.arm, _here.percent, _here.at)
+    .where(theirs(assignment))
+    .order_by(_here.at, _here.experiment, _here.arm)
+)
 
 
 class Assignments:
@@ -35,10 +42,7 @@ class Assignments:
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Assignment]]:
         """The arms of customers, oldest first; those who are in none are left out."""
         found: dict[CustomerId, list[Assignment]] = {}
-        c = assignment.c
-        for ids in chunks(sorted(set(customer_ids))):
-            mine = select(assignment).where(c.tenant_id == self._tenant, among(c.customer_id, ids))
-            for row in self._connection.execute(mine.order_by(c.at, c.experiment, c.arm)).all():
-                each = Assignment(experiment=row.experiment, arm=row.arm, percent=row.percent, at=row.at)
-                found.setdefault(CustomerId(row.customer_id), []).append(each)
+        for key, experiment, arm, percent, at in rows_of(self._connection, _ARMS, self._tenant, customer_ids):
+            each = Assignment(experiment=experiment, arm=arm, percent=percent, at=at)
+            found.setdefault(key, []).append(each)
         return found

@@ -12,8 +12,14 @@ from sqlalchemy import Connection, select
 from nearcast.domain.campaign import Spent
 from nearcast.domain.errors import Overtaken
 from nearcast.domain.ids import CampaignId, TenantId
-from nearcast.store.dialect import add_up
+from nearcast.store.dialect import add_up, listed
 from nearcast.store.tables import campaign_budget
+from nearcast.store.theirs import mine
+
+_here = campaign_budget.c
+_USED = select(_here.campaign_id, _here.used).where(mine(campaign_budget))
+_USED_OF = _USED.where(listed(_here.campaign_id, "campaigns"))
+_SPENT = select(_here.campaign_id, _here.booked, _here.booked_micros).where(mine(campaign_budget), _here.booked > 0)
 
 
 class Budgets:
@@ -26,20 +32,24 @@ class Budgets:
         self._booked_micros: Counter[CampaignId] = Counter()
         self._limits: Mapping[CampaignId, int] = {}
 
-    def used(self) -> dict[CampaignId, int]:
-        """How many messages take from each campaign's budget now, with what this transaction changes."""
-        c = campaign_budget.c
-        mine = select(c.campaign_id, c.used).where(c.tenant_id == self._tenant)
-        found = Counter({CampaignId(row.campaign_id): row.used for row in self._connection.execute(mine)})
-        found.update(self._changes)
+    def used(self, campaign_ids: Iterable[CampaignId] | None = None) -> dict[CampaignId, int]:
+        """How many messages take from each campaign's budget now, of these or of all, with what this transaction
+        changes.
+        """
+        if campaign_ids is None:
+            rows, changes = self._connection.execute(_USED, {"tenant": self._tenant}), self._changes
+        else:
+            ids = sorted(campaign_ids)
+            rows = self._connection.execute(_USED_OF, {"tenant": self._tenant, "campaigns": ids})
+            changes = Counter({key: self._changes[key] for key in ids})
+        found = Counter({CampaignId(key): used for key, used in rows})
+        found.update(changes)
         return {key: count for key, count in found.items() if count}
 
     def spent(self) -> dict[CampaignId, Spent]:
         """What was booked of each campaign's messages in the currency of its budget; those without are left out."""
-        c = campaign_budget.c
-        mine = select(c.campaign_id, c.booked, c.booked_micros).where(c.tenant_id == self._tenant, c.booked > 0)
-        rows = self._connection.execute(mine)
-        return {CampaignId(row.campaign_id): Spent(row.booked, row.booked_micros) for row in rows}
+        rows = self._connection.execute(_SPENT, {"tenant": self._tenant})
+        return {CampaignId(key): Spent(booked, micros) for key, booked, micros in rows}
 
     def book(self, amounts: Mapping[CampaignId, Spent]) -> None:
         """So many messages more, and so much for them, once this transaction ends."""
@@ -48,7 +58,8 @@ class Budgets:
 
     def limit(self, limits: Mapping[CampaignId, int]) -> None:
         """What these may lose at most, if this transaction takes anything from them."""
-        self._limits = {**self._limits, **limits}
+        if self._limits is not limits:  # of all campaigns that a tenant has
+            self._limits = {**self._limits, **limits} if self._limits else limits
 
     def hold(self, campaign_ids: Iterable[CampaignId]) -> None:
         """Keep others from taking until the transaction ends."""
@@ -85,6 +96,6 @@ class Budgets:
             }
             for key, count in sorted(changes.items())
         ]
-        here, added = campaign_budget.c, ("used", "booked", "booked_micros")
-        told = add_up(self._connection, campaign_budget, rows, added, here.campaign_id, here.used)
+        added = ("used", "booked", "booked_micros")
+        told = add_up(self._connection, campaign_budget, rows, added, _here.campaign_id, _here.used)
         return {CampaignId(row.campaign_id): row.used for row in told}

@@ -4,35 +4,100 @@ No statement here waits for a message that another transaction holds, and of a c
 time: whoever claims holds the customer, and looks again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, literal, not_, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    not_,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from nearcast.domain.ids import CampaignId, TenantId
 from nearcast.domain.message import MessageStatus
 from nearcast.domain.reason import Reason
 from nearcast.domain.throttle import Quota, Throttle
 from nearcast.services.ports import Claim
-from nearcast.store.dialect import among, free_names
+from nearcast.store.dialect import free_names, listed
 from nearcast.store.message_rows import MessageRows
 from nearcast.store.tables import message
+from nearcast.store.theirs import is_in, mine
 from nearcast.store.throttles import hold_quota, keep_quota
+
+_Place: TypeAlias = tuple[str, str | None]
+"""A channel and a sender, or all of the channel's."""
 
 QUEUED, CLAIMED, SENDING = (s.value for s in (MessageStatus.QUEUED, MessageStatus.CLAIMED, MessageStatus.SENDING))
 EXPIRED, UNKNOWN = MessageStatus.EXPIRED.value, MessageStatus.UNKNOWN.value
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _EXPIRED_AT_ONCE = 500
 _here, _other = message.c, message.alias("other")
-_IN_ORDER = (_here.priority.desc(), _here.not_before, _here.seq)
 _IS_ALONE = not_(
     exists().where(
         _other.c.tenant_id == _here.tenant_id,
         _other.c.customer_id == _here.customer_id,
-        _other.c.status.in_([CLAIMED, SENDING]),
+        is_in(_other.c.status, CLAIMED, SENDING),
     )
 )
+_WAITS, _IS_CLAIMED, _IS_SENT = (is_in(_here.status, status) for status in (QUEUED, CLAIMED, SENDING))
+_NOW = bindparam("now", type_=_here.not_before.type)
+_DUE = (
+    select(_here.seq, _here.customer_id, _here.channel, _here.sender, _here.reason)
+    .where(mine(message), _WAITS, _here.not_before <= _NOW, _here.expires_at > _NOW)
+    .order_by(_here.priority.desc(), _here.not_before, _here.seq)
+    .limit(bindparam("limit"))
+    .with_for_update(of=message, skip_locked=True)
+)
+_CLAIM = (
+    update(message)
+    .where(listed(_here.seq, "seqs"), _WAITS, _IS_ALONE)
+    .values(status=CLAIMED, lease_owner=bindparam("owner"), lease_until=bindparam("until"), attempt=_here.attempt + 1)
+    .returning(message)
+)
+_SAY_WHY = update(message).where(listed(_here.seq, "seqs")).values(reason=Reason.RATE_LIMITED.value)
+_QUEUED = select(_here.seq).where(mine(message), _WAITS).with_for_update(skip_locked=True)
+_LATE = _QUEUED.where(_here.expires_at <= _NOW).order_by(_here.expires_at).limit(_EXPIRED_AT_ONCE)
+_MAY_HAVE_LEFT = _here.repeat_until.is_not(None)
+_EXPIRE = (
+    update(message)
+    .where(_here.seq.in_(_LATE))
+    .values(
+        status=case((_MAY_HAVE_LEFT, UNKNOWN), else_=EXPIRED),
+        reason=case((_MAY_HAVE_LEFT, null()), else_=Reason.EXPIRED.value),
+        freed_at=case((_MAY_HAVE_LEFT, null()), else_=_NOW),
+    )
+    .returning(_here.campaign_id, _here.status)
+)
+_STOP = (
+    update(message)
+    .where(_here.seq.in_(_QUEUED.where(_here.campaign_id == bindparam("campaign"), _here.repeat_until.is_(None))))
+    .values(status=MessageStatus.CANCELLED.value, reason=Reason.CANCELLED_CAMPAIGN.value, freed_at=_NOW)
+)
+
+
+def _ended(which: ColumnElement[bool], after: MessageStatus) -> ReturningUpdate[str]:
+    late = select(_here.seq).where(mine(message), _here.lease_until <= _NOW, which)
+    some = late.with_for_update(skip_locked=True)  # one that is held is being written by who has sent it
+    return update(message).where(_here.seq.in_(some)).values(status=after.value, **NO_LEASE).returning(_here.id)
+
+
+_RESCUE = {
+    MessageStatus.QUEUED: _ended(or_(_IS_CLAIMED, and_(_IS_SENT, _here.repeat_until > _NOW)), MessageStatus.QUEUED),
+    MessageStatus.UNKNOWN: _ended(_IS_SENT, MessageStatus.UNKNOWN),
+}
 
 
 def claim(
@@ -51,19 +116,19 @@ def claim(
     """
     tenant, (first, last) = of.tenant, between or (now, now)
     quota = hold_quota(connection, tenant, throttles, first, last)
-    next_ones = connection.execute(_next(tenant, now, limit, quota.exhausted)).all()
+    asked = {"tenant": tenant, "now": now, "limit": limit}
+    next_ones = connection.execute(_next(_places(quota.exhausted)), asked).all()
     alone = _first_of_each(connection, tenant, next_ones)
     turns = {row.seq: quota.take(row.channel, row.sender) for row in alone}
     passed = [row for row in alone if turns[row.seq] is not None]
     keep_quota(connection, tenant, quota)
     if quota.exhausted:
-        _say_why(connection, tenant, now, limit, quota)
+        _say_why(connection, asked, quota)
     if not passed:
         return []
     until = now + timedelta(seconds=lease_s)
-    claimed = {"status": CLAIMED, "lease_owner": owner, "lease_until": until, "attempt": _here.attempt + 1}
-    mine = among(_here.seq, [row.seq for row in passed]) & (_here.status == QUEUED) & _IS_ALONE
-    taken = connection.execute(update(message).where(mine).values(claimed).returning(message)).all()
+    said = {"seqs": [row.seq for row in passed], "owner": owner, "until": until}
+    taken = connection.execute(_CLAIM, said).all()
     return [
         Claim(
             message=of.message(row),
@@ -80,45 +145,26 @@ def expire(connection: Connection, tenant: TenantId, now: datetime) -> list[tupl
     """End queued messages whose offers are over by `now`, some of them if there are many; their campaigns, and whether
     they free what they took. What may have left in an attempt before is unknown and does not.
     """
-    late = _queued(tenant).with_only_columns(_here.seq).where(_here.expires_at <= now).order_by(_here.expires_at)
-    some = late.limit(_EXPIRED_AT_ONCE).with_for_update(skip_locked=True)
-    may_have_left = _here.repeat_until.is_not(None)
-    ended = {
-        "status": case((may_have_left, UNKNOWN), else_=EXPIRED),
-        "reason": case((may_have_left, null()), else_=Reason.EXPIRED.value),
-        "freed_at": case((may_have_left, null()), else_=literal(now, _here.freed_at.type)),
-    }
-    written = update(message).where(_here.seq.in_(some)).values(ended).returning(_here.campaign_id, _here.status)
-    return [(CampaignId(row.campaign_id), row.status == EXPIRED) for row in connection.execute(written)]
+    ended = connection.execute(_EXPIRE, {"tenant": tenant, "now": now})
+    return [(CampaignId(campaign_id), status == EXPIRED) for campaign_id, status in ended]
 
 
 def stop(connection: Connection, tenant: TenantId, campaign_id: CampaignId, now: datetime) -> int:
     """Cancel what is queued of a campaign and cannot have left; how many."""
-    waiting = _queued(tenant).with_only_columns(_here.seq)
-    some = waiting.where(_here.campaign_id == campaign_id, _here.repeat_until.is_(None)).with_for_update(
-        skip_locked=True
-    )
-    ended = {"status": MessageStatus.CANCELLED.value, "reason": Reason.CANCELLED_CAMPAIGN.value, "freed_at": now}
-    return connection.execute(update(message).where(_here.seq.in_(some)).values(ended)).rowcount
+    return connection.execute(_STOP, {"tenant": tenant, "campaign": campaign_id, "now": now}).rowcount
 
 
 def rescue(connection: Connection, tenant: TenantId, now: datetime) -> dict[MessageStatus, list[str]]:
     """End the leases that have run out by `now`: what was claimed is queued again; so is what was being sent through a
     channel that still knows the attempt, and the rest of that is unknown.
     """
-    found: dict[MessageStatus, list[str]] = {MessageStatus.QUEUED: [], MessageStatus.UNKNOWN: []}
-    again = or_(_here.status == CLAIMED, and_(_here.status == SENDING, _here.repeat_until > now))
-    for which, after in ((again, MessageStatus.QUEUED), (_here.status == SENDING, MessageStatus.UNKNOWN)):
-        late = select(_here.seq).where(_here.tenant_id == tenant, _here.lease_until <= now, which)
-        some = late.with_for_update(skip_locked=True)  # one that is held is being written by who has sent it
-        ended = update(message).where(_here.seq.in_(some)).values(status=after.value, **NO_LEASE).returning(_here.id)
-        found[after] = sorted(connection.scalars(ended))
-    return found
+    said = {"tenant": tenant, "now": now}
+    return {after: sorted(connection.scalars(ended, said)) for after, ended in _RESCUE.items()}
 
 
-def _next(tenant: TenantId, now: datetime, limit: int, exhausted: Sequence[Throttle]) -> Select[Any]:
-    due = _due(tenant, now).where(_IS_ALONE, *(not_(_through(one)) for one in exhausted))
-    return due.order_by(*_IN_ORDER).limit(limit).with_for_update(of=message, skip_locked=True)
+@lru_cache
+def _next(exhausted: tuple[_Place, ...]) -> Select[Any]:
+    return _DUE.where(_IS_ALONE, *(not_(_through(*place)) for place in exhausted))
 
 
 def _first_of_each(connection: Connection, tenant: TenantId, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -129,24 +175,23 @@ def _first_of_each(connection: Connection, tenant: TenantId, rows: Sequence[Row[
     return [row for row in rows if row.seq in ours]
 
 
-def _say_why(connection: Connection, tenant: TenantId, now: datetime, limit: int, quota: Quota) -> None:
+def _say_why(connection: Connection, asked: Mapping[str, Any], quota: Quota) -> None:
     """Write down what those wait for that would be next."""
-    held = _due(tenant, now).where(or_(*(_through(one) for one in quota.exhausted))).order_by(*_IN_ORDER).limit(limit)
-    rows = connection.execute(held.with_for_update(of=message, skip_locked=True)).all()
+    rows = connection.execute(_held_by(_places(quota.exhausted)), asked).all()
     untold = [row.seq for row in rows if row.reason != Reason.RATE_LIMITED]
     if untold:
-        connection.execute(update(message).where(among(_here.seq, untold)).values(reason=Reason.RATE_LIMITED.value))
+        connection.execute(_SAY_WHY, {"seqs": untold})
 
 
-def _due(tenant: TenantId, now: datetime) -> Select[Any]:
-    asked = (_here.seq, _here.customer_id, _here.channel, _here.sender, _here.reason)
-    return _queued(tenant).with_only_columns(*asked).where(_here.not_before <= now, _here.expires_at > now)
+@lru_cache
+def _held_by(exhausted: tuple[_Place, ...]) -> Select[Any]:
+    return _DUE.where(or_(*(_through(*place) for place in exhausted)))
 
 
-def _queued(tenant: TenantId) -> Select[Any]:
-    return select(message).where(_here.tenant_id == tenant, _here.status == QUEUED)
+def _places(throttles: Iterable[Throttle]) -> tuple[_Place, ...]:
+    return tuple((one.channel, one.sender) for one in throttles)
 
 
-def _through(throttle: Throttle) -> Any:
-    channel = _here.channel == throttle.channel
-    return channel if throttle.sender is None else and_(channel, _here.sender == throttle.sender)
+def _through(channel: str, sender: str | None) -> ColumnElement[bool]:
+    through = _here.channel == channel
+    return through if sender is None else and_(through, _here.sender == sender)

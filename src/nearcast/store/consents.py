@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, union_all
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, or_, select, union_all
 
 from nearcast.domain.chain import ERASED, NOTHING, Head, Link, link_hash
 from nearcast.domain.consent import GIVEN, ConsentAction, ConsentEvent, in_ledger_order
@@ -19,6 +19,7 @@ from nearcast.store.customer_tables import consent_event, customer, ledger_head,
 from nearcast.store.dialect import among, may_delete, upsert
 from nearcast.store.ledger_changes import changes_since
 from nearcast.store.page import chunks
+from nearcast.store.theirs import mine, rows_of, theirs
 
 _CHAINED = ("seq", "position", "prev_hash", "row_hash")
 _EVERYTHING = "*"
@@ -29,6 +30,30 @@ _EVENT = [
 _ROWS_AT_ONCE = 1000
 _OF_CUSTOMER = (consent_event.c.tenant_id == customer.c.tenant_id) & (consent_event.c.subject == customer.c.subject)
 _WITH_OWNER = select(consent_event, customer.c.id.label("customer_id")).join_from(customer, consent_event, _OF_CUSTOMER)
+# customers come first: SQLite would look through the tenant's whole ledger for theirs
+_WHOSE = (
+    select(customer.c.tenant_id, customer.c.subject, customer.c.id.label("customer_id"))
+    .where(theirs(customer, "id"))
+    .cte("whose")
+    .prefix_with("MATERIALIZED")
+)
+_EVENTS = (
+    select(_WHOSE.c.customer_id, *_EVENT)
+    .join(
+        consent_event,
+        (consent_event.c.tenant_id == _WHOSE.c.tenant_id) & (consent_event.c.subject == _WHOSE.c.subject),
+    )
+    .order_by(consent_event.c.seq)
+)
+
+_DATED = (consent_event.c.at, consent_event.c.valid_until)
+_CHANGING = (
+    _WITH_OWNER.with_only_columns(customer.c.id)
+    .where(mine(customer), or_(*((at > bindparam("after")) & (at <= bindparam("until")) for at in _DATED)))
+    .distinct()
+    .order_by(customer.c.id)
+)
+_NEXT_CHANGES = [select(func.min(at)).where(mine(consent_event), at > bindparam("after")) for at in _DATED]
 
 
 class Consents:
@@ -92,11 +117,8 @@ class Consents:
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[ConsentEvent]]:
         """The events of customers in ledger order; those without any are left out."""
         found: dict[CustomerId, list[ConsentEvent]] = {}
-        events = self._lines.with_only_columns(customer.c.id.label("customer_id"), *_EVENT)
-        for ids in chunks(sorted(set(customer_ids))):
-            mine = events.where(among(customer.c.id, ids)).order_by(consent_event.c.seq)
-            for row in self._connection.execute(mine).all():
-                found.setdefault(CustomerId(row.customer_id), []).append(_event(row))
+        for row in rows_of(self._connection, _EVENTS, self._tenant, customer_ids):
+            found.setdefault(row[0], []).append(_event(row))
         return {customer_id: in_ledger_order(events) for customer_id, events in found.items()}
 
     def lines(self, customer_id: CustomerId) -> list[LedgerLine]:
@@ -191,17 +213,13 @@ class Consents:
 
     def changing(self, after: datetime, until: datetime) -> list[CustomerId]:
         """Customers with an event dated in (after, until], or a consent that ends there, by id."""
-        at, ends = consent_event.c.at, consent_event.c.valid_until
-        due = or_((at > after) & (at <= until), (ends > after) & (ends <= until))
-        found = self._lines.with_only_columns(customer.c.id).where(due).distinct()
-        return [CustomerId(key) for key in self._connection.scalars(found.order_by(customer.c.id))]
+        said = {"tenant": self._tenant, "after": after, "until": until}
+        return [CustomerId(key) for key in self._connection.scalars(_CHANGING, said)]
 
     def next_change(self, after: datetime) -> datetime | None:
         """The first instant after that one at which an event is dated or a consent ends."""
-        found = []
-        for column in (consent_event.c.at, consent_event.c.valid_until):
-            mine = select(func.min(column)).where(consent_event.c.tenant_id == self._tenant, column > after)
-            found.append(self._connection.scalar(mine))
+        said = {"tenant": self._tenant, "after": after}
+        found = (self._connection.scalar(first, said) for first in _NEXT_CHANGES)
         return min((at for at in found if at is not None), default=None)
 
     def _held(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, str]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.inbound_ports import SealedKey
-from nearcast.store.dialect import among, insert_into
+from nearcast.store.dialect import among, insert_missing
 from nearcast.store.inbound_tables import contact_key
 from nearcast.store.page import chunks
 
@@ -51,7 +51,7 @@ class ContactKeys:
             for key in sorted(keys, key=lambda key: (key.kind, key.key_index, key.customer_id))
         ]
         if rows:
-            self._connection.execute(insert_into(self._connection, contact_key).on_conflict_do_nothing(), rows)
+            insert_missing(self._connection, contact_key, rows)
 
     def sealed_otherwise(self, key_id: str, *, limit: int) -> list[SealedKey]:
         """Names that are sealed with another key than that one, at most `limit`."""

@@ -10,6 +10,9 @@ from nearcast.services.contact_ports import SealedContact
 from nearcast.store.customer_tables import contact
 from nearcast.store.dialect import among
 from nearcast.store.page import chunks
+from nearcast.store.theirs import rows_of, theirs
+
+_OF = select(contact).where(theirs(contact)).order_by(contact.c.customer_id, contact.c.channel)
 
 
 class Contacts:
@@ -21,10 +24,8 @@ class Contacts:
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[SealedContact]]:
         """The addresses of customers by channel; those without any are left out."""
         found: dict[CustomerId, list[SealedContact]] = {}
-        for ids in chunks(sorted(set(customer_ids))):
-            mine = self._mine().where(among(contact.c.customer_id, ids))
-            for kept in self._contacts(mine.order_by(contact.c.customer_id, contact.c.channel)):
-                found.setdefault(kept.customer_id, []).append(kept)
+        for row in rows_of(self._connection, _OF, self._tenant, customer_ids):
+            found.setdefault(row.customer_id, []).append(_contact(row))
         return found
 
     def replace(self, contacts: Mapping[CustomerId, Sequence[SealedContact]]) -> None:

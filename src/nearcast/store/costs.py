@@ -2,22 +2,27 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, exists, func, or_, select
+from sqlalchemy.sql.dml import ReturningInsert
 
 from nearcast.domain.ids import CampaignId, MessageId, ShopId, TenantId
 from nearcast.domain.message import MessageStatus
 from nearcast.domain.price import Money
 from nearcast.services.cost_ports import Cost, UsageLine
 from nearcast.store.cost_tables import message_cost
-from nearcast.store.dialect import among, insert_into
+from nearcast.store.dialect import insert_into, insert_missing, listed, spoken
 from nearcast.store.page import chunks
 from nearcast.store.tables import message
+from nearcast.store.theirs import mine
 
 _KEY = ["tenant_id", "message_id"]
 _BOOKED = ("category", "currency", "expected_micros", "booked_micros", "booked_at")
 _NEVER_ARRIVED = [each.value for each in (MessageStatus.FAILED, MessageStatus.CANCELLED, MessageStatus.EXPIRED)]
+
+_OF = select(message_cost).where(mine(message_cost), listed(message_cost.c.message_id, "messages"))
 
 
 class Costs:
@@ -28,32 +33,23 @@ class Costs:
 
     def of(self, message_ids: Collection[MessageId]) -> dict[MessageId, Cost]:
         """What these messages cost; those of which nothing is known are left out."""
-        c, found = message_cost.c, dict[MessageId, Cost]()
+        found: dict[MessageId, Cost] = {}
         for ids in chunks(sorted(message_ids)):
-            asked = select(message_cost).where(c.tenant_id == self._tenant, among(c.message_id, ids))
-            found |= {MessageId(row.message_id): _cost(row) for row in self._connection.execute(asked)}
+            rows = self._connection.execute(_OF, {"tenant": self._tenant, "messages": ids})
+            found |= {MessageId(row.message_id): _cost(row) for row in rows}
         return found
 
     def expect(self, costs: Iterable[Cost]) -> None:
         """Write down what messages should cost; what is there already stays."""
-        rows = [self._row(each) for each in costs]
-        if rows:
-            statement = insert_into(self._connection, message_cost)
-            self._connection.execute(statement.on_conflict_do_nothing(index_elements=_KEY), rows)
+        insert_missing(self._connection, message_cost, [self._row(each) for each in costs])
 
     def book(self, costs: Iterable[Cost]) -> set[MessageId]:
         """Write down what messages did cost; those that were not booked before."""
         rows = [self._row(each) for each in sorted(costs, key=lambda each: each.message_id)]
         if not rows:
             return set()
-        statement = insert_into(self._connection, message_cost)
-        new = statement.excluded
-        booked = statement.on_conflict_do_update(
-            index_elements=_KEY,
-            set_={name: new[name] for name in _BOOKED},
-            where=message_cost.c.booked_at.is_(None),
-        ).returning(message_cost.c.message_id)
-        return {MessageId(key) for key in self._connection.scalars(booked, rows)}
+        booked = self._connection.scalars(_booking(spoken(self._connection)), rows)
+        return {MessageId(key) for key in booked}
 
     def usage(self, shop_id: ShopId, since: datetime, until: datetime) -> list[UsageLine]:
         """A shop's messages from an instant on and before another, by when they were booked, else taken. What was taken
@@ -103,6 +99,15 @@ class Costs:
             "at": cost.at,
             "booked_at": cost.booked_at,
         }
+
+
+@lru_cache
+def _booking(dialect: str) -> ReturningInsert[Any]:
+    statement = insert_into(dialect, message_cost)
+    new, here = statement.excluded, message_cost.c
+    booked = {name: new[name] for name in _BOOKED}
+    written = statement.on_conflict_do_update(index_elements=_KEY, set_=booked, where=here.booked_at.is_(None))
+    return written.returning(here.message_id)
 
 
 def _cost(row: Row[Any]) -> Cost:

@@ -1,12 +1,12 @@
 """Customers as kept, and as the rules see them."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, false, func, select, true, union_all
+from sqlalchemy import Connection, Executable, Row, false, func, select, true, union_all
 
 from nearcast.domain.customer import Customer
 from nearcast.domain.ids import CustomerId, TenantId
@@ -14,9 +14,21 @@ from nearcast.domain.local_time import zone
 from nearcast.services.ports import Page
 from nearcast.services.quiet_hours import kept_quiet_hours
 from nearcast.store.customer_tables import contact, customer, suppression
-from nearcast.store.dialect import among, insert_new, upsert
-from nearcast.store.page import chunks, page_of
-from nearcast.store.suppressions import is_listed, paused_channels
+from nearcast.store.dialect import insert_new, upsert
+from nearcast.store.page import page_of
+from nearcast.store.suppressions import IS_LISTED, PAUSED
+from nearcast.store.theirs import rows_of, theirs
+
+_READ = select(customer.c.id, customer.c.subject, customer.c.doc).where(theirs(customer, "id")).order_by(customer.c.id)
+_HELD = _READ.with_only_columns(customer.c.id).with_for_update()
+_FREE = _READ.with_only_columns(customer.c.id).with_for_update(skip_locked=True)
+_CHANNELS = union_all(
+    select(contact.c.customer_id, contact.c.channel, true().label("reaches"), IS_LISTED.label("listed")).where(
+        theirs(contact)
+    ),
+    select(suppression.c.customer_id, suppression.c.channel, false(), true()).where(theirs(suppression)),
+    PAUSED.add_columns(false(), true()),
+)
 
 
 class Customers:
@@ -43,32 +55,20 @@ class Customers:
         can be sent to it.
         """
         asked = set(customer_ids)
-        for ids in chunks(sorted(asked - self._held)):
-            found = self._where(ids).with_only_columns(customer.c.id).order_by(customer.c.id)
-            found = found.with_for_update(skip_locked=not waits)
-            self._held.update(map(CustomerId, self._connection.scalars(found)))
+        self._held.update(CustomerId(row.id) for row in self._rows(_HELD if waits else _FREE, asked - self._held))
         return sorted(asked & self._held)
 
     def get(self, customer_id: CustomerId) -> dict[str, Any] | None:
         """The document of a customer."""
-        found: dict[str, Any] | None = self._connection.scalar(
-            self._where([customer_id]).with_only_columns(customer.c.doc)
-        )
-        return found
+        return self.documents([customer_id]).get(customer_id)
 
     def documents(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, dict[str, Any]]:
         """The documents of customers; those that do not exist are left out."""
-        found: dict[CustomerId, dict[str, Any]] = {}
-        for ids in chunks(sorted(set(customer_ids))):
-            found |= {CustomerId(row.id): row.doc for row in self._connection.execute(self._where(ids))}
-        return found
+        return {CustomerId(row.id): row.doc for row in self._rows(_READ, customer_ids)}
 
     def subjects(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, str]:
         """What the ledger knows customers by; those that do not exist are left out."""
-        found: dict[CustomerId, str] = {}
-        for ids in chunks(sorted(set(customer_ids))):
-            found |= {CustomerId(row.id): row.subject for row in self._connection.execute(self._where(ids))}
-        return found
+        return {CustomerId(row.id): row.subject for row in self._rows(_READ, customer_ids)}
 
     def with_subject(self, subject: str) -> CustomerId | None:
         """Whom the ledger knows by that subject; None for a customer who is no more."""
@@ -80,23 +80,19 @@ class Customers:
         """When the document or the suppression of a customer was last written: what stood before is not kept. None for
         one that does not exist.
         """
-        written: datetime | None = self._connection.scalar(
-            self._where([customer_id]).with_only_columns(customer.c.updated_at)
-        )
+        own = (customer.c.tenant_id == self._tenant) & (customer.c.id == customer_id)
+        written: datetime | None = self._connection.scalar(select(customer.c.updated_at).where(own))
         mine = (suppression.c.tenant_id == self._tenant) & (suppression.c.customer_id == customer_id)
         listed: datetime | None = self._connection.scalar(select(func.max(suppression.c.at)).where(mine))
         return max(written, listed) if written and listed else written
 
     def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """Customers as the rules see them, in id order; those that do not exist are left out."""
-        ids = sorted(set(customer_ids))
-        found: dict[CustomerId, Customer] = {}
-        for chunk in chunks(ids):
-            channels = _channels(self._connection, self._tenant, chunk)
-            for row in self._connection.execute(self._where(chunk).order_by(customer.c.id)).all():
-                key = CustomerId(row.id)
-                found[key] = _customer(key, row.doc, channels.get(key, _Channels()))
-        return found
+        channels = self._channels(customer_ids := set(customer_ids))
+        return {
+            CustomerId(key): _customer(key, doc, channels.get(key) or _Channels())
+            for key, _, doc in self._rows(_READ, customer_ids)
+        }
 
     def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[tuple[CustomerId, dict[str, Any]]]:
         """Customers by id with their documents; the cursor is the last id."""
@@ -117,33 +113,25 @@ class Customers:
             "updated_at": at,
         }
 
-    def _where(self, ids: Sequence[CustomerId]) -> Any:
-        return select(customer).where(customer.c.tenant_id == self._tenant, among(customer.c.id, ids))
+    def _channels(self, customer_ids: Iterable[CustomerId]) -> "dict[CustomerId, _Channels]":
+        """Where customers can be reached and where they must not be, without opening an address."""
+        found: dict[CustomerId, _Channels] = {}
+        for key, channel, reaches, is_suppressed in self._rows(_CHANNELS, customer_ids):
+            channels = found.setdefault(key, _Channels())
+            if reaches:
+                channels.reachable.add(channel)
+            if is_suppressed:
+                channels.suppressed.add(channel)
+        return found
+
+    def _rows(self, statement: Executable, customer_ids: Iterable[CustomerId]) -> Iterator[Row[*tuple[Any, ...]]]:
+        return rows_of(self._connection, statement, self._tenant, customer_ids)
 
 
 @dataclass(slots=True)
 class _Channels:
     reachable: set[str] = field(default_factory=set)
     suppressed: set[str] = field(default_factory=set)
-
-
-def _channels(connection: Connection, tenant: TenantId, ids: Sequence[CustomerId]) -> dict[CustomerId, _Channels]:
-    """Where customers can be reached and where they must not be, without opening an address."""
-    mine = (contact.c.tenant_id == tenant) & among(contact.c.customer_id, ids)
-    by_address = select(contact.c.customer_id, contact.c.channel, true().label("reaches"), is_listed().label("listed"))
-    by_name = select(suppression.c.customer_id, suppression.c.channel, false().label("reaches"), true().label("listed"))
-    named = (suppression.c.tenant_id == tenant) & among(suppression.c.customer_id, ids)
-    paused = paused_channels(tenant, ids).add_columns(false().label("reaches"), true().label("listed"))
-    found: dict[CustomerId, _Channels] = {}
-    for key, channel, reaches, is_suppressed in connection.execute(
-        union_all(by_address.where(mine), by_name.where(named), paused)
-    ):
-        channels = found.setdefault(CustomerId(key), _Channels())
-        if reaches:
-            channels.reachable.add(channel)
-        if is_suppressed:
-            channels.suppressed.add(channel)
-    return found
 
 
 def _customer(key: CustomerId, doc: Mapping[str, Any], channels: _Channels) -> Customer:

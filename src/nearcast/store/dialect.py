@@ -1,11 +1,11 @@
 """What SQLite and PostgreSQL say differently; with `types` the only place that asks which one it is."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -17,11 +17,14 @@ from sqlalchemy import (
     Connection,
     Engine,
     Insert,
+    Integer,
     LargeBinary,
     Row,
     String,
     Table,
     Text,
+    TextClause,
+    Update,
     bindparam,
     cast,
     column,
@@ -29,20 +32,23 @@ from sqlalchemy import (
     literal,
     select,
     text,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from nearcast.store.engine import BEGIN
 from nearcast.store.row_security import protect, take_role, unprotected
-from nearcast.store.types import JsonText
+from nearcast.store.types import JsonText, Listed
 
-_ROWS = "rows"
+_ROWS, _BYTES, _FROM, _FOR, _COUNT = "rows", "all_bytes", "from_byte", "for_bytes", "count"
+_ALONE = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+_BESIDE_OTHERS = text("SELECT pg_advisory_xact_lock_shared(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+_IF_FREE = text("SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key WHERE pg_try_advisory_xact_lock(key)")
 
 # busy, locked, read-only, disk fault, disk full, cannot open; a missing table is none of them
 _SQLITE_UNAVAILABLE = frozenset({5, 6, 8, 10, 13, 14})
@@ -106,15 +112,35 @@ def is_unavailable(error: SQLAlchemyError) -> bool:
     return sqlstate is None or sqlstate.startswith(_POSTGRESQL_UNAVAILABLE)
 
 
-def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say what happens ON CONFLICT."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows of the same columns, in their order."""
     if rows:
         _write(connection, _insertion(connection.dialect.name, table, tuple(rows[0])), table, rows)
+
+
+def insert_with_bytes(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], name: str) -> None:
+    """As `insert_all` of one row or more, which have bytes in the column of that name."""
+    if connection.dialect.name != "postgresql":
+        insert_all(connection, table, rows)
+        return
+    starts = accumulate((len(row[name]) for row in rows), initial=1)
+    cut = [{**row, name: None, _FROM: start, _FOR: len(row[name])} for row, start in zip(rows, starts, strict=False)]
+    said = {_ROWS: msgspec.json.encode(cut).decode(), _BYTES: b"".join([row[name] for row in rows])}
+    connection.execute(_insertion_with_bytes(table, tuple(rows[0]), name), said)
+
+
+@lru_cache
+def _insertion_with_bytes(table: Table, names: tuple[str, ...], cut: str) -> Insert:
+    # JSON holds no bytes: those of all rows are one parameter, of which each row has a part
+    new = _given_rows(table, (name for name in names if name != cut), _FROM, _FOR)
+    part = func.substring(bindparam(_BYTES, type_=LargeBinary), new.c[_FROM], new.c[_FOR])
+    found = select(*[part if name == cut else new.c[name] for name in names])
+    return postgresql.insert(table).from_select(names, found, include_defaults=False)
 
 
 def upsert(
@@ -151,19 +177,30 @@ def add_up(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], names: Iterable[str], *told: Column[Any]
 ) -> list[Row[Any]]:
     """As `upsert` of one or more rows, which adds up the columns of those names; what stands in `told` after it."""
-    statement = _upsertion(connection.dialect.name, table, tuple(rows[0]), frozenset(), frozenset(names))
-    return list(connection.execute(statement.returning(*told), _given(connection, table, rows)).all())
+    statement = _summing(connection.dialect.name, table, tuple(rows[0]), frozenset(names), told)
+    return list(connection.execute(statement, _given(connection, table, rows)).all())
+
+
+@lru_cache
+def _summing(
+    dialect: str, table: Table, names: tuple[str, ...], sums: frozenset[str], told: tuple[Column[Any], ...]
+) -> ReturningInsert[Any]:
+    return _upsertion(dialect, table, names, frozenset(), sums).returning(*told)
 
 
 @lru_cache(maxsize=256)
 def _insertion(dialect: str, table: Table, names: tuple[str, ...]) -> postgresql.Insert | sqlite.Insert:
     if dialect != "postgresql":
         return sqlite.insert(table)
-    # one statement with one parameter: a row each would cost a message each, and more than twice the time
-    columns = [column(name, table.c[name].type) for name in names]
-    given = func.json_to_recordset(cast(bindparam(_ROWS, type_=Text), postgresql.JSON)).table_valued(*columns)
-    new = given.render_derived(name="new", with_types=True)
+    new = _given_rows(table, names)
     return postgresql.insert(table).from_select(names, select(*[new.c[name] for name in names]), include_defaults=False)
+
+
+def _given_rows(table: Table, names: Iterable[str], *numbers: str) -> Any:
+    """Rows in one parameter: a row each would cost a message each, and more than twice the time."""
+    columns = [column(name, table.c[name].type) for name in names] + [column(name, Integer) for name in numbers]
+    given = func.json_to_recordset(cast(bindparam(_ROWS, type_=Text), postgresql.JSON)).table_valued(*columns)
+    return given.render_derived(name="new", with_types=True)
 
 
 @lru_cache(maxsize=256)
@@ -182,10 +219,47 @@ def _upsertion(
     return statement.on_conflict_do_nothing()
 
 
+def update_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, by: tuple[str, ...]) -> None:
+    """Change those that have the same in the columns `by` as one of the rows, of equal columns, to what that says."""
+    if not rows:
+        return
+    statement = _change(connection.dialect.name, table, tuple(rows[0]), by)
+    if connection.dialect.name == "postgresql":
+        connection.execute(statement, {**_given(connection, table, rows), _COUNT: len(rows)})
+    else:
+        connection.execute(statement, [{**row, **{f"same_{name}": row[name] for name in by}} for row in rows])
+
+
+@lru_cache
+def _change(dialect: str, table: Table, names: tuple[str, ...], by: tuple[str, ...]) -> Update:
+    if dialect != "postgresql":
+        return update(table).where(*(table.c[name] == bindparam(f"same_{name}") for name in by))
+    given = _given_rows(table, names)
+    # it would take them for a hundred, and read all that a tenant has rather than look for each
+    new = select(*[given.c[name] for name in names]).limit(bindparam(_COUNT)).subquery("counted")
+    changes = {name: new.c[name] for name in names if name not in by}
+    return update(table).where(*(table.c[name] == new.c[name] for name in by)).values(changes)
+
+
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless one with its key is there; whether it was new. Waits for whoever is inserting it too."""
-    statement = insert_into(connection, table).on_conflict_do_nothing().returning(*table.primary_key)
-    return connection.execute(statement, dict(row)).first() is not None
+    return connection.execute(_newcomer(connection.dialect.name, table), dict(row)).first() is not None
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of the rows, of the same columns, that break no unique constraint. Waits as `insert_new`."""
+    if rows:
+        connection.execute(_unless_there(connection.dialect.name, table), list(rows))
+
+
+@lru_cache
+def _unless_there(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return insert_into(dialect, table).on_conflict_do_nothing()
+
+
+@lru_cache
+def _newcomer(dialect: str, table: Table) -> ReturningInsert[Any]:
+    return _unless_there(dialect, table).returning(*table.primary_key)
 
 
 def insert_unseen(
@@ -196,9 +270,13 @@ def insert_unseen(
     """
     if not rows:
         return set()
-    statement = _insertion(connection.dialect.name, table, tuple(rows[0])).on_conflict_do_nothing()
-    asked = statement.returning(table.c[column_name])
-    return set(connection.scalars(asked, _given(connection, table, rows)))
+    statement = _arrival(connection.dialect.name, table, tuple(rows[0]), column_name)
+    return set(connection.scalars(statement, _given(connection, table, rows)))
+
+
+@lru_cache
+def _arrival(dialect: str, table: Table, names: tuple[str, ...], told: str) -> ReturningInsert[Any]:
+    return _insertion(dialect, table, names).on_conflict_do_nothing().returning(table.c[told])
 
 
 def lock_names(connection: Connection, names: Iterable[str], *, shared: bool = False) -> None:
@@ -207,9 +285,7 @@ def lock_names(connection: Connection, names: Iterable[str], *, shared: bool = F
     """
     keys = sorted(_key(name) for name in set(names))
     if connection.dialect.name == "postgresql" and keys:
-        alone = "SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"
-        beside_others = "SELECT pg_advisory_xact_lock_shared(key) FROM unnest(CAST(:keys AS bigint[])) AS key"
-        _of_keys(connection, beside_others if shared else alone, keys)
+        _of_keys(connection, _BESIDE_OTHERS if shared else _ALONE, keys)
 
 
 def has_in_it(connection: Connection, column: ColumnElement[bytes], part: bytes) -> ColumnElement[bool]:
@@ -224,12 +300,11 @@ def free_names(connection: Connection, names: Iterable[str]) -> list[str]:
     if connection.dialect.name != "postgresql":
         return list(names)
     named = {_key(name): name for name in names}
-    free = "SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key WHERE pg_try_advisory_xact_lock(key)"
-    return [named[key] for (key,) in _of_keys(connection, free, list(named))]
+    return [named[key] for (key,) in _of_keys(connection, _IF_FREE, list(named))]
 
 
-def _of_keys(connection: Connection, statement: str, keys: list[int]) -> Any:
-    return connection.execute(text(statement), {"keys": keys}).all()
+def _of_keys(connection: Connection, statement: TextClause, keys: list[int]) -> Any:
+    return connection.execute(statement, {"keys": keys}).all()
 
 
 def _key(name: str) -> int:
@@ -271,36 +346,14 @@ def its_now(connection: Connection) -> datetime:
     return datetime.fromisoformat(said)
 
 
-class _Listed(TypeDecorator[Any]):
-    """Texts or whole numbers as one parameter: an array on PostgreSQL, JSON on SQLite."""
-
-    impl = String
-    cache_ok = True
-
-    def __init__(self, *, are_numbers: bool) -> None:
-        super().__init__()
-        self.are_numbers = are_numbers
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.ARRAY(BigInteger() if self.are_numbers else String()))
-        return dialect.type_descriptor(String())
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
-        if dialect.name != "postgresql":
-            return json.dumps
-        return None if self.are_numbers else _array
-
-
-def _array(texts: Iterable[str]) -> str:
-    """Texts as PostgreSQL writes an array of them, each in quotes: the driver would take its time for each."""
-    return "{" + ",".join(['"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in texts]) + "}"
-
-
 class _Among(FunctionElement[bool]):
     name = "among"
     inherit_cache = True
     type = Boolean()
+
+    def self_group(self, against: object = None) -> "_Among":
+        """As it is: what says `= 1` after it on SQLite is found through no index."""
+        return self
 
 
 @compiles(_Among)
@@ -319,5 +372,15 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
     """Whether a column is one of the values. As IN, but the statement is the same however many there are: it is
     compiled, parsed and planned once.
     """
-    are_numbers = isinstance(column.type, BigInteger)
-    return _Among(column, bindparam("listed", list(values), _Listed(are_numbers=are_numbers), unique=True))
+    return _Among(column, bindparam("listed", list(values), _listed(column), unique=True))
+
+
+def listed(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """As `among`, in a statement that is made once: a list of the values is given by that name when it is carried
+    out.
+    """
+    return _Among(column, bindparam(name, type_=_listed(column)))
+
+
+def _listed(column: ColumnElement[Any]) -> Listed:
+    return Listed(are_numbers=isinstance(column.type, BigInteger))

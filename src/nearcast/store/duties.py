@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, literal, select, update
 
-from nearcast.store.dialect import insert_into, insert_new
+from nearcast.store.dialect import insert_missing, insert_new
 from nearcast.store.sender_tables import shared_duty
 
 
@@ -39,7 +39,7 @@ class Duties:
     def hurry(self, name: str, at: datetime, *, apart_s: float) -> None:
         """It is due at that instant, but not within `apart_s` of when it began last."""
         new = {"name": name, "due_at": at, "failures": 0}
-        self._connection.execute(insert_into(self._connection, shared_duty).on_conflict_do_nothing(), new)
+        insert_missing(self._connection, shared_duty, [new])
         c = shared_duty.c
         began = self._connection.scalar(select(c.began_at).where(c.name == name))
         wanted = at if began is None else max(at, began + timedelta(seconds=apart_s))

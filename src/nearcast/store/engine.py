@@ -1,10 +1,14 @@
 """Engines: SQLite for one machine, PostgreSQL for many."""
 
 import sqlite3
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, TimeoutError
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, TimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nearcast.domain.errors import InvalidInput
@@ -13,24 +17,27 @@ from nearcast.store.turns import Turns
 BEGIN = "nearcast_begin"
 """Execution option: how SQLite begins the transaction. Without it a transaction is a writer's."""
 
-_WRITES = "nearcast_writes"
+_WRITES, _RESTS_SINCE_S = "nearcast_writes", "nearcast_rests_since_s"
+_RESTED_S = 1.0
 _BUSY_S = 5.0
 _CONNECT_S = 5
 _POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": _BUSY_S}
 _SILENT = {"hide_parameters": True}  # positions and texts are parameters, and errors get into logs
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for `sqlite:///file` or `postgresql+psycopg://…`; InvalidInput for what is neither."""
+def make_engine(url: str, *, monotonic_s: Callable[[], float] = monotonic) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql+psycopg://…`; InvalidInput for what is neither. `monotonic_s` tells
+    seconds that never go back: by them connections have rested.
+    """
     try:
         parsed = make_url(url)
         make = _ENGINES[parsed.get_backend_name()]
     except (ArgumentError, KeyError):
         raise InvalidInput("a database URL is sqlite:///FILE or postgresql+psycopg://…") from None
-    return make(parsed)
+    return make(parsed, monotonic_s)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, _monotonic_s: Callable[[], float]) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise InvalidInput("a SQLite database is a file: several connections share it")
     engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False}, **_POOL, **_SILENT)
@@ -71,7 +78,7 @@ class _OneWriter:
             self._turns.hand_on()
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, monotonic_s: Callable[[], float]) -> Engine:
     connect_args = {
         "connect_timeout": _CONNECT_S,
         "options": "-c timezone=UTC",
@@ -80,9 +87,32 @@ def _postgresql(url: URL) -> Engine:
         "keepalives_interval": 10,
         "keepalives_count": 3,
     }
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"), connect_args=connect_args, pool_pre_ping=True, **_POOL, **_SILENT
-    )
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), connect_args=connect_args, **_POOL, **_SILENT)
+    rest = _Rest(engine.dialect, monotonic_s)
+    event.listen(engine, "checkin", rest.begin)
+    event.listen(engine, "checkout", rest.end)
+    return engine
+
+
+class _Rest:
+    """Asks connections that have rested whether they still are any: to ask each time would be every other round trip of
+    a short transaction. One that was in use a moment ago and is lost all the same says so in its first statement.
+    """
+
+    def __init__(self, dialect: Dialect, monotonic_s: Callable[[], float]) -> None:
+        self._dialect, self._monotonic_s = dialect, monotonic_s
+
+    def begin(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_RESTS_SINCE_S] = self._monotonic_s()
+
+    def end(self, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        since_s = record.info.pop(_RESTS_SINCE_S, None)
+        if since_s is None or self._monotonic_s() - since_s < _RESTED_S:
+            return
+        try:
+            self._dialect.do_ping(connection)
+        except self._dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # the others rested as long: all are made anew
 
 
 _ENGINES = {"sqlite": _sqlite, "postgresql": _postgresql}

@@ -4,17 +4,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, exists, func, not_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, not_, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId, VisitId
 from nearcast.domain.visit import TransitionKind
 from nearcast.domain.webhook import DeliveryStatus
 from nearcast.services.event_ports import Delivery, NewEvent, Settled
 from nearcast.services.events import event_id
-from nearcast.store.dialect import insert_into
+from nearcast.store.dialect import insert_missing
 from nearcast.store.event_tables import event_delivery
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.pruning import delete_some
+from nearcast.store.theirs import is_in
 
 _QUEUED = DeliveryStatus.QUEUED.value
 _here, _older = event_delivery.c, event_delivery.alias("older")
@@ -28,6 +29,10 @@ _IS_NEXT = not_(
         _older.c.seq < _here.seq,
     )
 )
+WITH_EVENTS_DUE = select(_here.tenant_id).where(
+    is_in(_here.status, _QUEUED), _here.next_attempt_at <= bindparam("due_by")
+)
+"""The tenants of whom an event may go by then."""
 
 
 class Events:
@@ -53,7 +58,7 @@ class Events:
             for event in events
         ]
         if rows:
-            self._connection.execute(insert_into(self._connection, event_delivery).on_conflict_do_nothing(), rows)
+            insert_missing(self._connection, event_delivery, rows)
 
     def take_back(self, keys: Iterable[tuple[VisitId, TransitionKind]]) -> None:
         """Forget what was not told yet of transitions that were none."""
@@ -148,11 +153,6 @@ class Events:
 
     def _read(self) -> Select[Any]:
         return select(event_delivery).where(self._mine)
-
-
-def with_events_due(now: datetime) -> Select[str]:
-    """The tenants of whom an event may go at `now`."""
-    return select(_here.tenant_id).where(_here.status == _QUEUED, _here.next_attempt_at <= now)
 
 
 def count_events(status: DeliveryStatus) -> Select[int]:

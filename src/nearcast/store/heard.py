@@ -13,6 +13,7 @@ from nearcast.store.inbound_tables import message_event, raw_webhook, reply
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import message
+from nearcast.store.theirs import is_in
 
 _here = message_event.c
 _PENDING = EventStatus.PENDING.value
@@ -25,6 +26,8 @@ _IS_KNOWN = and_(
         )
     ),
 )
+WITH_PENDING_EVENTS = select(_here.tenant_id).where(or_(is_in(_here.status, _PENDING), _IS_KNOWN))
+"""The tenants of whom an event is to be applied, or an orphan's message is known by now."""
 
 
 class MessageEvents:
@@ -139,11 +142,6 @@ class MessageEvents:
 
     def _events(self, statement: Select[Any]) -> list[KeptEvent]:
         return [_event(row) for row in self._connection.execute(statement)]
-
-
-def with_pending_events() -> Select[str]:
-    """The tenants of whom an event is to be applied, or an orphan's message is known by now."""
-    return select(_here.tenant_id).where(or_(_here.status == _PENDING, _IS_KNOWN))
 
 
 def _settled(each: SettledEvent) -> dict[str, Any]:

@@ -26,16 +26,18 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.ids import DecisionId, TenantId
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ports import MatchLogFilter, Page
-from nearcast.store.dialect import among, insert_all
+from nearcast.store.dialect import among, insert_all, listed
 from nearcast.store.page import chunks, page_of
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import match_log
+from nearcast.store.theirs import mine
 
 _ORDER = (match_log.c.decided_at, match_log.c.seq)
 _place = tuple_(*_ORDER)
 _INSTANT_DIGITS, _SEQ_DIGITS = 16, 18  # microseconds until the year 2286
 _FEW = 16  # places looked for one by one
 _START = "0" * (_INSTANT_DIGITS + _SEQ_DIGITS)
+_KNOWN = select(match_log.c.decision_id).where(mine(match_log), listed(match_log.c.decision_id, "decisions"))
 _COLUMNS = tuple(column.name for column in match_log.c if column.name not in ("seq", "tenant_id"))
 
 
@@ -88,8 +90,7 @@ class MatchLog:
         """Which of these have been decided."""
         found: set[DecisionId] = set()
         for ids in chunks(set(decision_ids)):
-            there = self._mine().with_only_columns(match_log.c.decision_id).where(among(match_log.c.decision_id, ids))
-            found |= {DecisionId(key) for key in self._connection.scalars(there)}
+            found.update(map(DecisionId, self._connection.scalars(_KNOWN, {"tenant": self._tenant, "decisions": ids})))
         return found
 
     def prune(self, before: datetime, *, limit: int) -> int:

@@ -3,11 +3,11 @@
 A claim is a lease with a fencing token, the attempt: what its holder writes after the lease was taken away is refused.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, update
 
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, MessageId, TenantId
 from nearcast.domain.message import Message, MessageStatus
@@ -16,17 +16,51 @@ from nearcast.services.ports import Claim, MessageFilter, Page
 from nearcast.services.secret_ports import Sealing
 from nearcast.store.budgets import Budgets
 from nearcast.store.claims import CLAIMED, NO_LEASE, QUEUED, SENDING, claim, expire, rescue, stop
-from nearcast.store.dialect import among, insert_all
+from nearcast.store.dialect import among, insert_all, listed, update_all
 from nearcast.store.message_rows import NOT_SEALED, MessageRows
 from nearcast.store.page import as_seq, chunks, page_of
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import message
+from nearcast.store.theirs import is_in, mine, rows_of, theirs
 from nearcast.store.throttles import free_at
 
 _FREE = (MessageStatus.CANCELLED, MessageStatus.EXPIRED, MessageStatus.FAILED)
-_TAKES_SLOT = [status.value for status in MessageStatus if status not in _FREE]
-_FAILED_LATE = and_(message.c.status == MessageStatus.FAILED.value, message.c.sent_at.is_not(None))
-
+_here = message.c
+_IN_ORDER = select(message).order_by(_here.seq)
+_ALL = _IN_ORDER.where(theirs(message))
+_TAKES_SLOT = or_(
+    is_in(_here.status, *(status for status in MessageStatus if status not in _FREE)),
+    is_in(_here.status, MessageStatus.FAILED) & _here.sent_at.is_not(None),
+)
+_PLACE = func.row_number().over(
+    partition_by=(_here.customer_id, _here.campaign_id, _here.shop_id, _here.geofence_id),
+    order_by=(_TAKES_SLOT.desc(), func.coalesce(_here.sent_at, _here.queued_at).desc(), _here.seq.desc()),
+)
+_RANKED = select(message, _PLACE.label("place")).where(theirs(message)).subquery()
+_RECENT = (
+    select(*(_RANKED.c[column.name] for column in message.c))
+    .where(
+        or_(
+            is_in(_RANKED.c.status, MessageStatus.QUEUED, MessageStatus.CLAIMED),
+            func.coalesce(_RANKED.c.sent_at, _RANKED.c.queued_at) >= bindparam("since"),
+            _RANKED.c.place == 1,
+        )
+    )
+    .order_by(_RANKED.c.seq)
+)
+_HELD = (
+    select(_here.id, _here.status, _here.lease_owner, _here.attempt)
+    .where(mine(message), listed(_here.id, "messages"))
+    .order_by(_here.id)
+    .with_for_update()
+)
+_UNSENT = _HELD.where(is_in(_here.status, MessageStatus.QUEUED, MessageStatus.CLAIMED))
+_IN_HAND = _HELD.where(is_in(_here.status, MessageStatus.CLAIMED, MessageStatus.SENDING))
+_NEXT_DUE = select(func.min(_here.not_before)).where(mine(message), is_in(_here.status, MessageStatus.QUEUED))
+WITH_MESSAGES_DUE = select(_here.tenant_id).where(
+    is_in(_here.status, MessageStatus.QUEUED), _here.not_before <= bindparam("due_by")
+)
+"""The tenants of queued messages that may go by then."""
 
 ALL = MessageFilter()
 
@@ -34,11 +68,6 @@ ALL = MessageFilter()
 def count_queued() -> Select[int]:
     """How many messages of all tenants have not left."""
     return select(func.count()).select_from(message).where(message.c.status == QUEUED)
-
-
-def queued_by(due_by: datetime) -> Select[str]:
-    """The tenants of queued messages that may go by that instant."""
-    return select(message.c.tenant_id).where(message.c.status == QUEUED, message.c.not_before <= due_by)
 
 
 class Outbox:
@@ -64,11 +93,10 @@ class Outbox:
         changed = {item.id: item for item in messages}
         if not changed:
             return []
-        there = {row.id for row in self._held(changed, [QUEUED, CLAIMED])}
+        there = {row.id for row in self._held(_UNSENT, changed)}
         written = [item for key, item in changed.items() if key in there]
         if written:
-            rows = [{"of_id": item.id, **self._rows.changes(item), **NO_LEASE} for item in written]
-            self._connection.execute(self._update_one(), rows)
+            self._write({**self._rows.changes(item), **NO_LEASE, "id": item.id} for item in written)
         self._give_back(written)
         return [key for key in changed if key not in there]
 
@@ -122,7 +150,7 @@ class Outbox:
         """
         ours = self._ours(claims)
         if ours:
-            self._connection.execute(self._update_one(), [self._after(claim) for claim in ours.values()])
+            self._write(self._after(claim) for claim in ours.values())
         self._give_back(claim.message for claim in ours.values())
         return set(ours)
 
@@ -145,9 +173,8 @@ class Outbox:
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Message]]:
         """All messages of customers in the order of queueing; those without any are left out."""
         found: dict[CustomerId, list[Message]] = {}
-        for ids in chunks(sorted(set(customer_ids))):
-            for item in self._messages(self._mine().where(among(message.c.customer_id, ids)).order_by(message.c.seq)):
-                found.setdefault(item.customer_id, []).append(item)
+        for row in rows_of(self._connection, _ALL, self._tenant, customer_ids):
+            found.setdefault(row.customer_id, []).append(self._rows.message(row))
         return found
 
     def recent(self, customer_ids: Iterable[CustomerId], since: datetime) -> dict[CustomerId, list[Message]]:
@@ -155,16 +182,8 @@ class Outbox:
         campaign at each fence: what rules look at that ask for the last one, however long ago.
         """
         found: dict[CustomerId, list[Message]] = {}
-        at = func.coalesce(message.c.sent_at, message.c.queued_at)
-        alike = (message.c.customer_id, message.c.campaign_id, message.c.shop_id, message.c.geofence_id)
-        newest_first = (or_(message.c.status.in_(_TAKES_SLOT), _FAILED_LATE).desc(), at.desc(), message.c.seq.desc())
-        place = func.row_number().over(partition_by=alike, order_by=newest_first).label("place")
-        for ids in chunks(sorted(set(customer_ids))):
-            ranked = self._mine().add_columns(place).where(among(message.c.customer_id, ids)).subquery()
-            at = func.coalesce(ranked.c.sent_at, ranked.c.queued_at)
-            counts = or_(ranked.c.status.in_([QUEUED, CLAIMED]), at >= since, ranked.c.place == 1)
-            for item in self._messages(select(ranked).where(counts).order_by(ranked.c.seq)):
-                found.setdefault(item.customer_id, []).append(item)
+        for row in rows_of(self._connection, _RECENT, self._tenant, customer_ids, since=since):
+            found.setdefault(row.customer_id, []).append(self._rows.message(row))
         return found
 
     def taken_at(self, campaign_id: CampaignId, at: datetime) -> int:
@@ -200,8 +219,7 @@ class Outbox:
         changed = [(before, after) for before, after in messages if before != after]
         if not changed:
             return
-        rows = [{"of_id": after.id, **self._rows.changes(after), **NO_LEASE} for _, after in changed]
-        self._connection.execute(self._update_one(), rows)
+        self._write({**self._rows.changes(after), **NO_LEASE, "id": after.id} for _, after in changed)
         self._budgets.take(after.campaign_id for before, after in changed if after.takes_slot > before.takes_slot)
         self._budgets.give_back(after.campaign_id for before, after in changed if after.takes_slot < before.takes_slot)
 
@@ -213,8 +231,7 @@ class Outbox:
 
     def next_due(self) -> datetime | None:
         """When the next queued message may go."""
-        waiting = self._mine().where(message.c.status == QUEUED).with_only_columns(func.min(message.c.not_before))
-        found: datetime | None = self._connection.scalar(waiting)
+        found: datetime | None = self._connection.scalar(_NEXT_DUE, {"tenant": self._tenant})
         return found
 
     def prune_texts(self, before: datetime, *, limit: int) -> int:
@@ -264,7 +281,7 @@ class Outbox:
     def _ours(self, claims: Iterable[Claim]) -> dict[MessageId, Claim]:
         """The claims that have not been taken away, of messages that can go on so."""
         asked = {claim.message.id: claim for claim in claims}
-        held = ((row, asked[row.id]) for row in self._held(asked, [CLAIMED, SENDING]))
+        held = ((row, asked[row.id]) for row in self._held(_IN_HAND, asked))
         return {
             claim.message.id: claim
             for row, claim in held
@@ -272,15 +289,14 @@ class Outbox:
             and (row.status == CLAIMED or claim.message.status is not MessageStatus.SENDING)
         }
 
-    def _held(self, message_ids: Iterable[MessageId], statuses: list[str]) -> list[Row[Any]]:
-        """Those of the messages that are in one of the statuses, and stay so until the transaction ends."""
-        c = message.c
-        asked = self._mine().where(among(c.id, sorted(message_ids)), c.status.in_(statuses)).order_by(c.id)
-        found = asked.with_only_columns(c.id, c.status, c.lease_owner, c.attempt).with_for_update()
-        return list(self._connection.execute(found))
+    def _held(self, which: Select[Any], message_ids: Iterable[MessageId]) -> Sequence[Row[Any]]:
+        """Those of the messages that are `which`, and stay so until the transaction ends."""
+        return self._connection.execute(which, {"tenant": self._tenant, "messages": sorted(message_ids)}).all()
 
-    def _update_one(self) -> Update:
-        return update(message).where(message.c.tenant_id == self._tenant, message.c.id == bindparam("of_id"))
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Change the messages of those ids, of each the same columns."""
+        changed = [{**row, "tenant_id": self._tenant} for row in rows]
+        update_all(self._connection, message, changed, by=("tenant_id", "id"))
 
     def _give_back(self, items: Iterable[Message]) -> None:
         """What messages have freed goes back to their budgets."""
@@ -295,4 +311,4 @@ class Outbox:
     def _after(self, claim: Claim) -> dict[str, Any]:
         is_held = claim.message.status is MessageStatus.SENDING
         lease = {"lease_owner": claim.owner, "lease_until": claim.until} if is_held else NO_LEASE
-        return {"of_id": claim.message.id, **self._rows.changes(claim.message), **lease}
+        return {**self._rows.changes(claim.message), **lease, "id": claim.message.id}

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
-from nearcast.store.dialect import insert_into
+from nearcast.store.dialect import insert_into, insert_missing, spoken
 from nearcast.store.tables import PARTITIONS, partition_lease, worker
 
 _here = partition_lease.c
+_TOKENS = (
+    select(_here.partition, _here.token)
+    .where(_here.partition.in_(bindparam("partitions", expanding=True)))
+    .order_by(_here.partition)
+)
+_HELD_TOKENS = _TOKENS.with_for_update(read=True)
 _FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 
 
@@ -46,8 +52,7 @@ def tokens_of(connection: Connection, partitions: Mapping[int, Any], *, hold: bo
     """The tokens of partitions as they are, 0 where one was never leased; with `hold` nobody takes one over before the
     transaction ends.
     """
-    found = select(_here.partition, _here.token).where(_here.partition.in_(sorted(partitions)))
-    rows = connection.execute(found.order_by(_here.partition).with_for_update(read=True) if hold else found)
+    rows = connection.execute(_HELD_TOKENS if hold else _TOKENS, {"partitions": sorted(partitions)})
     return dict.fromkeys(partitions, 0) | {row.partition: row.token for row in rows}
 
 
@@ -57,7 +62,7 @@ def leased(connection: Connection, now: datetime) -> set[int]:
 
 
 def _say_alive(connection: Connection, owner: str, now: datetime, until: datetime) -> None:
-    alive = insert_into(connection, worker).values(owner=owner, alive_until=until)
+    alive = insert_into(spoken(connection), worker).values(owner=owner, alive_until=until)
     connection.execute(alive.on_conflict_do_update(index_elements=["owner"], set_={"alive_until": until}))
     dead = select(worker.c.owner).where(worker.c.alive_until <= now).with_for_update(skip_locked=True)
     connection.execute(delete(worker).where(worker.c.owner.in_(dead)))
@@ -75,7 +80,7 @@ def _take(connection: Connection, owner: str, now: datetime, until: datetime, co
     """Some of those that nobody holds, as many as there are up to `count`; waits for nobody."""
     if connection.scalar(select(func.count()).select_from(partition_lease)) != PARTITIONS:
         rows = [{"partition": partition, "token": 0, **_FREE} for partition in range(PARTITIONS)]
-        connection.execute(insert_into(connection, partition_lease).on_conflict_do_nothing(), rows)
+        insert_missing(connection, partition_lease, rows)
     ended = or_(_here.lease_until.is_(None), _here.lease_until <= now)
     free = select(_here.partition).where(ended).order_by(_here.partition).limit(count).with_for_update(skip_locked=True)
     # in a statement of its own: within the update PostgreSQL may ask for it again for each row, and take more than that

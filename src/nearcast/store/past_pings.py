@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, select
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import PingBatch
 from nearcast.services.instants import as_instant
-from nearcast.store.dialect import insert_into
+from nearcast.store.dialect import insert_missing
 from nearcast.store.history_tables import past_ping
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
@@ -62,7 +62,7 @@ class PastPings:
                 }
             )
         if rows:
-            self._connection.execute(insert_into(self._connection, past_ping).on_conflict_do_nothing(), rows)
+            insert_missing(self._connection, past_ping, rows)
         return len(rows)
 
     def of(self, customer_id: CustomerId) -> list[dict[str, Any]]:

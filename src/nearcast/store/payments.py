@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, case, func, select, update
 
 from nearcast.domain.ids import CustomerId, ShopId, TenantId
 from nearcast.domain.payment import Amount, Payment, PaymentEvent, PaymentState
@@ -30,6 +30,8 @@ _SAME = (
     "due_at",
     "attempts",
 )
+WITH_PAYMENTS_DUE = select(_here.tenant_id).where(_here.due_at <= bindparam("due_by"))
+"""The tenants of whom a payment has to be dealt with by then."""
 
 
 class Payments:
@@ -145,11 +147,6 @@ def tenant_of_payment(connection: Connection, reference: str) -> TenantId | None
     """Whose payment that is: its provider knows nothing of tenants."""
     found = connection.scalar(select(_here.tenant_id).where(_here.id == reference))
     return None if found is None else TenantId(found)
-
-
-def with_payments_due(now: datetime) -> Select[str]:
-    """The tenants of whom a payment has to be dealt with by `now`."""
-    return select(_here.tenant_id).where(_here.due_at <= now)
 
 
 def _row(made: Payment) -> dict[str, Any]:

@@ -4,19 +4,30 @@ Pings are numbered within their partition; a row holds those of one commit, unde
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.geo.batch import Ints, PingBatch, Texts
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ping_ports import LogPosition, PingSlice
-from nearcast.store.dialect import free_names, has_in_it, its_now, lock_names, upsert
+from nearcast.store.dialect import free_names, has_in_it, insert_with_bytes, its_now, lock_names, upsert
 from nearcast.store.page import chunks
 from nearcast.store.partitions import leased, tokens_of
 from nearcast.store.ping_blocks import blanked, joined, pack, pack_parts, rows_of, unpack
@@ -27,7 +38,6 @@ SeenPing: TypeAlias = tuple[CustomerId, str | None, str]
 """Customer, device, ping id."""
 
 _here = ping_log.c
-_APPEND = insert(ping_log)
 _LAST_US = (
     select(_here.received_at_us)
     .where(_here.tenant_id == log_position.c.tenant_id, _here.partition == log_position.c.partition)
@@ -35,9 +45,34 @@ _LAST_US = (
     .limit(1)
     .scalar_subquery()
 )
-_HEADS = select(log_position.c.partition, log_position.c.head, _LAST_US).where(
-    log_position.c.tenant_id == bindparam("tenant")
-)
+_at = log_position.c
+_MINE = _at.tenant_id == bindparam("tenant")
+_HEADS = select(_at.partition, _at.head, _LAST_US).where(_MINE)
+_POSITIONS = select(log_position).where(_MINE).order_by(_at.partition)
+
+
+def _between(after: ColumnElement[int], until: ColumnElement[int]) -> Select[Any]:
+    limit = bindparam("limit", type_=BigInteger)
+    return (
+        select(ping_log, after.label("after"), until.label("until"), _at.settled)
+        .join(log_position, (_at.tenant_id == _here.tenant_id) & (_at.partition == _here.partition))
+        .where(_MINE, _at.partition.in_(bindparam("partitions", expanding=True)), after < until)
+        # no database sorts, and no row is read, more than it must
+        .where(_here.seq > after, _here.seq - _here.pings < after + limit, _here.seq - _here.pings < until)
+        .order_by(_at.partition, _here.seq)  # by the small table's column: SQLite begins with that one
+        .limit(limit)
+    )
+
+
+def _moved_on(columns: Sequence[str], *found: ColumnElement[int]) -> Update:
+    is_there = (column == bindparam("after", type_=BigInteger) for column in found)
+    one = update(log_position).where(_MINE, _at.partition == bindparam("of_partition"), *is_there)
+    return one.values(dict.fromkeys(columns, bindparam("until", type_=BigInteger)))
+
+
+_READ, _READ_AGAIN = _between(_at.position, _at.head), _between(_at.settled, _at.position)
+_MOVE, _SETTLE = _moved_on(["position"], _at.position), _moved_on(["settled"], _at.settled)
+_MOVE_SETTLED = _moved_on(["position", "settled"], _at.position, _at.settled)
 
 
 def partition_of(customer_id: str) -> int:
@@ -92,7 +127,7 @@ class Pings:
             }
             for partition, stop, block in zip(taken, stops, pack_parts(batch, stops), strict=True)
         ]
-        self._connection.execute(_APPEND, rows)
+        insert_with_bytes(self._connection, ping_log, rows, "block")
 
     def borrow(self, partitions: Iterable[int]) -> dict[int, int]:
         """The tokens of those partitions that are neither leased nor borrowed by anybody else; until the transaction
@@ -106,22 +141,13 @@ class Pings:
         """The next pings of partitions after their positions, in order within each; at most `limit` of all. With
         `again` those before their positions of which not everything is written down.
         """
-        here = log_position.c
-        after, until = (here.settled, here.position) if again else (here.position, here.head)
-        waiting = (
-            select(ping_log, after.label("after"), until.label("until"))
-            .join(log_position, (here.tenant_id == _here.tenant_id) & (here.partition == _here.partition))
-            .where(here.tenant_id == self._tenant, here.partition.in_(list(partitions)))
-            # no database sorts, and no row is read, more than it must
-            .where(_here.seq > after, _here.seq - _here.pings < after + limit, _here.seq - _here.pings < until)
-            .order_by(here.partition, _here.seq)  # by the small table's column: SQLite begins with that one
-            .limit(limit)
-        )
+        asked = {"tenant": self._tenant, "partitions": sorted(partitions), "limit": limit}
         moves: dict[int, tuple[int, int]] = {}
+        settled: dict[int, int] = {}
         found: list[PingBatch] = []
         seqs, numbers = list[Ints](), list[Ints]()
         left = limit
-        for row in self._connection.execute(waiting):
+        for row in self._connection.execute(_READ_AGAIN if again else _READ, asked):
             if not left:
                 break
             begun_at, reached = moves.get(row.partition, (row.after, row.after))
@@ -129,11 +155,12 @@ class Pings:
             last = min(row.pings, first + left, row.until - (row.seq - row.pings))
             some = unpack(row.block).take(np.arange(first, last))
             moves[row.partition] = (begun_at, reached + len(some))
+            settled[row.partition] = row.settled
             found.append(some)
             seqs.append(np.arange(reached + 1, reached + 1 + len(some)))
             numbers.append(np.full(len(some), row.partition))
             left -= len(some)
-        return PingSlice(moves=moves, batch=joined(found), seq=_one(seqs), partition=_one(numbers))
+        return PingSlice(moves=moves, settled=settled, batch=joined(found), seq=_one(seqs), partition=_one(numbers))
 
     def move(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int], *, is_settled: bool = True) -> bool:
         """Move positions on from the one to the other, in the transaction of their pings' effects. False where one is
@@ -142,39 +169,26 @@ class Pings:
 
         Unless it `is_settled`, some of the effects are still to be written down, and `settle` says when they are.
         """
-        here = log_position.c
-        if is_settled:
-            return self._moved(moves, tokens, here.position, ("position", "settled"), here.settled == here.position)
-        return self._moved(moves, tokens, here.position, ("position",))
+        return self._moved(moves, tokens, _MOVE_SETTLED if is_settled else _MOVE)
 
     def settle(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int]) -> bool:
         """All effects of the pings between are written down, in this transaction at the latest. False as `move`."""
-        here = log_position.c
-        return self._moved(moves, tokens, here.settled, ("settled",))
+        return self._moved(moves, tokens, _SETTLE)
 
-    def _moved(
-        self,
-        moves: Mapping[int, tuple[int, int]],
-        tokens: Mapping[int, int],
-        begun_at: ColumnElement[int],
-        columns: Iterable[str],
-        *only: ColumnElement[bool],
-    ) -> bool:
+    def _moved(self, moves: Mapping[int, tuple[int, int]], tokens: Mapping[int, int], moved: Update) -> bool:
         if tokens_of(self._connection, moves, hold=True) != {partition: tokens[partition] for partition in moves}:
             return False
-        for partition, (after, until) in sorted(moves.items()):
-            here = log_position.c.tenant_id == self._tenant, log_position.c.partition == partition
-            moved = update(log_position).where(*here, begun_at == after, *only).values(dict.fromkeys(columns, until))
-            if self._connection.execute(moved).rowcount != 1:
-                return False
-        return True
+        rows = [
+            {"tenant": self._tenant, "of_partition": partition, "after": after, "until": until}
+            for partition, (after, until) in sorted(moves.items())
+        ]
+        return not rows or self._connection.execute(moved, rows).rowcount == len(rows)
 
     def positions(self) -> dict[int, LogPosition]:
         """How far each partition has been consumed, and how many pings it has."""
-        mine = select(log_position).where(log_position.c.tenant_id == self._tenant).order_by(log_position.c.partition)
         return {
             row.partition: LogPosition(settled=row.settled, position=row.position, head=row.head)
-            for row in self._connection.execute(mine)
+            for row in self._connection.execute(_POSITIONS, {"tenant": self._tenant})
         }
 
     def waiting(self) -> dict[int, int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, case, or_, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.inbound_ports import Reply, ReplyStatus
@@ -12,10 +12,18 @@ from nearcast.store.dialect import among, insert_new
 from nearcast.store.inbound_tables import reply
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
+from nearcast.store.theirs import is_in
 
 _here = reply.c
 _QUEUED, _SENDING = ReplyStatus.QUEUED.value, ReplyStatus.SENDING.value
 _UNSETTLED = ReplyStatus.SENDING.value, ReplyStatus.UNKNOWN.value, ReplyStatus.ACCEPTED.value
+WITH_REPLIES_DUE = select(_here.tenant_id).where(
+    or_(
+        is_in(_here.status, _QUEUED) & (_here.not_before <= bindparam("due_by")),
+        _here.lease_until <= bindparam("due_by"),
+    )
+)
+"""The tenants of whom a reply may go by then, or was lost by who was sending it."""
 
 
 class Replies:
@@ -95,12 +103,6 @@ class Replies:
 
     def _read(self) -> Select[Any]:
         return select(reply).where(self._mine)
-
-
-def with_replies_due(now: datetime) -> Select[str]:
-    """The tenants of whom a reply may go by `now`, or was lost by who was sending it."""
-    due = (_here.status == _QUEUED) & (_here.not_before <= now)
-    return select(_here.tenant_id).where(or_(due, _here.lease_until <= now))
 
 
 def _row(made: Reply) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, func, insert, select, update
 
 from nearcast.domain.ids import TenantId
 from nearcast.services.ports import Page, Revision
 from nearcast.store.page import page_of
 from nearcast.store.tables import tenant as tenant_table
+from nearcast.store.theirs import mine
 
 
 class Revisions:
@@ -35,9 +37,8 @@ class Revisions:
 
     def get(self, key: str) -> Revision | None:
         """The current revision; None where there is none or it is deleted."""
-        table = self._table
-        found = self._read(self._mine().where(table.c.id == key).order_by(table.c.revision.desc()).limit(1))
-        return found[0] if found and not found[0].is_deleted else None
+        row = self._connection.execute(_newest(self._table), {"tenant": self._tenant, "key": key}).one_or_none()
+        return None if row is None or row.is_deleted else _revision(row)
 
     def all(self) -> list[Revision]:
         """All current documents by id."""
@@ -103,6 +104,12 @@ class Revisions:
 
     def _read(self, statement: Select[Any]) -> list[Revision]:
         return [_revision(row) for row in self._connection.execute(statement)]
+
+
+@lru_cache
+def _newest(table: Table) -> Select[Any]:
+    of_key = select(table).where(mine(table), table.c.id == bindparam("key"))
+    return of_key.order_by(table.c.revision.desc()).limit(1)
 
 
 def next_catalogue_revision(connection: Connection, tenant: TenantId) -> int:

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, update
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.domain.message import MessageStatus
@@ -14,14 +14,19 @@ from nearcast.domain.recipient_state import UNREACHABLE_WITHIN, RecipientState
 from nearcast.domain.sender_state import SenderState
 from nearcast.domain.sending import Scope
 from nearcast.services.sender_ports import Pair
-from nearcast.store.dialect import among, insert_new, upsert
-from nearcast.store.page import chunks
+from nearcast.store.dialect import insert_new, upsert
 from nearcast.store.pruning import delete_some
 from nearcast.store.sender_tables import recipient_state, sender_state
 from nearcast.store.tables import message
+from nearcast.store.theirs import rows_of, theirs
 
 _SENDER = [each.name for each in fields(SenderState)]
 _RECIPIENT = [each.name for each in fields(RecipientState)]
+_STATE = select(sender_state).where(
+    sender_state.c.channel == bindparam("channel"), sender_state.c.sender == bindparam("sender")
+)
+_HELD_STATE = _STATE.with_for_update()
+_RECIPIENTS = select(recipient_state).where(theirs(recipient_state))
 
 
 def stopped_by_channel() -> Select[str, int]:
@@ -53,9 +58,8 @@ class Senders:
         return self._read(channel, sender, hold=True)
 
     def _read(self, channel: str, sender: str, *, hold: bool) -> SenderState:
-        c = sender_state.c
-        one = select(sender_state).where(c.channel == channel, c.sender == sender)
-        row = self._connection.execute(one.with_for_update() if hold else one).one_or_none()
+        one = _HELD_STATE if hold else _STATE
+        row = self._connection.execute(one, {"channel": channel, "sender": sender}).one_or_none()
         return SenderState(channel=channel, sender=sender) if row is None else _sender(row)
 
     def put(self, state: SenderState) -> None:
@@ -65,11 +69,9 @@ class Senders:
 
     def recipients(self, pairs: Collection[Pair]) -> dict[Pair, RecipientState]:
         """How these people stand; those of whom nothing is known are left out."""
-        c, found = recipient_state.c, {}
-        for ids in chunks(sorted({customer_id for customer_id, _ in pairs})):
-            theirs = select(recipient_state).where(c.tenant_id == self._tenant, among(c.customer_id, ids))
-            for row in self._connection.execute(theirs):
-                found[CustomerId(row.customer_id), row.channel] = _recipient(row)
+        people = {customer_id for customer_id, _ in pairs}
+        rows = rows_of(self._connection, _RECIPIENTS, self._tenant, people)
+        found = {(CustomerId(row.customer_id), row.channel): _recipient(row) for row in rows}
         return {pair: found[pair] for pair in pairs if pair in found}
 
     def channels_of(self, customer_id: CustomerId) -> dict[str, RecipientState]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from nearcast.domain.case import Send
 from nearcast.domain.ids import CampaignId, CustomerId, GeofenceId, ShopId, TenantId
@@ -13,6 +13,20 @@ from nearcast.store.dialect import among, insert_all
 from nearcast.store.page import chunks
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import other_send
+from nearcast.store.theirs import rows_of, theirs
+
+_here = other_send.c
+_ALL = select(other_send).where(theirs(other_send)).order_by(_here.seq)
+_PLACE = func.row_number().over(
+    partition_by=(_here.customer_id, _here.campaign_id, _here.shop_id, _here.geofence_id, _here.is_ghost),
+    order_by=(_here.at.desc(), _here.seq.desc()),
+)
+_RANKED = select(other_send, _PLACE.label("place")).where(theirs(other_send)).subquery()
+_RECENT = (
+    select(*(_RANKED.c[column.name] for column in other_send.c))
+    .where((_RANKED.c.at >= bindparam("since")) | (_RANKED.c.place == 1))
+    .order_by(_RANKED.c.seq)
+)
 
 
 class Sends:
@@ -44,24 +58,15 @@ class Sends:
     def of(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, list[Send]]:
         """The sends of customers in the order of adding; those without any are left out."""
         found: dict[CustomerId, list[Send]] = {}
-        for ids in chunks(sorted(set(customer_ids))):
-            mine = (other_send.c.tenant_id == self._tenant) & among(other_send.c.customer_id, ids)
-            for row in self._connection.execute(select(other_send).where(mine).order_by(other_send.c.seq)):
-                found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
+        for row in rows_of(self._connection, _ALL, self._tenant, customer_ids):
+            found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
         return found
 
     def recent(self, customer_ids: Iterable[CustomerId], since: datetime) -> dict[CustomerId, list[Send]]:
         """As `of`, but of what came before `since` only the newest of each campaign at each fence, ghosts apart."""
         found: dict[CustomerId, list[Send]] = {}
-        c = other_send.c
-        alike = (c.customer_id, c.campaign_id, c.shop_id, c.geofence_id, c.is_ghost)
-        place = func.row_number().over(partition_by=alike, order_by=(c.at.desc(), c.seq.desc())).label("place")
-        for ids in chunks(sorted(set(customer_ids))):
-            mine = (c.tenant_id == self._tenant) & among(c.customer_id, ids)
-            ranked = select(other_send, place).where(mine).subquery()
-            counts = (ranked.c.at >= since) | (ranked.c.place == 1)
-            for row in self._connection.execute(select(ranked).where(counts).order_by(ranked.c.seq)).all():
-                found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
+        for row in rows_of(self._connection, _RECENT, self._tenant, customer_ids, since=since):
+            found.setdefault(CustomerId(row.customer_id), []).append(_send(row))
         return found
 
     def prune(self, before: datetime, *, limit: int) -> int:

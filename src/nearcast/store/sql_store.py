@@ -5,9 +5,9 @@ from copy import copy
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import CompoundSelect, Select, delete, func, select, union
 
 from nearcast.domain.ids import TenantId
 from nearcast.domain.webhook import DeliveryStatus
@@ -21,23 +21,32 @@ from nearcast.store.customer_tables import contact
 from nearcast.store.devices import find_device
 from nearcast.store.dialect import insert_new, is_shared, its_now, narrow, open_tables, product, upsert
 from nearcast.store.engine import make_engine
-from nearcast.store.events import count_events, with_events_due
-from nearcast.store.heard import with_pending_events
+from nearcast.store.events import WITH_EVENTS_DUE, count_events
+from nearcast.store.heard import WITH_PENDING_EVENTS
 from nearcast.store.inbound_tables import quarantined_webhook
 from nearcast.store.keys import find_key
 from nearcast.store.message_rows import NOT_SEALED
 from nearcast.store.migrate import revision_of
-from nearcast.store.outbox import count_queued, queued_by
+from nearcast.store.outbox import WITH_MESSAGES_DUE, count_queued
 from nearcast.store.partitions import end_share, keep_share
-from nearcast.store.payments import tenant_of_payment, with_payments_due
+from nearcast.store.payments import WITH_PAYMENTS_DUE, tenant_of_payment
 from nearcast.store.pings import waiting_by_partition
-from nearcast.store.replies import with_replies_due
+from nearcast.store.replies import WITH_REPLIES_DUE
 from nearcast.store.sealed_rows import reseal, sealed_otherwise
 from nearcast.store.senders import stopped_by_channel
 from nearcast.store.tables import geofence_revision, log_position, message, secret, tenant
 from nearcast.store.transaction import Transaction
 from nearcast.store.unit_of_work import SqlUnitOfWork
 from nearcast.store.vouchers import tenant_of
+
+_EVERY = select(tenant.c.id)
+_WITH_PINGS = select(log_position.c.tenant_id).where(log_position.c.head > log_position.c.settled).distinct()
+_WITH_MESSAGES_DUE, _WITH_EVENTS_DUE, _WITH_PAYMENTS_DUE = (
+    statement.distinct() for statement in (WITH_MESSAGES_DUE, WITH_EVENTS_DUE, WITH_PAYMENTS_DUE)
+)
+_WITH_HEARD = union(WITH_PENDING_EVENTS, WITH_REPLIES_DUE)
+_WITH_BARE_CONTACTS = select(contact.c.tenant_id).where(contact.c.address_index.is_(None)).distinct()
+_WITH_BARE_TEXTS = select(message.c.tenant_id).where(message.c.text != "").distinct()
 
 
 class SqlStore:
@@ -79,36 +88,35 @@ class SqlStore:
 
     def tenants(self) -> list[TenantId]:
         """All tenants by id."""
-        return self._tenants(select(tenant.c.id))
+        return self._tenants(_EVERY)
 
     def tenants_with_pings(self) -> list[TenantId]:
         """Tenants whose ping log has something to consume or to settle, by id."""
-        here = log_position.c
-        return self._tenants(select(here.tenant_id).where(here.head > here.settled))
+        return self._tenants(_WITH_PINGS)
 
     def tenants_with_messages(self, due_by: datetime) -> list[TenantId]:
         """Tenants with a queued message that may go by that instant, by id."""
-        return self._tenants(queued_by(due_by))
+        return self._tenants(_WITH_MESSAGES_DUE, due_by=due_by)
 
     def tenants_with_bare_contacts(self) -> list[TenantId]:
         """Tenants with an address that was written before addresses were sealed, by id."""
-        return self._tenants(select(contact.c.tenant_id).where(contact.c.address_index.is_(None)))
+        return self._tenants(_WITH_BARE_CONTACTS)
 
     def tenants_with_bare_texts(self) -> list[TenantId]:
         """Tenants with a message whose text was written before texts were sealed, by id."""
-        return self._tenants(select(message.c.tenant_id).where(message.c.text != ""))
+        return self._tenants(_WITH_BARE_TEXTS)
 
     def tenants_with_events(self, due_by: datetime) -> list[TenantId]:
         """Tenants with an event for a webhook that may go by that instant, by id."""
-        return self._tenants(with_events_due(due_by))
+        return self._tenants(_WITH_EVENTS_DUE, due_by=due_by)
 
     def tenants_with_heard(self, due_by: datetime) -> list[TenantId]:
         """Tenants with an event of a provider to be applied, or a reply that may go by that instant, by id."""
-        return sorted({*self._tenants(with_pending_events()), *self._tenants(with_replies_due(due_by))})
+        return self._tenants(_WITH_HEARD, due_by=due_by)
 
     def tenants_with_payments(self, due_by: datetime) -> list[TenantId]:
         """Tenants with a payment that has to be dealt with by that instant, by id."""
-        return self._tenants(with_payments_due(due_by))
+        return self._tenants(_WITH_PAYMENTS_DUE, due_by=due_by)
 
     def quarantine(self, sha256: str, channel: str, sealed: str, at: datetime) -> bool:
         """Keep the bytes of a webhook that belongs to no tenant; whether they are new."""
@@ -137,9 +145,9 @@ class SqlStore:
             reseal(transaction.connection, kind, rows)
             transaction.commit()
 
-    def _tenants(self, ids: Select[str]) -> list[TenantId]:
+    def _tenants(self, ids: Select[str] | CompoundSelect[str], **said: Any) -> list[TenantId]:
         with Transaction(self.engine, read_only=True) as transaction:
-            return [TenantId(key) for key in sorted(transaction.connection.scalars(ids.distinct()))]
+            return [TenantId(key) for key in sorted(transaction.connection.scalars(ids, said))]
 
     def keep_share(self, owner: str, now: datetime, *, lease_s: float) -> dict[int, int]:
         """Renew a worker's leases on partitions of the ping log, up to its fair share; their tokens by partition."""

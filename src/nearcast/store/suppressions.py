@@ -1,18 +1,37 @@
 """The suppression list: customers by channel, and their addresses, which stay on it when the customer is gone."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, delete, exists, literal, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, delete, exists, literal, or_, select, union
 
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.services.contact_ports import EVERY_CHANNEL
 from nearcast.store.customer_tables import contact, suppression
 from nearcast.store.customer_tables import suppressed_address as listed
-from nearcast.store.dialect import among, insert_into, insert_new, upsert
+from nearcast.store.dialect import among, insert_into, insert_new, spoken, upsert
 from nearcast.store.inbound_tables import channel_pause
 from nearcast.store.page import chunks
+from nearcast.store.theirs import rows_of, theirs
+
+IS_LISTED = exists().where(
+    listed.c.tenant_id == contact.c.tenant_id,
+    listed.c.address_index == contact.c.address_index,
+    or_(listed.c.channel == contact.c.channel, listed.c.channel == literal(EVERY_CHANNEL)),
+)
+"""Whether a contact's address stands on its channel's list, or on that of every channel."""
+
+PAUSED = select(channel_pause.c.customer_id, channel_pause.c.channel).where(
+    theirs(channel_pause), channel_pause.c.is_lifted.is_(False)
+)
+"""The customers who are paused for other reasons than their own word, and where."""
+
+_LISTED = union(
+    select(suppression.c.customer_id, suppression.c.channel).where(theirs(suppression)),
+    select(contact.c.customer_id, contact.c.channel).where(theirs(contact), IS_LISTED),
+)
+_LISTED_OR_PAUSED: CompoundSelect[Any] = union(*_LISTED.selects, PAUSED)
 
 
 class Suppressions:
@@ -66,26 +85,18 @@ class Suppressions:
         """The channels on whose lists customers stand, or their addresses there, and those on which they are paused;
         customers with none are left out.
         """
-        return self._of(customer_ids, [paused_channels])
+        return self._of(customer_ids, _LISTED_OR_PAUSED)
 
     def own(self, customer_id: CustomerId) -> frozenset[str]:
         """The channels on whose lists a customer stands, or their address there, whoever else paused them."""
-        return self._of([customer_id], []).get(customer_id, frozenset())
+        return self._of([customer_id], _LISTED).get(customer_id, frozenset())
 
     def _of(
-        self,
-        customer_ids: Iterable[CustomerId],
-        others: Sequence[Callable[[TenantId, Sequence[CustomerId]], Select[tuple[str, str]]]],
+        self, customer_ids: Iterable[CustomerId], standing: CompoundSelect[Any]
     ) -> dict[CustomerId, frozenset[str]]:
         found: dict[CustomerId, set[str]] = {}
-        for ids in chunks(sorted(set(customer_ids))):
-            mine = (suppression.c.tenant_id == self._tenant) & among(suppression.c.customer_id, ids)
-            by_name = select(suppression.c.customer_id, suppression.c.channel).where(mine)
-            by_address = select(contact.c.customer_id, contact.c.channel).where(self._contacts_of(ids), is_listed())
-            besides = [other(self._tenant, ids) for other in others]
-            standing: CompoundSelect[Any] = union(by_name, by_address, *besides)
-            for row in self._connection.execute(standing):
-                found.setdefault(CustomerId(row[0]), set()).add(row[1])
+        for customer_id, channel in rows_of(self._connection, standing, self._tenant, customer_ids):
+            found.setdefault(customer_id, set()).add(channel)
         return {key: frozenset(channels) for key, channels in found.items()}
 
     def list_index(self, address_index: str, channel: str, at: datetime, *, reason: str) -> bool:
@@ -127,25 +138,9 @@ class Suppressions:
     def _list(self, rows: Any) -> None:
         names = ["tenant_id", "channel", "address_index", "reason", "at"]
         self._connection.execute(
-            insert_into(self._connection, listed).from_select(names, rows).on_conflict_do_nothing()
+            insert_into(spoken(self._connection), listed).from_select(names, rows).on_conflict_do_nothing()
         )
 
     def _contacts_of(self, ids: Iterable[CustomerId]) -> ColumnElement[bool]:
         mine = (contact.c.tenant_id == self._tenant) & among(contact.c.customer_id, ids)
         return mine & contact.c.address_index.is_not(None)
-
-
-def paused_channels(tenant: TenantId, ids: Sequence[CustomerId]) -> Select[tuple[str, str]]:
-    """The customers who are paused for other reasons than their own word, and where."""
-    here = channel_pause.c
-    mine = (here.tenant_id == tenant) & among(here.customer_id, ids)
-    return select(here.customer_id, here.channel).where(mine, here.is_lifted.is_(False))
-
-
-def is_listed() -> ColumnElement[bool]:
-    """Whether a contact's address stands on its channel's list, or on that of every channel."""
-    return exists().where(
-        listed.c.tenant_id == contact.c.tenant_id,
-        listed.c.address_index == contact.c.address_index,
-        or_(listed.c.channel == contact.c.channel, listed.c.channel == literal(EVERY_CHANNEL)),
-    )

@@ -80,6 +80,7 @@ track = Table(
     of_tenant(is_key=True),
     Column("customer_id", Id, primary_key=True),
     Column("doc", PlainJson, nullable=False),
+    Column("stayed", PlainJson),
     Column("newest_at", UtcDateTime),
     Column("ends_at", UtcDateTime),
     Column("last_zone", String),

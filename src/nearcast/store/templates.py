@@ -9,10 +9,13 @@ from sqlalchemy import Connection, Row, Select, select
 from nearcast.domain.ids import TenantId
 from nearcast.domain.template import MessageTemplate
 from nearcast.services.template_ports import TemplateKey
-from nearcast.store.dialect import among, upsert
+from nearcast.store.dialect import listed, upsert
 from nearcast.store.sender_tables import message_template
+from nearcast.store.theirs import mine
 
 _NAMES = [each.name for each in fields(MessageTemplate)]
+
+_NAMED = select(message_template).where(mine(message_template), listed(message_template.c.name, "names"))
 
 
 class Templates:
@@ -28,8 +31,10 @@ class Templates:
 
     def get(self, keys: Collection[TemplateKey]) -> dict[TemplateKey, MessageTemplate]:
         """Those of these names and languages that are known."""
-        named = self._mine().where(among(message_template.c.name, sorted({name for name, _ in keys})))
-        found = (_template(row) for row in self._connection.execute(named)) if keys else ()
+        if not keys:
+            return {}
+        said = {"tenant": self._tenant, "names": sorted({name for name, _ in keys})}
+        found = (_template(row) for row in self._connection.execute(_NAMED, said))
         return {each.key: each for each in found if each.key in keys}
 
     def hold(self, key: TemplateKey) -> MessageTemplate | None:

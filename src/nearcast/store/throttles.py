@@ -10,11 +10,18 @@ from sqlalchemy import Connection, Table, select
 
 from nearcast.domain.ids import TenantId
 from nearcast.domain.throttle import Quota, Throttle
-from nearcast.store.dialect import insert_into, upsert
+from nearcast.store.dialect import insert_missing, upsert
 from nearcast.store.sender_tables import provider_throttle
 from nearcast.store.tables import throttle
+from nearcast.store.theirs import mine
 
 _EVERYBODY = ""
+_COLUMNS = ("channel", "sender", "full_until")
+_READ = {
+    throttle.name: select(*(throttle.c[name] for name in _COLUMNS)).where(mine(throttle)),
+    provider_throttle.name: select(*(provider_throttle.c[name] for name in _COLUMNS)),
+}
+_HELD = {name: rows.order_by("channel", "sender").with_for_update() for name, rows in _READ.items()}
 
 
 def hold_quota(
@@ -28,7 +35,7 @@ def hold_quota(
     for table, some in _by_table(throttles):
         rows = [{**_key(tenant, one), "full_until": first} for one in some]
         # a row that is not there cannot be waited for
-        connection.execute(insert_into(connection, table).on_conflict_do_nothing(), rows)
+        insert_missing(connection, table, rows)
     return Quota(throttles, first, _full_until(connection, tenant, throttles, hold=True), last)
 
 
@@ -51,13 +58,8 @@ def _full_until(
     """Held in one order by all: a tenant's own before those that it shares."""
     found: dict[Throttle, datetime] = {}
     for table, some in _by_table(throttles):
-        c = table.c
-        mine = [c.tenant_id == tenant] if table is throttle else []
-        rows = select(table).where(*mine).order_by(c.channel, c.sender)
-        known = {
-            (row.channel, row.sender): row.full_until
-            for row in connection.execute(rows.with_for_update() if hold else rows)
-        }
+        rows = connection.execute((_HELD if hold else _READ)[table.name], {"tenant": tenant})
+        known = {(channel, sender): full_until for channel, sender, full_until in rows}
         found |= {one: known[_order(one)] for one in some if _order(one) in known}
     return found
 

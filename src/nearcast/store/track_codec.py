@@ -1,5 +1,6 @@
 """A track as JSON and back, exactly: what is read is equal to what was written."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId, VisitId
@@ -15,9 +16,9 @@ _PARTS = ("dwell", "exit", "leaving")
 
 def track_to_json(track: Track) -> dict[str, Any]:
     """Instants are microseconds since 1970. A fix stands once in `fixes` and is named by its place there."""
-    pool = _Fixes()
+    pool = _Fixes(track.fixes)
     doc = {
-        "track": [pool.place(fix) for fix in track.fixes],
+        "track": list(range(len(track.fixes))),
         "before": _stance(track.before, pool),
         "open_before": [_visit(visit, pool) for visit in track.open_before],
         "stance": _stance(track.stance, pool),
@@ -41,14 +42,28 @@ def track_from_json(doc: dict[str, Any], tenant_id: TenantId, customer_id: Custo
     )
 
 
+def stayed_from_json(doc: Iterable[Sequence[Any]], track: Track) -> tuple[Fix, ...]:
+    """What has come after a track, of which the geofences are not written: whoever stays is in those of the visits."""
+    inside = [visit.geofence_id for visit in track.open_visits]
+    return tuple(_as_fix(at_us, lat, lon, accuracy_m, inside, device) for at_us, lat, lon, accuracy_m, device in doc)
+
+
 class _Fixes:
     """Fixes by the place at which they stand."""
 
-    def __init__(self) -> None:
-        self.places: dict[Fix, int] = {}
+    def __init__(self, fixes: Sequence[Fix]) -> None:
+        self.places = list(fixes)
+        self._known = {id(fix): place for place, fix in enumerate(fixes)}  # to compare all of them takes long
 
     def place(self, fix: Fix | None) -> int | None:
-        return None if fix is None else self.places.setdefault(fix, len(self.places))
+        if fix is None:
+            return None
+        place = self._known.get(id(fix))
+        if place is None:
+            if fix not in self.places:
+                self.places.append(fix)
+            place = self._known[id(fix)] = self.places.index(fix)
+        return place
 
 
 def _fix(fix: Fix) -> list[Any]:
@@ -57,7 +72,7 @@ def _fix(fix: Fix) -> list[Any]:
 
 
 def _as_fix(
-    at_us: int, lat_deg: float, lon_deg: float, accuracy_m: float, inside: list[str], device_id: str | None
+    at_us: int, lat_deg: float, lon_deg: float, accuracy_m: float, inside: Sequence[str], device_id: str | None
 ) -> Fix:
     return Fix(
         at=as_instant(at_us),

@@ -1,20 +1,32 @@
 """Where customers are: their tracks, which fences they are inside, and when that ends if nothing more is heard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, select
+from sqlalchemy import Connection, Delete, Select, delete, exists, func, select
 
 from nearcast.domain.consent import LOCATION, ConsentAction
 from nearcast.domain.ids import CustomerId, GeofenceId, TenantId
 from nearcast.domain.local_time import zone
-from nearcast.services.ports import KeptTrack
+from nearcast.services.instants import as_instant, as_us
+from nearcast.services.track_ports import KeptTrack, Stay, StayedFix
 from nearcast.store.customer_tables import consent_event, customer
-from nearcast.store.dialect import among, insert_all, upsert
+from nearcast.store.dialect import insert_all, upsert
 from nearcast.store.page import chunks
 from nearcast.store.tables import track, visiting
-from nearcast.store.track_codec import track_from_json, track_to_json
+from nearcast.store.theirs import mine, rows_of, theirs
+from nearcast.store.track_codec import stayed_from_json, track_from_json, track_to_json
+
+_here = track.c
+_KEPT = select(_here.customer_id, _here.doc, _here.stayed, _here.last_zone, _here.ends_at, _here.upto).where(
+    theirs(track)
+)
+_STAYS = select(_here.customer_id, _here.stayed, _here.newest_at, _here.last_zone, _here.ends_at, _here.upto).where(
+    theirs(track)
+)
+_NEXT_END = select(func.min(_here.ends_at)).where(mine(track))
+_NO_TRACKS, _NO_VISITS = (delete(table).where(theirs(table)) for table in (track, visiting))
 
 
 class Tracks:
@@ -26,16 +38,15 @@ class Tracks:
     def load(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, KeptTrack]:
         """The tracks of customers; those without one are left out."""
         found: dict[CustomerId, KeptTrack] = {}
-        for ids in chunks(sorted(set(customer_ids))):
-            mine = (track.c.tenant_id == self._tenant) & among(track.c.customer_id, ids)
-            for row in self._connection.execute(select(track).where(mine)).all():
-                key = CustomerId(row.customer_id)
-                found[key] = KeptTrack(
-                    track=track_from_json(row.doc, self._tenant, key),
-                    last_zone=zone(row.last_zone) if row.last_zone else None,
-                    ends_at=row.ends_at,
-                    upto=row.upto,
-                )
+        for key, doc, stayed, last_zone, ends_at, upto in rows_of(self._connection, _KEPT, self._tenant, customer_ids):
+            kept = track_from_json(doc, self._tenant, key)
+            found[key] = KeptTrack(
+                track=kept,
+                stayed=stayed_from_json(stayed or (), kept),
+                last_zone=zone(last_zone) if last_zone else None,
+                ends_at=ends_at,
+                upto=upto,
+            )
         return found
 
     def save(self, tracks: Iterable[KeptTrack]) -> None:
@@ -46,6 +57,7 @@ class Tracks:
                 "tenant_id": self._tenant,
                 "customer_id": key,
                 "doc": track_to_json(item.track),
+                "stayed": None,
                 "newest_at": item.track.newest.at if item.track.newest else None,
                 "ends_at": item.ends_at,
                 "last_zone": item.last_zone.key if item.last_zone else None,
@@ -54,7 +66,7 @@ class Tracks:
             for key, item in sorted(kept.items())
         ]
         upsert(self._connection, track, rows)
-        self._delete(visiting, kept)
+        self._delete(_NO_VISITS, kept)
         inside = [
             {"tenant_id": self._tenant, "customer_id": key, "geofence_id": geofence_id}
             for key, item in sorted(kept.items())
@@ -62,11 +74,45 @@ class Tracks:
         ]
         insert_all(self._connection, visiting, inside)
 
+    def stays(self, customer_ids: Iterable[CustomerId]) -> dict[CustomerId, Stay]:
+        """What has come after the tracks of customers; those without a track are left out."""
+        return {
+            key: Stay(
+                fixes=list(map(StayedFix._make, stayed or ())),
+                newest_us=as_us(newest_at) if newest_at else None,
+                last_zone=zone(last_zone) if last_zone else None,
+                ends_at=ends_at,
+                upto=upto,
+            )
+            for key, stayed, newest_at, last_zone, ends_at, upto in rows_of(
+                self._connection, _STAYS, self._tenant, customer_ids
+            )
+        }
+
+    def stay(self, stays: Mapping[CustomerId, Stay]) -> None:
+        """Write what has come after the tracks of customers who have one, in place of what was written of that
+        before.
+        """
+        rows: list[dict[str, Any]] = [
+            {
+                "tenant_id": self._tenant,
+                "customer_id": key,
+                "doc": {},  # for a new row, which there is none of
+                "stayed": stay.fixes,
+                "newest_at": as_instant(stay.newest_us) if stay.newest_us is not None else None,
+                "ends_at": stay.ends_at,
+                "last_zone": stay.last_zone.key if stay.last_zone else None,
+                "upto": stay.upto,
+            }
+            for key, stay in sorted(stays.items())
+        ]
+        upsert(self._connection, track, rows, keep=["doc"])
+
     def delete(self, customer_ids: Iterable[CustomerId]) -> None:
         """Forget where customers were."""
         ids = list(customer_ids)
-        self._delete(track, ids)
-        self._delete(visiting, ids)
+        self._delete(_NO_TRACKS, ids)
+        self._delete(_NO_VISITS, ids)
 
     def ended(self, now: datetime, *, limit: int = 1000) -> list[tuple[datetime, CustomerId]]:
         """Customers whose open visits end by `now` if nothing more is heard, and when; the earliest first."""
@@ -76,9 +122,7 @@ class Tracks:
 
     def next_end(self) -> datetime | None:
         """When the next open visit ends if nothing more is heard."""
-        found: datetime | None = self._connection.scalar(
-            select(func.min(track.c.ends_at)).where(track.c.tenant_id == self._tenant)
-        )
+        found: datetime | None = self._connection.scalar(_NEXT_END, {"tenant": self._tenant})
         return found
 
     def visiting(self, geofence_id: GeofenceId) -> list[CustomerId]:
@@ -119,7 +163,6 @@ class Tracks:
     def _ids(self, statement: Select[Any]) -> list[CustomerId]:
         return [CustomerId(key) for key in self._connection.scalars(statement)]
 
-    def _delete(self, table: Any, customer_ids: Iterable[CustomerId]) -> None:
+    def _delete(self, gone: Delete, customer_ids: Iterable[CustomerId]) -> None:
         for ids in chunks(sorted(set(customer_ids))):
-            mine = (table.c.tenant_id == self._tenant) & among(table.c.customer_id, ids)
-            self._connection.execute(delete(table).where(mine))
+            self._connection.execute(gone, {"tenant": self._tenant, "customers": ids})

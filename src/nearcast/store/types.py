@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 from geoalchemy2 import Geometry
 from geoalchemy2.elements import WKBElement
 from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
@@ -138,3 +139,29 @@ class GeometryType(TypeDecorator[bytes]):
         ewkb = bytes(value.data)
         kind = struct.unpack_from("<I", ewkb, 1)[0] & ~_EWKB_SRID_FLAG
         return ewkb[:1] + struct.pack("<I", kind) + ewkb[9:]
+
+
+class Listed(TypeDecorator[Any]):
+    """Texts or whole numbers as one parameter: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, *, are_numbers: bool) -> None:
+        super().__init__()
+        self.are_numbers = are_numbers
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.ARRAY(BigInteger() if self.are_numbers else String()))
+        return dialect.type_descriptor(String())
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        if dialect.name != "postgresql":
+            return json.dumps
+        return None if self.are_numbers else _array
+
+
+def _array(texts: Iterable[str]) -> str:
+    """Texts as PostgreSQL writes an array of them, each in quotes: the driver would take its time for each."""
+    return "{" + ",".join(['"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in texts]) + "}"

@@ -29,6 +29,7 @@ from nearcast.services.replies import Replies
 from nearcast.services.reply_words import ReplyWords
 from nearcast.services.suppressing import suppress, suppressed_on
 from nearcast.services.telling import sentence
+from nearcast.services.track_ports import KeptTrack
 from nearcast.services.working_set import WorkingSet
 
 _PHONE_EVERY = timedelta(minutes=1)
@@ -120,7 +121,7 @@ class You:
             "inside": _shops_of(track, offers, now),
             "stopped": suppressed_on(uow, self.id) >= set(self._channels),
             "message": _shown_message(max(arrived, key=lambda m: m.queued_at), offers) if arrived else None,
-            "answer": self._answer(self._rows_since_drop(uow), messages, track, offers, now),
+            "answer": self._answer(self._rows_since_drop(uow), messages, kept, offers, now),
         }
 
     def _rows_since_drop(self, uow: UnitOfWork) -> list[dict[str, Any]]:
@@ -131,7 +132,7 @@ class You:
         self,
         rows: Sequence[Mapping[str, Any]],
         messages: Mapping[Any, Message],
-        track: Track | None,
+        kept: KeptTrack | None,
         offers: Offers,
         now: datetime,
     ) -> dict[str, Any]:
@@ -142,8 +143,9 @@ class You:
             return _told(min(newest, key=_weight), messages, offers)
         if self._refused is not None:
             return _said("none", f"Your phone's position was refused: {sentence(self._refused)}.")
-        if track is None or track.newest is None or track.newest.at < self._dropped_at:
+        if kept is None or not kept.fixes or kept.fixes[-1].at < self._dropped_at:
             return _said("waiting", "Your phone tells where you are\u00a0…")
+        track = kept.track
         if not track.open_visits:
             return _said("none", "You are outside every fence. Nobody asks, nothing is sent.")
         where = " and ".join(_shops_of(track, offers, now))
