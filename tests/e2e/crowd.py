@@ -71,10 +71,21 @@ def set_up(url: str, key: str, *, text: str = "Hello", customers: Sequence[str] 
 
 
 class Walkers:
-    """Customers who go in and out of the door, some in each request, each ping sent until the service has taken it."""
+    """Customers who go in and out of the door, some in each request, each ping sent until the service has taken it;
+    a request each `every_s` at the soonest, and with every so many pings a turn.
+    """
 
-    def __init__(self, url: str, key: str, customers: Sequence[str], *, at_once: int = 2) -> None:
-        self._at_once = at_once
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        customers: Sequence[str],
+        *,
+        at_once: int = 2,
+        every_s: float = 0.0,
+        pings_per_turn: int = 2,
+    ) -> None:
+        self._at_once, self._every_s, self._pings_per_turn = at_once, every_s, pings_per_turn
         self._url, self._headers = url, {"Authorization": f"Bearer {key}"}
         self.taken: dict[str, list[bool]] = {customer: [] for customer in customers}
         self.requests = 0
@@ -99,11 +110,20 @@ class Walkers:
     def _walk(self) -> None:
         dice = random.Random(1)  # noqa: S311
         while not self._ended.is_set():
-            going = {customer: dice.random() < 0.5 for customer in dice.sample([*self.taken], self._at_once)}
+            next_s = time.monotonic() + self._every_s
+            chosen = dice.sample([*self.taken], self._at_once)
+            going = {customer: self._is_inside(customer) ^ self._turns(dice) for customer in chosen}
             self._send([self._ping(customer, self.requests, inside) for customer, inside in going.items()])
             for customer, inside in going.items():
                 self.taken[customer].append(inside)
             self.requests += 1
+            self._ended.wait(next_s - time.monotonic())
+
+    def _is_inside(self, customer: str) -> bool:
+        return any(self.taken[customer][-1:])
+
+    def _turns(self, dice: random.Random) -> bool:
+        return dice.randrange(self._pings_per_turn) == 0
 
     def _ping(self, customer: str, n: int, inside: bool) -> dict[str, Any]:
         lat, lon = INSIDE if inside else OUTSIDE
@@ -184,7 +204,11 @@ def wait_until_quiet(store: SqlStore) -> None:
     waiting = -1
     while time.monotonic() < until and waiting:
         time.sleep(0.3)
-        with store.reading(TENANT) as uow:
-            waiting = sum(uow.pings.waiting().values())
-        waiting += len(on_their_way(store))
+        waiting = undecided(store) + len(on_their_way(store))
     assert not waiting
+
+
+def undecided(store: SqlStore) -> int:
+    """How many pings wait in the ping log."""
+    with store.reading(TENANT) as uow:
+        return sum(uow.pings.waiting().values())

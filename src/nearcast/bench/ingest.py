@@ -35,6 +35,7 @@ from nearcast.services.instants import as_us
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import match_log, message
+from nearcast.store.unit_of_work import SqlUnitOfWork
 
 _BATCH, _CONNECTIONS, _SINGLE_CONNECTIONS = 1_000, 8, 32
 _PATIENCE_S, _DRAINED_S = 180.0, 1_800.0
@@ -140,6 +141,7 @@ def _measured(
             say(f"{name}: first sight")
             sending.batches(load.first)
             sending.drain()
+            sending.wait_until_sent()
             say(f"{name}: batches of {_BATCH:,}")
             fast = sending.measured(load.fast)
             say(f"{name}: at half of that")
@@ -250,13 +252,20 @@ class _Sender:
         }
 
     def drain(self) -> None:
+        self._wait(lambda uow: not uow.pings.waiting(), "what was accepted is not decided")
+
+    def wait_until_sent(self) -> None:
+        """Whoever sends has read all campaigns by then, as whoever decides has."""
+        self._wait(lambda uow: not _is_due(uow, self._store.database_now()), "what was decided is not sent")
+
+    def _wait(self, is_over: Callable[[SqlUnitOfWork], bool], trouble: str) -> None:
         until = monotonic() + _DRAINED_S
         while monotonic() < until:
             with self._store.reading(TENANT) as uow:
-                if not uow.pings.waiting():
+                if is_over(uow):
                     return
             sleep(0.02)
-        raise InvalidInput("what was accepted is not decided")
+        raise InvalidInput(trouble)
 
     def _send(self, bodies: list[bytes], connections: int, every_s: float) -> Sent:
         sending = Sending(
@@ -272,6 +281,11 @@ class _Sender:
             sent = process.submit(send, sending).result()
         self.refused += sent.refused
         return sent
+
+
+def _is_due(uow: SqlUnitOfWork, now: datetime) -> bool:
+    due_at = uow.outbox.next_due()
+    return due_at is not None and due_at <= now
 
 
 def _busy_s() -> float:
