@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,7 @@ def test_an_owner_sees_the_rows_of_their_shops_and_customers_by_pseudonym(servic
     assert barkeeper.get(f"/v1/match-log/{every[1]['decision_id']}").status_code == 404
     for client in (barkeeper, service.client(Role.OWNER)):
         text = client.get("/v1/match-log").text + client.get("/v1/match-log", params={"format": "csv"}).text
-        assert "ada" not in text
-        assert "bob" not in text
+        assert not re.search(r"\b(ada|bob)\b", text)
 
 
 @pytest.mark.enable_socket

