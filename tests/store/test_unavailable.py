@@ -3,15 +3,17 @@
 import secrets
 import traceback
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, TimeoutError
 
 from nearcast.domain.errors import StoreUnavailable
 from nearcast.domain.ids import CustomerId, TenantId
 from nearcast.store.dialect import is_unavailable
+from nearcast.store.engine import make_engine
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from tests.store.values import ANNA, NOON, message, pings
@@ -85,3 +87,44 @@ def test_waiting_for_the_one_writer_ends(tmp_path_factory: pytest.TempPathFactor
             first.commit()
         with store.writing(tenant) as second:
             assert second.customers.get(CustomerId("anna")) == {}
+
+
+def test_another_process_that_writes_is_waited_for_as_long_as_our_own_writers(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'nearcast.db'}"
+    readings_s = iter([0.0, 4.9, 5.0])
+    ours, others = make_engine(url, monotonic_s=lambda: next(readings_s)), make_engine(url)
+    with others.connect() as writer:
+        writer.execute(text("CREATE TABLE note (said TEXT)"))
+        with pytest.raises(TimeoutError, match="locked by another process"), ours.connect() as waiting:
+            waiting.execute(text("SELECT 1"))
+        writer.commit()
+    ours.dispose()
+    others.dispose()
+
+
+def test_who_waits_for_another_process_writes_as_soon_as_that_has_ended(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'nearcast.db'}"
+    others = make_engine(url)
+    with others.connect() as writer:
+        writer.execute(text("CREATE TABLE note (said TEXT)"))
+
+        def asked_again() -> float:
+            writer.commit()
+            return 0.0
+
+        ours = make_engine(url, monotonic_s=asked_again)
+        with ours.connect() as waiting:
+            waiting.execute(text("INSERT INTO note VALUES ('after')"))
+            waiting.commit()
+    with ours.connect() as reader:
+        assert reader.scalars(text("SELECT said FROM note")).all() == ["after"]
+    ours.dispose()
+    others.dispose()
+
+
+def test_a_file_that_is_no_database_is_refused_at_the_first_word(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("no database" * 1000)
+    engine = make_engine(f"sqlite:///{tmp_path / 'notes.db'}")
+    with pytest.raises(DatabaseError, match="not a database"), engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    engine.dispose()

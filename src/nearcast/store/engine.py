@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -20,6 +20,7 @@ BEGIN = "nearcast_begin"
 _WRITES, _RESTS_SINCE_S = "nearcast_writes", "nearcast_rests_since_s"
 _RESTED_S = 1.0
 _BUSY_S = 5.0
+_ASKS_EVERY_S = 0.0005
 _CONNECT_S = 5
 _POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": _BUSY_S}
 _SILENT = {"hide_parameters": True}  # positions and texts are parameters, and errors get into logs
@@ -27,7 +28,7 @@ _SILENT = {"hide_parameters": True}  # positions and texts are parameters, and e
 
 def make_engine(url: str, *, monotonic_s: Callable[[], float] = monotonic) -> Engine:
     """An engine for `sqlite:///file` or `postgresql+psycopg://…`; InvalidInput for what is neither. `monotonic_s` tells
-    seconds that never go back: by them connections have rested.
+    seconds that never go back: by them connections have rested, and others have been waited for.
     """
     try:
         parsed = make_url(url)
@@ -37,12 +38,12 @@ def make_engine(url: str, *, monotonic_s: Callable[[], float] = monotonic) -> En
     return make(parsed, monotonic_s)
 
 
-def _sqlite(url: URL, _monotonic_s: Callable[[], float]) -> Engine:
+def _sqlite(url: URL, monotonic_s: Callable[[], float]) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise InvalidInput("a SQLite database is a file: several connections share it")
     engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False}, **_POOL, **_SILENT)
     event.listen(engine, "connect", _set_up_sqlite)
-    writers = _OneWriter()
+    writers = _OneWriter(monotonic_s)
     event.listen(engine, "begin", writers.begin)
     event.listen(engine, "checkin", writers.end)
     return engine
@@ -56,22 +57,45 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA secure_delete = ON")  # who is erased is not left in the file
 
 
+def _begins_to_write(connection: Connection) -> bool:
+    """Whether the transaction has begun: not while another process writes."""
+    # one that reads first and writes later fails when another has written in between, whatever the timeout
+    begin = "BEGIN IMMEDIATE"
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        driver.execute(begin)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            return False
+        connection.exec_driver_sql(begin)  # fails as all statements do
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
+    return True
+
+
 class _OneWriter:
     """Lets the writers of this process in one after the other, whoever has waited longest first: SQLite would have each
-    ask again and again, and one that is unlucky wait for long.
+    ask again and again, and one that is unlucky wait for long. Those of other processes it cannot but ask for, and does
+    so more often than SQLite would, which asks ever more seldom.
     """
 
-    def __init__(self) -> None:
-        self._turns = Turns()
+    def __init__(self, monotonic_s: Callable[[], float]) -> None:
+        self._turns, self._monotonic_s = Turns(), monotonic_s
 
     def begin(self, connection: Connection) -> None:
         begin = connection.get_execution_options().get(BEGIN)
-        if begin is None:
-            if not self._turns.take(_BUSY_S):
-                raise TimeoutError("database is locked by another writer of this process")
-            connection.info[_WRITES] = True
-        # one that reads first and writes later fails when another has written in between, whatever the timeout
-        connection.exec_driver_sql(begin or "BEGIN IMMEDIATE")
+        if begin is not None:
+            connection.exec_driver_sql(begin)
+            return
+        until_s = self._monotonic_s() + _BUSY_S
+        if not self._turns.take(_BUSY_S):
+            raise TimeoutError("database is locked by another writer of this process")
+        connection.info[_WRITES] = True
+        while not _begins_to_write(connection):
+            if self._monotonic_s() >= until_s:
+                raise TimeoutError("database is locked by another process")
+            sleep(_ASKS_EVERY_S)
 
     def end(self, _connection: object, record: ConnectionPoolEntry) -> None:
         if record.info.pop(_WRITES, False):
