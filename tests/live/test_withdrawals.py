@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from threading import Event
 from time import monotonic, sleep
 from typing import Any
@@ -250,3 +250,12 @@ def test_steps_that_are_slow_take_fewer_pings_and_quick_ones_more_again(store: S
     live.work_pings(NOON)
     intake.accept(tenant, seen(customers, later(1)), later(1))
     assert max(live.work_some_pings(later(1)) for _ in range(4)) > 30
+
+
+def test_steps_may_take_longer_where_not_all_writers_wait_for_them(store: SqlStore) -> None:
+    customers, readings_s = names(150), count(step=0.2)
+    tenant = open_corner(store, customers=customers)
+    live = Live(store, tenant, Heard(), pings_at_once=40, monotonic_s=lambda: next(readings_s))
+    Intake(store, lambda: None).accept(tenant, seen(customers, NOON), NOON)
+    done = [live.work_some_pings(NOON) for _ in range(2)]
+    assert (done[0] > 30, done[1] > 30) == (True, not store.has_one_writer)

@@ -29,7 +29,8 @@ from nearcast.services.world import World
 
 PINGS_AT_ONCE = 10_000
 _PINGS_AT_FIRST, _FEWEST_PINGS = 200, 25
-_STEP_S = 0.1  # for so long whoever withdraws a consent waits for a step
+# for so long whoever withdraws a consent waits for a step; where all writers wait, whoever sends pings does, too
+_STEP_S, _STEP_OF_ONE_WRITER_S = 0.25, 0.1
 _TURNS = 16
 _NONE: Ints = np.empty(0, np.int64)
 
@@ -39,6 +40,7 @@ class Consumer:
 
     def __init__(self, steps: Steps, owner: str, *, pings_at_once: int, monotonic_s: Callable[[], float]) -> None:
         self._steps, self._monotonic_s = steps, monotonic_s
+        self._step_s = _STEP_OF_ONE_WRITER_S if steps.store.has_one_writer else _STEP_S
         self._pings_at_once, self._pace = pings_at_once, min(_PINGS_AT_FIRST, pings_at_once)
         self._turn = zlib.crc32(owner.encode()) % _TURNS
         self._agreed = ConsentView()
@@ -93,8 +95,8 @@ class Consumer:
 
     def _keep_pace(self, done: int, took_s: float) -> None:
         """As many pings at once as a short step takes: it holds their customers."""
-        if took_s > _STEP_S:
-            self._pace = min(self._pings_at_once, max(_FEWEST_PINGS, int(done * _STEP_S / took_s)))
+        if took_s > self._step_s:
+            self._pace = min(self._pings_at_once, max(_FEWEST_PINGS, int(done * self._step_s / took_s)))
         elif done >= self._pace:
             self._pace = min(2 * self._pace, self._pings_at_once)
 

@@ -335,8 +335,12 @@ class UnitOfWork(Telling, SendingKept, Vouching, Staffing, Reserving, Paying, Pr
 
 
 class Store(Secrets, SealedRows, Watched, FindsVouchers, FindsPayments, Protocol):
-    """Where everything is kept. `reading` sees one snapshot and must not write."""
+    """Where everything is kept. `reading` sees one snapshot and must not write. A writer waits for those of the same
+    customers, fences or partitions; where it `has_one_writer`, for all others.
+    """
 
+    @property
+    def has_one_writer(self) -> bool: ...
     def writing(self, tenant_id: TenantId) -> UnitOfWork: ...
     def reading(self, tenant_id: TenantId) -> UnitOfWork: ...
     def add_tenant(self, tenant_id: TenantId, at: datetime) -> bool: ...

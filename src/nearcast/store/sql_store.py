@@ -58,6 +58,11 @@ class SqlStore:
         self._is_narrow = False
         self._sealing: Sealing = NOT_SEALED
 
+    @property
+    def has_one_writer(self) -> bool:
+        """On SQLite all writers wait for each other."""
+        return not self.is_shared
+
     def seal_with(self, sealing: Sealing) -> None:
         """Seal from now on what messages say, and open it: the keys may be in the store itself."""
         self._sealing = sealing
