@@ -32,6 +32,7 @@ from nearcast.domain.errors import InvalidInput
 from nearcast.domain.geofence import Geofence
 from nearcast.geo.batch import PingBatch
 from nearcast.services.instants import as_us
+from nearcast.store.dialect import connect
 from nearcast.store.migrate import upgrade
 from nearcast.store.sql_store import SqlStore
 from nearcast.store.tables import match_log, message
@@ -42,6 +43,13 @@ _PATIENCE_S, _DRAINED_S = 180.0, 1_800.0
 _PACED_SHARE, _SINGLES_SHARE = 0.3, 0.02  # of the pings that are sent as fast as they go
 _US = 1_000_000
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_LOOKS_EVERY_S = 0.005
+_NUMBERS = message.select().with_only_columns(message.c.seq).order_by(message.c.seq)
+_CAUSES = (
+    message.join(match_log, match_log.c.decision_id == message.c.decision_id)
+    .select()
+    .with_only_columns(message.c.seq, match_log.c.customer_id, match_log.c.at)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,11 +303,11 @@ def _busy_s() -> float:
 
 
 class _Outbox:
-    """Notes when each message is first seen."""
+    """Notes when each message is first seen, with as little as that takes: it is on the same machine."""
 
     def __init__(self, store: SqlStore) -> None:
         self._store = store
-        self._seen_s: dict[tuple[str, int], float] = {}
+        self._seen_s: dict[int, float] = {}
         self._over = Event()
         self._thread = Thread(target=self._watch)
 
@@ -313,23 +321,27 @@ class _Outbox:
 
     def _watch(self) -> None:
         last, is_over = 0, False
-        of = match_log.c
-        both = message.join(match_log, of.decision_id == message.c.decision_id)
-        found = both.select().with_only_columns(message.c.seq, of.customer_id, of.at)
-        while not is_over:
-            is_over = self._over.wait(0.005)
-            with self._store.reading(TENANT) as uow:
-                rows = uow.connection.execute(found.where(message.c.seq > last).order_by(message.c.seq)).all()
-            now_s = monotonic()
-            for row in rows:
-                self._seen_s.setdefault((row.customer_id, round(row.at.timestamp() * _US)), now_s)
-                last = row.seq
+        with connect(self._store.engine, read_only=True) as connection:
+            while not is_over:
+                is_over = self._over.wait(_LOOKS_EVERY_S)
+                found = connection.scalars(_NUMBERS.where(message.c.seq > last)).all()
+                connection.rollback()
+                now_s = monotonic()
+                for last in found:
+                    self._seen_s[last] = now_s
 
     def latency(self, pings: PingBatch, sent: Sent) -> dict[str, float | int | None]:
         """Milliseconds from the answer to a ping until its message is there."""
         keys = zip(pings.customer_id.tolist(), pings.recorded_at_us.tolist(), strict=True)
         answered_s = {key: sent.answered_s[n // _BATCH] for n, key in enumerate(keys)}
-        waited_ms = [1000 * (at_s - answered_s[key]) for key, at_s in self._seen_s.items() if key in answered_s]
+        with self._store.reading(TENANT) as uow:
+            of = [
+                (seq, (customer_id, round(at.timestamp() * _US)))
+                for seq, customer_id, at in uow.connection.execute(_CAUSES)
+            ]
+        waited_ms = [
+            1000 * (self._seen_s[seq] - answered_s[key]) for seq, key in of if seq in self._seen_s and key in answered_s
+        ]
         p50, p99 = np.percentile(waited_ms, [50, 99]).tolist() if waited_ms else (None, None)
         return {"messages": len(waited_ms), "p50_ms": _rounded(p50), "p99_ms": _rounded(p99)}
 
