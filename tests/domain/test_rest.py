@@ -32,8 +32,8 @@ def until_s(found: Rest | None) -> float | None:
 
 
 def test_outside_it_rests_for_ever() -> None:
-    assert rest((0, OUT)) == Rest(later(0), frozenset(), None, Position(0.0, OUT))
-    assert rest((0, OUT), rules=RAW) == Rest(later(0), frozenset(), None, None)
+    assert rest((0, OUT)) == Rest(later(0), None, frozenset(), None, Position(0.0, OUT))
+    assert rest((0, OUT), rules=RAW) == Rest(later(0), None, frozenset(), None, None)
 
 
 def test_before_the_first_fix_no_place_is_too_far() -> None:
@@ -45,14 +45,38 @@ def test_before_the_first_fix_no_place_is_too_far() -> None:
 @pytest.mark.parametrize(
     ("rules", "ends_s"),
     [
-        (ROBUST, 120.0),
+        (ROBUST, 1810.0),
         (GAP_300, 310.0),
         (replace(ROBUST, gap_s=60), 70.0),
         (RAW, None),
     ],
 )
-def test_inside_it_rests_until_dwelling_or_silence_would_change_it(rules: PresenceRules, ends_s: float | None) -> None:
+def test_inside_it_rests_until_silence_would_end_it(rules: PresenceRules, ends_s: float | None) -> None:
     assert until_s(rest((0, IN), (10, IN), rules=rules)) == ends_s
+
+
+def test_a_long_visit_is_proved_by_when_a_ping_was_recorded_however_late_it_comes_in() -> None:
+    walked = Journey(Squares(F), ROBUST)
+    walked.ping(0, IN)
+    walked.ping(10, IN)
+    found = rest_of(walked.track, ground=walked.ground, rules=ROBUST)
+    assert found is not None
+    assert found.dwells_from == later(120)
+    for second, arrives, holds in ((119, 119, True), (119, 1809, True), (119, 1810, False), (120, 120, False)):
+        fix = walked.fix(second, IN)
+        said = found.holds_for(fix, arrived_at=later(arrives), ground=walked.ground, rules=ROBUST)
+        assert said is holds, (second, arrives)
+    walked.ping(120, IN)
+    found = rest_of(walked.track, ground=walked.ground, rules=ROBUST)
+    assert found is not None
+    assert found.dwells_from is None
+
+
+def test_who_was_in_doubt_when_their_visit_grew_long_does_not_rest() -> None:
+    walked = Journey(Squares(F), ROBUST)
+    walked.ping(0, IN)
+    walked.ping(120, OUT, accuracy_m=1000.0)
+    assert rest_of(walked.track, ground=walked.ground, rules=ROBUST) is None
 
 
 def test_inside_it_rests_until_the_geofence_ends() -> None:
@@ -129,23 +153,30 @@ def test_what_comes_too_fast_does_not_hold_and_each_is_measured_from_the_one_bef
 
 
 STEPS = st.tuples(st.sampled_from([1, 10, 61, 200]), st.sampled_from([IN, 9.0, 10.5, OUT, 300.0]))
+LATE_S = st.sampled_from([0, 0, 1, 130, 2000])
 
 
-@given(st.lists(STEPS, max_size=6), st.lists(STEPS, min_size=1, max_size=4), st.sampled_from([RAW, ROBUST, GAP_300]))
+@given(
+    st.lists(STEPS, max_size=6),
+    st.lists(st.tuples(STEPS, LATE_S), min_size=1, max_size=4),
+    st.sampled_from([RAW, replace(RAW, dwell_s=120.0), ROBUST, GAP_300]),
+)
 def test_what_holds_changes_nothing_but_the_track(
-    before: list[tuple[int, float]], after: list[tuple[int, float]], rules: PresenceRules
+    before: list[tuple[int, float]], after: list[tuple[tuple[int, float], int]], rules: PresenceRules
 ) -> None:
     walked, second = Journey(Squares(F), rules), 0
     for wait_s, lon in before:
         second += wait_s
         walked.ping(second, lon)
     found = rest_of(walked.track, ground=walked.ground, rules=rules)
-    for wait_s, lon in after:
+    arrives = second
+    for (wait_s, lon), late_s in after:
         second += wait_s
-        fix = walked.fix(second, lon)
-        if found is None or not found.holds_for(fix, arrived_at=fix.at, ground=walked.ground, rules=rules):
+        arrives = max(arrives, second + late_s)
+        fix, arrived_at = walked.fix(second, lon), later(arrives)
+        if found is None or not found.holds_for(fix, arrived_at=arrived_at, ground=walked.ground, rules=rules):
             return
         stayed = stay(walked.track, [fix], ground=walked.ground, rules=rules)
-        taken = walked.take(fix)
+        taken = walked.take(fix, arrived_at)
         assert (taken.changes, taken.track) == ((), stayed)
         found = found.then(fix)

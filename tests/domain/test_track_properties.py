@@ -257,7 +257,8 @@ def test_calm_fixes_may_be_taken_later(stream: list[Ping], ground: Any, rules: P
 
 
 def is_within(rest: Rest, fix: Fix, rules: PresenceRules) -> bool:
-    if not (rest.after < fix.at and fix.inside == rest.inside and (rest.until is None or fix.at < rest.until)):
+    ends = [at for at in (rest.dwells_from, rest.until) if at is not None]
+    if not (rest.after < fix.at and fix.inside == rest.inside and all(fix.at < at for at in ends)):
         return False
     if rest.position is None:
         return True

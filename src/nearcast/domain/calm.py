@@ -29,7 +29,11 @@ def is_calm(
         return False
     if any(_leaves(geofence_id, fix, ground=ground, rules=rules) for geofence_id in here):
         return False
-    return not open_visits or now < calm_until(last, open_visits, ground=ground, rules=rules)
+    if not open_visits:
+        return True
+    if fix.at >= dwells_from(open_visits, ground=ground, rules=rules):
+        return False
+    return now < calm_until(last, open_visits, ground=ground, rules=rules)
 
 
 def is_steady(stance: Stance, open_visits: Sequence[Visit]) -> bool:
@@ -52,9 +56,22 @@ def enters_nothing(last: Fix, fix: Fix, here: Collection[GeofenceId], *, ground:
     return not (rules.is_robust and is_jump(last, fix, ground=ground, max_speed_mps=rules.max_speed_mps))
 
 
+def dwells_from(open_visits: Sequence[Visit], *, ground: Ground, rules: PresenceRules) -> datetime:
+    """The first instant of which a fix inside would prove that one of the visits is a long one; however late it comes
+    in, no earlier one does.
+    """
+    first = END
+    for visit in open_visits:
+        geofence = ground.at(visit.enter.geofence_id, END)
+        due_at = None if geofence is None else dwell_due_at(visit, geofence, rules)
+        if due_at is not None and due_at < first:
+            first = due_at
+    return first
+
+
 def calm_until(last: Fix, open_visits: Sequence[Visit], *, ground: Ground, rules: PresenceRules) -> datetime:
-    """The first instant at which one of the visits may change although the customer stays: dwelling, silence since the
-    last fix, the end of the geofence; that fix's own where a geofence was edited since.
+    """The first instant at which one of the visits may end although the customer stays: silence since the last fix, the
+    end of the geofence; that fix's own where a geofence was edited since.
     """
     first = END
     for visit in open_visits:
@@ -63,11 +80,8 @@ def calm_until(last: Fix, open_visits: Sequence[Visit], *, ground: Ground, rules
         if geofence is None or geofence is not ground.at(geofence_id, last.at):
             return last.at
         ended = ground.ended(geofence_id, last.at, END)
-        due_at = dwell_due_at(visit, geofence, rules)
         if ended is not None and ended[0] < first:
             first = ended[0]
-        if due_at is not None and due_at < first:
-            first = due_at
     if open_visits and rules.gap_s is not None:
         return min(first, last.at + timedelta(seconds=rules.gap_s))
     return first

@@ -84,12 +84,14 @@ class Judged:
 
 @dataclass(slots=True, eq=False)
 class _Rests:
-    """One row per customer: a fix later than `after_us`, before `until_us`, inside `inside`, changes nothing.
+    """One row per customer: a fix later than `after_us` and before `dwells_from_us`, inside `inside`, that comes in
+    before `until_us`, changes nothing.
 
     Of what waits, everything numbered below `taken_until` is void.
     """
 
     after_us: Ints
+    dwells_from_us: Ints
     until_us: Ints
     inside: Ints
     lat_deg: Floats
@@ -118,7 +120,7 @@ class CalmPings:
         self._set_of = {self._sets[0]: 0}
         ints, floats = np.zeros(0, dtype=np.int64), np.zeros(0)
         bools = np.zeros(0, dtype=np.bool_)
-        self._rests = _Rests(ints, ints, ints, floats, floats, bools, bools, ints)
+        self._rests = _Rests(ints, ints, ints, ints, floats, floats, bools, bools, ints)
         self._blocks: list[_Block] = []
         self.visible_until = 0
 
@@ -141,6 +143,7 @@ class CalmPings:
             return
         rests.inside[customer] = self.number_of(rest.inside)
         rests.after_us[customer] = as_us(rest.after)
+        rests.dwells_from_us[customer] = _ALWAYS if rest.dwells_from is None else as_us(rest.dwells_from)
         rests.until_us[customer] = _ALWAYS if rest.until is None else as_us(rest.until)
         at = rest.position
         rests.lat_deg[customer], rests.lon_deg[customer] = (np.nan, np.nan) if at is None else (at.lat_deg, at.lon_deg)
@@ -201,7 +204,8 @@ class CalmPings:
 
         before_us = before(rests.after_us, us)
         until_us = rests.until_us[customer]
-        fits = (us > before_us) & (us < until_us) & (received_us < until_us) & (found.inside == rests.inside[customer])
+        fits = (us > before_us) & (us < rests.dwells_from_us[customer]) & (found.inside == rests.inside[customer])
+        fits &= np.maximum(us, received_us) < until_us
         away_deg = np.hypot(
             found.lat_deg - before(rests.lat_deg, found.lat_deg), found.lon_deg - before(rests.lon_deg, found.lon_deg)
         )
