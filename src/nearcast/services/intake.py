@@ -218,12 +218,13 @@ class Intake:
         now_us: Ints = np.repeat([as_us(request.now) for request in group], sizes)
         batch = replace(batch, received_at_us=np.minimum(batch.received_at_us, now_us))
         request_of: Ints = np.repeat(np.arange(len(group)), sizes)
+        malformed = unstorable(batch)
         with self._store.writing(tenant_id) as uow:
             uow.pings.admit()
             rules = self._rules(tenant_id, tenant, uow.catalogue)
             self._look_at_backlog(tenant, uow)
             fault = faults_of(batch, rules)
-            fault[unstorable(batch)] = Reason.MALFORMED
+            fault[malformed] = Reason.MALFORMED
             tenant.view.refresh(uow)
             asked = np.flatnonzero(~is_said(fault))
             since_us = tenant.view.live_since_us(uow, batch.customer_id[asked], now_us[asked])
