@@ -5,9 +5,9 @@ import heapq
 import random
 import ssl
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -18,6 +18,8 @@ from nearcast.fake_whatsapp.updates import Update, packed, signature
 _MOST_ATTEMPTS = 12
 _LONGEST_PAUSE_S = 30.0
 _SHUFFLED_OVER_S = 0.2
+_Dated: TypeAlias = tuple[datetime, Update]
+"""When it came to be, which it tells each time that it comes, and what."""
 
 
 @value(kw_only=True)
@@ -39,7 +41,7 @@ class Emitter:
         self._settings, self._now = settings, now
         self._order, self._woken = count(), asyncio.Event()
         self._posting = set[asyncio.Task[None]]()
-        self._later: list[tuple[float, int, Update]] = []
+        self._later: list[tuple[float, int, _Dated]] = []
         self.deliveries: list[Delivery] = []
 
     def forget(self) -> None:
@@ -59,9 +61,10 @@ class Emitter:
         if settings.webhook_url is None:
             return
         begin_s = asyncio.get_running_loop().time() + after_ms / 1_000
+        at = self._now() + timedelta(milliseconds=after_ms)
         for again in range(1 + settings.repeats):
             apart_s = self._dice.random() * _SHUFFLED_OVER_S if settings.shuffles else 0.001 * again
-            heapq.heappush(self._later, (begin_s + apart_s, next(self._order), update))
+            heapq.heappush(self._later, (begin_s + apart_s, next(self._order), (at, update)))
         self._woken.set()
 
     def wake(self) -> None:
@@ -88,12 +91,12 @@ class Emitter:
         self._posting.discard(task)
         self._woken.set()
 
-    def _due(self, settings: FakeSettings) -> list[list[Update]]:
+    def _due(self, settings: FakeSettings) -> list[list[_Dated]]:
         if settings.is_paused or settings.webhook_url is None:
             return []
-        at_s, posts = asyncio.get_running_loop().time(), list[list[Update]]()
+        at_s, posts = asyncio.get_running_loop().time(), list[list[_Dated]]()
         while self._later and self._later[0][0] <= at_s and len(self._posting) + len(posts) < settings.posts_at_once:
-            batch = list[Update]()
+            batch = list[_Dated]()
             while self._later and self._later[0][0] <= at_s and len(batch) < settings.batch:
                 batch.append(heapq.heappop(self._later)[2])
             posts.append(batch)
@@ -108,9 +111,9 @@ class Emitter:
             return
         self._woken.clear()
 
-    async def _deliver(self, client: httpx.AsyncClient, updates: list[Update]) -> None:
-        settings = self._settings()
-        raw = packed(settings, updates, self._now())
+    async def _deliver(self, client: httpx.AsyncClient, batch: list[_Dated]) -> None:
+        settings, updates = self._settings(), [update for _, update in batch]
+        raw = packed(settings, updates, max(at for at, _ in batch))
         headers = {"X-Hub-Signature-256": signature(settings.app_secret, raw), "Content-Type": "application/json"}
         for attempt in range(_MOST_ATTEMPTS):
             if (url := self._settings().webhook_url) is None:

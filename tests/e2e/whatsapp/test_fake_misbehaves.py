@@ -1,14 +1,20 @@
 """The fake breaks off, keeps silent and talks nonsense when it is told to, and its webhooks are as bad as real ones."""
 
+import asyncio
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import count
 
 import httpx
 import pytest
 
+from nearcast.fake_whatsapp.emitting import Emitter
+from nearcast.fake_whatsapp.settings import FakeSettings
+from nearcast.fake_whatsapp.updates import Update
 from tests.e2e.processes import eventually
-from tests.e2e.whatsapp.fake import ANNA, BEN, NUMBER_ID, TOKEN, Fake, Hook, code_of, template_body, text_body
+from tests.e2e.whatsapp.fake import ANNA, BEN, NUMBER_ID, SECRET, TOKEN, Fake, Hook, code_of, template_body, text_body
 from tests.loopback import LOOPBACK
 
 
@@ -213,3 +219,21 @@ def test_a_setting_that_is_none_is_named(rough: Fake) -> None:
         answer = httpx.post(f"{rough.url}/_control/settings", json=said, **LOOPBACK)
         assert answer.status_code == 422
         assert name in answer.json()["error"]
+
+
+def test_what_comes_again_tells_the_same_time(webhook: Hook) -> None:
+    settings = FakeSettings(app_secret=SECRET, webhook_url=webhook.url, repeats=1, posts_at_once=1)
+    seconds = count()
+
+    async def tell() -> None:
+        emitter = Emitter(lambda: settings, lambda: datetime.fromtimestamp(next(seconds), UTC))
+        running = asyncio.create_task(emitter.run())
+        emitter.emit(Update(field="message_template_status_update", kind=None, item={"event": "PAUSED"}))
+        async with asyncio.timeout(10):
+            while emitter.waiting:
+                await asyncio.sleep(0.01)
+        running.cancel()
+
+    asyncio.run(tell())
+    assert len(webhook.bodies) == 2
+    assert len({entry["time"] for raw in webhook.bodies for entry in json.loads(raw)["entry"]}) == 1
