@@ -29,3 +29,10 @@ def test_pings_stay_in_their_order_whichever_of_them_come_as_columns(cuts: list[
     for column in fields(PingBatch):
         was, should = getattr(found, column.name), getattr(expected, column.name)
         assert (was.dtype, was.tolist()) == (should.dtype, should.tolist()) or np.array_equal(was, should, True)
+
+
+def test_no_parts_are_an_empty_batch_of_the_same_columns() -> None:
+    nothing, something = joined([]), columned([0])
+    for column in fields(PingBatch):
+        assert getattr(nothing, column.name).tolist() == []
+        assert getattr(nothing, column.name).dtype == getattr(something, column.name).dtype

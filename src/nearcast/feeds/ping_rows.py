@@ -4,12 +4,9 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from nearcast.domain.errors import InvalidInput
 from nearcast.feeds.csv import read_csv
@@ -19,7 +16,7 @@ from nearcast.feeds.parquet import read_parquet
 from nearcast.feeds.ping_formats import format_of
 from nearcast.feeds.ping_histories import HISTORIES
 from nearcast.feeds.pings import EARLIEST_US, LATEST_US, REQUIRED
-from nearcast.geo.batch import PingBatch
+from nearcast.geo.batch import PingBatch, joined
 from nearcast.services.ping_files import SPEAKS_FOR_ITSELF, PingFile, PingRows
 from nearcast.services.rows import Row
 
@@ -98,7 +95,7 @@ def _of_customer(rows: Iterator[Row], said: PingFile, named: str, place: str) ->
 
 def _gathered(rows: Iterator[Row]) -> tuple[PingBatch, Sequence[int], list[tuple[Row, InvalidInput]]]:
     """All rows as columns, by portions: of the rows themselves no more are held at once than a portion."""
-    batches, numbers, names = [batch_of([], "")], array("q"), dict[Any, Any]()
+    batches, numbers, names = list[PingBatch](), array("q"), dict[Any, Any]()
     bad: list[tuple[Row, InvalidInput]] = []
     while portion := list(islice(rows, _AT_ONCE)):
         sound = []
@@ -114,8 +111,7 @@ def _gathered(rows: Iterator[Row]) -> tuple[PingBatch, Sequence[int], list[tuple
             batches.append(_sharing(batch, names))
             numbers.extend(row.number for row in taken)
     bad.sort(key=lambda found: found[0].number)
-    joined = {each.name: np.concatenate([getattr(one, each.name) for one in batches]) for each in fields(PingBatch)}
-    return PingBatch(**joined), numbers, bad
+    return joined(batches), numbers, bad
 
 
 def _sharing(batch: PingBatch, names: dict[Any, Any]) -> PingBatch:

@@ -55,7 +55,7 @@ class OnePing:
 
 
 def joined(parts: Iterable[PingBatch | OnePing]) -> PingBatch:
-    """All pings of one batch or more, one after the other."""
+    """All pings, one after the other; no part gives an empty batch."""
     batches, ones = list[PingBatch](), list[OnePing]()
     for part in parts:
         if isinstance(part, OnePing):
@@ -66,7 +66,13 @@ def joined(parts: Iterable[PingBatch | OnePing]) -> PingBatch:
     batches += _columned(ones)
     if len(batches) == 1:
         return batches[0]
-    return PingBatch(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in _KINDS})
+    return PingBatch(
+        **{name: _column(kind, [getattr(each, name) for each in batches]) for name, kind in _KINDS.items()}
+    )
+
+
+def _column(kind: Any, parts: Sequence[NDArray[Any]]) -> Any:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=kind)
 
 
 def _columned(pings: Sequence[OnePing]) -> list[PingBatch]:

@@ -88,16 +88,6 @@ def rows_of(batch: PingBatch, customer_id: str) -> Ints:
     return found
 
 
-def joined(batches: list[PingBatch]) -> PingBatch:
-    """All of them, one after the other."""
-    columns: dict[str, Any] = {}
-    for column in fields(PingBatch):
-        parts = [getattr(batch, column.name) for batch in batches]
-        kind = _NUMBERS.get(column.name, object)
-        columns[column.name] = np.concatenate(parts) if parts else np.empty(0, dtype=kind)
-    return PingBatch(**columns)
-
-
 def _said(names: Texts) -> list[str] | None:
     """None where none is said."""
     found = names.tolist()

@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 
 from nearcast.domain.ids import CustomerId, TenantId
-from nearcast.geo.batch import Ints, PingBatch, Texts
+from nearcast.geo.batch import Ints, PingBatch, Texts, joined
 from nearcast.services.instants import as_instant, as_us
 from nearcast.services.ping_ports import LogPosition, PingSlice
 from nearcast.store.dialect import free_names, has_in_it, insert_with_bytes, its_now, lock_names, upsert
 from nearcast.store.page import chunks
 from nearcast.store.partitions import leased, tokens_of
-from nearcast.store.ping_blocks import blanked, joined, pack, pack_parts, rows_of, unpack
+from nearcast.store.ping_blocks import blanked, pack, pack_parts, rows_of, unpack
 from nearcast.store.pruning import delete_some
 from nearcast.store.tables import PARTITIONS, log_position, ping_log, ping_seen
 
